@@ -1,0 +1,1 @@
+"""Chaos and load-test harness that proves a service stateless."""
