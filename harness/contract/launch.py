@@ -1,0 +1,45 @@
+"""From a contract's `start` to the command and environment of one replica or worker."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import sys
+from collections.abc import Mapping
+
+from harness.contract.model import PLACEHOLDER, Contract
+
+
+def secret(master: bytes, name: str) -> str:
+    """The run's secret called `name`: 64 hex digits, the same for every replica of a run, never written down."""
+    return hmac.new(master, f"secret:{name}".encode(), hashlib.sha256).hexdigest()
+
+
+def fill(text: str, values: Mapping[str, str], master: bytes) -> str:
+    """`text` with its placeholders replaced; an unknown one is left as it stands."""
+
+    def value(match: object) -> str:
+        name = match.group(1)  # type: ignore[attr-defined]
+        if name.startswith("secret:"):
+            return secret(master, name.removeprefix("secret:"))
+        return values.get(name, match.group(0))  # type: ignore[attr-defined]
+
+    return PLACEHOLDER.sub(value, text)
+
+
+def resolve(
+    contract: Contract, role: str, values: Mapping[str, str], master: bytes, extra: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a `replica` or `worker`.
+
+    `values` fill {host}, {port}, {name}, {run}, {store_url}, {ledger_url}; a variable whose only placeholder has
+    no value ({port} of a worker) is left out. `extra` (the scenario's environment, a defect) wins.
+    """
+    program = contract.start.worker if role == "worker" else contract.start.replica
+    if program is None:
+        raise ValueError(f"the contract of {contract.service} starts no {role}")
+    known = {"python": sys.executable, **values}
+    environment = {**contract.start.environment, **program.environment}
+    filled = {name: fill(text, known, master) for name, text in environment.items()}
+    resolved = {name: text for name, text in filled.items() if not PLACEHOLDER.fullmatch(text)}
+    return [fill(part, known, master) for part in program.command], {**resolved, **extra}

@@ -1,0 +1,270 @@
+"""A service as the harness knows it: how to start it, its operations, its promises.
+
+The definitive example is `target_service/contract.yaml`; `harness validate` reports every problem of a file.
+A property that a contract leaves out is not tested, and the report says so.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+AnswerClass = Literal["ok", "absent", "refused", "in_progress", "mismatch", "missing", "limited", "no_effect"]
+DEFINITE: tuple[str, ...] = (
+    "ok",
+    "absent",
+    "refused",
+    "in_progress",
+    "mismatch",
+    "missing",
+    "limited",
+    "no_effect",
+)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+class Strict(BaseModel):
+    """Every model of a file: unknown keys are problems, values are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Matcher(Strict):
+    """What recognises an answer: its status, and where that is not enough a header or parts of its JSON body."""
+
+    status: int = Field(ge=100, le=599)
+    header: dict[str, str] = {}
+    body: dict[str, Any] = Field(default={}, alias="json")
+
+    @property
+    def specific(self) -> bool:
+        """True when more than the status must fit."""
+        return bool(self.header or self.body)
+
+
+def _matcher(value: Any) -> Any:
+    return {"status": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+AnswerMatcher = Annotated[Matcher, BeforeValidator(_matcher)]
+
+
+class Operation(Strict):
+    """One HTTP operation with `{placeholders}`, what to take from its answer, and what its answers mean."""
+
+    request: str
+    headers: dict[str, str] = {}
+    body: Any = Field(default=None, alias="json")
+    extract: dict[str, str] = {}
+    answers: dict[AnswerClass, list[AnswerMatcher]]
+    retry: bool = False
+
+    @field_validator("request")
+    @classmethod
+    def _request(cls, value: str) -> str:
+        method, _, path = value.partition(" ")
+        if method not in METHODS or not path.startswith("/"):
+            raise ValueError(f"must read `METHOD /path` with a method of {', '.join(METHODS)}, not {value!r}")
+        return value
+
+    @field_validator("extract")
+    @classmethod
+    def _pointers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, pointer in value.items():
+            if not pointer.startswith("/"):
+                raise ValueError(f"`{name}` must be a JSON pointer such as /access_token, not {pointer!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _provable(self) -> Operation:
+        if not self.answers.get("ok"):
+            raise ValueError("`answers` must say which statuses are `ok`")
+        for name, matchers in self.answers.items():
+            for matcher in matchers:
+                unproven = matcher.status >= 500 or matcher.status == 408
+                if unproven and not matcher.specific:
+                    raise ValueError(
+                        f"status {matcher.status} alone proves nothing, so it cannot be `{name}`: add a `header` or "
+                        f"`json` that only a definite answer carries, as in {{status: {matcher.status}, "
+                        f"header: {{X-No-Effect: '1'}}}}"
+                    )
+        return self
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.request.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path with its placeholders."""
+        return self.request.partition(" ")[2]
+
+
+class Program(Strict):
+    """A command, and the environment it gets beside the one common to all."""
+
+    command: list[str] = Field(min_length=1)
+    environment: dict[str, str] = {}
+
+
+class Start(Strict):
+    """How to start the service. `directory` is relative to the contract file."""
+
+    directory: str = "."
+    replica: Program
+    worker: Program | None = None
+    environment: dict[str, str] = {}
+    health: str = "/health"
+    ready: str = "/ready"
+    stop_grace_s: float = Field(default=10, gt=0, le=300)
+
+
+class Identity(Strict):
+    """Headers by which an answer says who gave it."""
+
+    replica: str | None = None
+    boot: str | None = None
+
+
+class Users(Strict):
+    """Where users come from: a CSV file of `username,password` lines, or a sign-up request."""
+
+    count: int = Field(default=24, ge=1, le=100_000)
+    file: str | None = None
+    signup: Operation | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Users:
+        if (self.file is None) == (self.signup is None):
+            raise ValueError("give either `file` (a CSV of username,password) or `signup` (an operation)")
+        return self
+
+
+class Session(Strict):
+    """Operations on sessions. Only `login` and `read` are needed."""
+
+    login: Operation
+    read: Operation
+    refresh: Operation | None = None
+    logout: Operation | None = None
+
+
+class Idempotency(Strict):
+    """The keyed operation, and where its effects can be seen: the ledger, a counting endpoint, or nowhere."""
+
+    pay: Operation
+    effects: Literal["ledger", "nowhere"] | Operation = "nowhere"
+
+
+class Example(Strict):
+    """One job: its input, and its output where that is promised."""
+
+    input: Any
+    output: Any = None
+
+
+class States(Strict):
+    """The service's own names of the states of a job."""
+
+    pending: list[str] = []
+    running: list[str] = []
+    done: list[str] = Field(min_length=1)
+    failed: list[str] = []
+
+
+class Job(Strict):
+    """Submit and status of background jobs."""
+
+    submit: Operation
+    status: Operation
+    states: States
+    examples: dict[str, Example] = Field(min_length=1)
+    effects: Literal["ledger", "nowhere"] = "nowhere"
+
+
+class Hostile(Strict):
+    """How tokens are signed, so that wrong ones can be made. Without it only bits are flipped."""
+
+    algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    key: str
+
+
+class Metrics(Strict):
+    """The service's own count of the requests it answered."""
+
+    path: str = "/metrics"
+    counter: str
+    label: str = "route"
+    routes: list[str] = Field(min_length=1)
+
+
+class Promises(Strict):
+    """What clients were promised, in seconds. The defaults are what most services would say."""
+
+    session_ttl_s: float = Field(default=900, gt=0)
+    refresh_ttl_s: float = Field(default=3600, gt=0)
+    refresh_grace_s: float = Field(default=10, ge=0)
+    idempotency_retention_s: float = Field(default=86400, gt=0)
+    definite_answer_s: float = Field(default=5, gt=0)
+    lease_s: float = Field(default=5, gt=0)
+    reclaim_s: float = Field(default=2, ge=0)
+    backoff_s: float = Field(default=2, ge=0)
+    ledger_deduplicates: bool = True
+    ledger_fences: bool = True
+
+    @property
+    def quiet_deadline_s(self) -> float:
+        """How long acknowledged jobs may take to end once the faults are healed."""
+        return 3 * (self.lease_s + self.reclaim_s + self.backoff_s)
+
+
+class Defects(Strict):
+    """A catalogue of bugs seeded in the service on purpose, and the variable that switches one on."""
+
+    catalogue: str
+    variable: str = "TARGET_DEFECTS"
+
+
+class Contract(Strict):
+    """The whole file."""
+
+    contract: Literal[1]
+    service: str = Field(min_length=1)
+    start: Start
+    identity: Identity = Identity()
+    users: Users
+    session: Session | None = None
+    idempotency: Idempotency | None = None
+    job: Job | None = None
+    hostile: Hostile | None = None
+    metrics: Metrics | None = None
+    promises: Promises = Promises()
+    defects: Defects | None = None
+
+    def operations(self) -> dict[str, Operation]:
+        """Every operation by its dotted place in the file."""
+        found: dict[str, Operation] = {}
+        for part in ("users", "session", "idempotency", "job"):
+            section = getattr(self, part)
+            for name in type(section).model_fields if section else ():
+                value = getattr(section, name)
+                if isinstance(value, Operation):
+                    found[f"{part}.{name}"] = value
+        return found
+
+
+PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+(?::[a-z0-9_-]+)?)\}(?!\})", re.IGNORECASE)
+
+
+def placeholders(value: Any) -> set[str]:
+    """Names of the `{placeholders}` in a text, or in every text of a nested value."""
+    if isinstance(value, str):
+        return set(PLACEHOLDER.findall(value))
+    if isinstance(value, dict):
+        return {name for inner in (*value, *value.values()) for name in placeholders(inner)}
+    if isinstance(value, list):
+        return {name for inner in value for name in placeholders(inner)}
+    return set()

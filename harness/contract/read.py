@@ -1,0 +1,164 @@
+"""Contract file -> `Contract`, with every problem that shows only when its parts are held together."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import yaml
+
+from harness.contract.model import Contract, Operation, placeholders
+from harness.document import Document, nearest, read, validate
+from harness.errors import UsageError
+
+COMMON = {"username", "password"}
+AVAILABLE: dict[str, set[str]] = {
+    "users.signup": COMMON,
+    "session.login": COMMON,
+    "session.read": {"token", "username"},
+    "session.refresh": {"token", "refresh"},
+    "session.logout": {"token", "refresh"},
+    "idempotency.pay": {"token", "username", "key", "amount", "reference"},
+    "idempotency.effects": {"token", "username", "key", "reference", "id"},
+    "job.submit": {"token", "username", "key", "input", "reference"},
+    "job.status": {"token", "username", "id", "reference"},
+}
+START = {"python", "host", "port", "name", "run", "store_url", "ledger_url"}
+
+
+def read_contract(path: Path) -> Contract:
+    """The contract at `path`.
+
+    Raises:
+        UsageError: with one line for every problem, each with its place and remedy.
+    """
+    document = read(path, "contract")
+    contract = validate(document, Contract, "contract")
+    problems = [
+        *_operations(document, contract),
+        *_start(document, contract),
+        *_properties(document, contract),
+    ]
+    if problems:
+        raise UsageError(f"{path}: not a usable contract:", problems)
+    return contract
+
+
+def _operations(document: Document, contract: Contract) -> list[str]:
+    problems = []
+    for place, operation in contract.operations().items():
+        location = tuple(place.split("."))
+        used = _used(operation)
+        problems += [
+            document.problem(location, f"unknown placeholder `{{{name}}}`{nearest(name, AVAILABLE[place])}")
+            for name in sorted(used - AVAILABLE[place])
+            if not name.startswith("secret:")
+        ]
+    return problems
+
+
+def _used(operation: Operation) -> set[str]:
+    return placeholders([operation.path, operation.headers, operation.body])
+
+
+def _start(document: Document, contract: Contract) -> list[str]:
+    programs = {"replica": contract.start.replica, "worker": contract.start.worker}
+    texts = {
+        ("start", "environment"): placeholders(contract.start.environment),
+        **{
+            ("start", name): placeholders([program.command, program.environment])
+            for name, program in programs.items()
+            if program
+        },
+    }
+    return [
+        document.problem(location, f"unknown placeholder `{{{name}}}`{nearest(name, {*START, 'secret:NAME'})}")
+        for location, names in texts.items()
+        for name in sorted(names)
+        if name not in START and not name.startswith("secret:")
+    ]
+
+
+def _properties(document: Document, contract: Contract) -> list[str]:
+    problems = []
+    session = contract.session
+    if session:
+        for name, operation in (("login", session.login), ("refresh", session.refresh)):
+            if operation and "token" not in operation.extract:
+                problems.append(document.problem(("session", name), "`extract` must say where the `token` is"))
+        if session.refresh:
+            for name, operation in (("login", session.login), ("refresh", session.refresh)):
+                if "refresh" not in operation.extract:
+                    problems.append(
+                        document.problem(("session", name), "`extract` must say where the `refresh` token is")
+                    )
+        if not session.read.answers.get("absent"):
+            problems.append(
+                document.problem(("session", "read"), "`answers` must name `absent`, what a lost session looks like")
+            )
+    for part in ("idempotency", "job", "hostile"):
+        if getattr(contract, part) and not session:
+            problems.append(document.problem((part,), "needs `session`: its clients log in first"))
+    if contract.job and {"state"} - set(contract.job.status.extract):
+        problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
+    if contract.job and {"id"} - set(contract.job.submit.extract):
+        problems.append(document.problem(("job", "submit"), "`extract` must say where the `id` is"))
+    if contract.idempotency and "key" not in _used(contract.idempotency.pay):
+        problems.append(document.problem(("idempotency", "pay"), "the `{key}` stands nowhere in the request"))
+    effects = contract.idempotency.effects if contract.idempotency else None
+    if isinstance(effects, Operation) and "count" not in effects.extract:
+        problems.append(document.problem(("idempotency", "effects"), "`extract` must say where the `count` is"))
+    return problems
+
+
+def read_users(contract: Contract, contract_path: Path) -> list[tuple[str, str]]:
+    """Users of the contract's file as (name, password); [] when they sign up instead.
+
+    Raises:
+        UsageError: the file is missing, or a line is not `username,password`.
+    """
+    if contract.users.file is None:
+        return []
+    path = contract_path.parent / contract.users.file
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: users cannot be read: {error}. `users.file` is relative to the contract.") from None
+    problems = [f"{path}:{n}: must be `username,password`" for n, row in enumerate(rows, 1) if row and len(row) != 2]
+    if problems or not any(rows):
+        raise UsageError(f"{path}: not a usable file of users:", problems or [f"{path}:1: holds no user"])
+    return [(row[0], row[1]) for row in rows if row][: contract.users.count]
+
+
+def masked(text: str) -> str:
+    """The contract's text with literal secrets hidden, as it is kept in a run folder.
+
+    A value is hidden when its key sounds like a secret and it is not a placeholder: the run folder is passed around.
+    """
+    try:
+        events = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return ""
+    spans = sorted(_secret_spans(events), reverse=True)
+    for start, end in spans:
+        text = f"{text[:start]}'***'{text[end:]}"
+    return text
+
+
+SECRET_WORDS = ("secret", "password", "passwd", "token", "api_key", "apikey", "private", "credential")
+
+
+def _secret_spans(node: yaml.Node | None, inside: bool = False) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            secret = any(word in str(key.value).lower() for word in SECRET_WORDS)
+            if secret and isinstance(value, yaml.ScalarNode):
+                if not (placeholders(value.value) or value.value.startswith("/") or not value.value):
+                    spans.append((value.start_mark.index, value.end_mark.index))
+            else:
+                spans += _secret_spans(value, inside)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            spans += _secret_spans(value, inside)
+    return spans

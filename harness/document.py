@@ -1,0 +1,186 @@
+"""YAML files whose every problem is reported at once, each with its line and the nearest valid name.
+
+`read` parses a file and remembers the line of every key; `validate` holds it against a pydantic model.
+Both raise `UsageError` and never show a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import UsageError
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML file: `data` as plain Python values, `lines` the 1-based line of every location."""
+
+    path: Path
+    data: Any
+    lines: dict[Location, int]
+    text: str
+
+    def line(self, location: Location) -> int:
+        """Line of `location`, or of its nearest parent that the file holds."""
+        while location and location not in self.lines:
+            location = location[:-1]
+        return self.lines.get(location, 1)
+
+    def problem(self, location: Location, message: str) -> str:
+        """One line: file, line, dotted place, message."""
+        place = ".".join(str(part) for part in location) or "file"
+        return f"{self.path}:{self.line(location)}: {place}: {message}"
+
+
+def read(path: Path, what: str) -> Document:
+    """Parse the YAML mapping at `path`; `what` names it in messages ("scenario", "contract").
+
+    Raises:
+        UsageError: no such file, not readable, not YAML, a key twice, or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such {what} file. Check the path; `harness list` names those here.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as a {what}: {error}. It must be a UTF-8 text file.") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UsageError(f"{path}:{line}: not YAML: {reason}. Mend that line of the {what}.") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{path}:1: a {what} is a YAML mapping (`key: value` lines), this is {_kind(data)}.")
+    lines: dict[Location, int] = {}
+    twice: list[tuple[Location, int]] = []
+    _walk(node, (), lines, twice)
+    document = Document(path, data, lines, text)
+    if twice:
+        problems = [f"{path}:{line}: {'.'.join(map(str, place))}: this key stands twice" for place, line in twice]
+        raise UsageError(f"{path}: not a usable {what}:", problems)
+    return document
+
+
+def _kind(value: object) -> str:
+    return {type(None): "empty", list: "a list", str: "a text"}.get(type(value), f"a {type(value).__name__}")
+
+
+def _walk(
+    node: yaml.Node | None, here: Location, lines: dict[Location, int], twice: list[tuple[Location, int]]
+) -> None:
+    if node is None:
+        return
+    lines.setdefault(here, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = (*here, key.value)
+            if place in lines:
+                twice.append((place, key.start_mark.line + 1))
+            lines[place] = key.start_mark.line + 1
+            _walk(value, place, lines, twice)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _walk(value, (*here, index), lines, twice)
+
+
+def validate(document: Document, model: type[Model], what: str) -> Model:
+    """The document as `model`.
+
+    Raises:
+        UsageError: with one line for every problem of the file.
+    """
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        problems = sorted(
+            (
+                document.line(_known(document, e["loc"])),
+                document.problem(_known(document, e["loc"]), _say(e, model)),
+            )
+            for e in error.errors()
+        )
+        unique = list(dict.fromkeys(text for _, text in problems))
+        raise UsageError(f"{document.path}: not a usable {what}:", unique) from None
+
+
+def _known(document: Document, location: Location) -> Location:
+    """`location` without the parts that pydantic adds for unions and that the file does not hold."""
+    known: Location = ()
+    for part in location:
+        if (*known, part) in document.lines:
+            known = (*known, part)
+    last = location[-1] if location else ""
+    return known if not location or (known and known[-1] == last) or not isinstance(last, str) else (*known, last)
+
+
+def _say(error: Any, model: type[BaseModel]) -> str:
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind == "extra_forbidden":
+        names = fields_at(model, error["loc"][:-1])
+        return f"unknown key{nearest(str(error['loc'][-1]), names)}"
+    if kind == "missing":
+        return "is missing and has no default"
+    if kind == "literal_error":
+        allowed = [part.strip(" '") for part in str(context.get("expected", "")).replace(" or ", ",").split(",")]
+        return f"{error['input']!r} is not known{nearest(str(error['input']), allowed)}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message if kind == "value_error" else f"{message[:1].lower()}{message[1:]}, not {error['input']!r}"[:300]
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What follows "unknown X": the nearest valid name, and all of them when they are few."""
+    valid = sorted(names)
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.55)
+    hint = f"; did you mean `{close[0]}`?" if close else ""
+    return f"{hint} (valid: {', '.join(valid)})" if valid else hint
+
+
+def fields_at(model: type[BaseModel], location: Location) -> list[str]:
+    """Names of the fields that `model` allows at `location` ([] where anything goes)."""
+    here: list[Any] = [model]
+    for part in location:
+        here = [inner for each in here for inner in _inside(each, part)]
+    return [
+        field.alias or name
+        for each in here
+        if isinstance(each, type) and issubclass(each, BaseModel)
+        for name, field in each.model_fields.items()
+    ]
+
+
+def _inside(annotation: Any, part: str | int) -> list[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            if part in (name, field.alias):
+                return _members(field.annotation)
+        return [annotation] if part == annotation.__name__ else []
+    origin = typing.get_origin(annotation)
+    if origin is list:
+        return _members(typing.get_args(annotation)[0])
+    if origin is dict:
+        return _members(typing.get_args(annotation)[1])
+    return []
+
+
+def _members(annotation: Any) -> list[Any]:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return [inner for arg in typing.get_args(annotation) for inner in _members(arg)]
+    if origin is typing.Annotated:
+        return _members(typing.get_args(annotation)[0])
+    return [annotation]
