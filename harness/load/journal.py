@@ -1,0 +1,109 @@
+"""The load agent's record of what its clients did: `journal-<agent>.jsonl`, one JSON object a line.
+
+An op is two lines, `invoke` before its first byte may be sent and the completion after its last byte was
+read, joined by the op number `n`. Every line is one unbuffered write(2) to a file opened for appending: what
+was written survives the death of the agent, and lines of concurrent clients never mix.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+from time import monotonic_ns
+
+from orjson import OPT_APPEND_NEWLINE, dumps
+
+from harness.errors import EnvironmentFailure
+
+
+class Journal:
+    """A new journal at `path`; times are CLOCK_MONOTONIC in ns.
+
+    Raises EnvironmentFailure when the file exists (its op numbers would be given twice), cannot be made, or
+    when a line could not be written whole. After that every further call fails in the same way, because a
+    line after a torn one would be lost with it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.invoked = 0
+        self.completed = 0
+        self.events = 0
+        self._numbers = count()
+        self._failure: EnvironmentFailure | None = None
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise EnvironmentFailure(
+                f"cannot begin the journal {path}: {error.strerror}; use a new run folder"
+            ) from error
+
+    def invoke(self, record: Mapping[str, object]) -> int:
+        """Write that an op begins and return its number, unique in this journal and ascending.
+
+        `record` holds the op's fields without `e`, `at` and `n`. The caller sends nothing before this returns.
+        """
+        n = next(self._numbers)
+        self._write(dumps({"e": "i", "at": monotonic_ns(), "n": n, **record}, option=OPT_APPEND_NEWLINE))
+        self.invoked += 1
+        return n
+
+    def complete(self, n: int, record: Mapping[str, object], at_ns: int) -> None:
+        """Write how op `n` ended; `at_ns` is when its last byte had been read or its client gave up."""
+        self._write(dumps({"e": "c", "at": at_ns, "n": n, **record}, option=OPT_APPEND_NEWLINE))
+        self.completed += 1
+
+    def event(self, record: Mapping[str, object]) -> None:
+        """Write any other event; `record` holds its type `e`. `at` is now unless `record` holds one."""
+        self._write(dumps({"e": record["e"], "at": monotonic_ns(), **record}, option=OPT_APPEND_NEWLINE))
+        self.events += 1
+
+    def close(self) -> None:
+        """Close the file; idempotent. Writing afterwards raises."""
+        if self._file >= 0:
+            file, self._file = self._file, -1
+            os.close(file)
+
+    def _write(self, line: bytes) -> None:
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            raise self._fail(error.strerror or str(error)) from error
+        if written != len(line):
+            raise self._fail(f"only {written} of {len(line)} bytes of a line were written")
+
+    def _fail(self, why: str) -> EnvironmentFailure:
+        if self._failure is None:
+            if self._file < 0:
+                why = "it was closed"
+            self._failure = EnvironmentFailure(
+                f"cannot write the journal {self.path}: {why}; check the free space and limits of its disk, "
+                "then run the scenario again"
+            )
+            self.close()
+        return self._failure
+
+
+class Hasher:
+    """Keyed hashes that stand for secret values, so that no token or password is in clear in a run folder.
+
+    `key` is the run's own, 1 to 64 bytes. Equal values have equal fingerprints within one key only.
+    """
+
+    fingerprint: Callable[[bytes | str], str]
+    """24 hexadecimal digits (blake2b of 12 bytes); a string counts as its UTF-8 bytes."""
+
+    def __init__(self, key: bytes) -> None:
+        if not 1 <= len(key) <= blake2b.MAX_KEY_SIZE:
+            raise ValueError(f"the key of the journal's hashes has {len(key)} bytes; give it 1 to 64")
+
+        def fingerprint(value: bytes | str) -> str:
+            data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+            return blake2b(data, digest_size=12, key=key).hexdigest()
+
+        # A client presents the same token again and again; the bound keeps a long soak's memory flat.
+        self.fingerprint = lru_cache(maxsize=65_536)(fingerprint)

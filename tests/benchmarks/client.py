@@ -1,0 +1,173 @@
+"""How fast the load agent's client is, against Locust's own, on one trivial local server.
+
+`python -m tests.benchmarks.client [--rounds N] [--seconds S]` pins the server to core 0 and one client process
+at a time to core 1. Each round measures every part once, in turn, so that what else the machine does meets
+all of them; medians are compared. Exit code 1 when a wanted ratio is missed.
+
+bare      the recording client: 20 greenlets, every op journalled before it is sent and after it is answered
+fast      Locust FastHttpUser, 20 users without wait time, that record nothing
+http      Locust HttpUser, the same
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import monotonic
+from typing import Any
+
+CLIENTS = 20
+WARM_UP_S = 0.5
+SERVER_CORE = 0
+CLIENT_CORE = 1
+
+
+def bare(port: int, seconds: float) -> float:
+    """Journalled ops a second of the recording client alone."""
+    import gevent
+
+    from harness.load.client import Connections
+    from harness.load.journal import Journal
+    from harness.load.requests import Template
+
+    template = Template("GET", "/profile", {"Authorization": "Bearer {token}"}, None)
+    host = f"127.0.0.1:{port}"
+
+    def client(number: int, journal: Journal) -> None:
+        connections = Connections()
+        values = {"token": f"token-{number:04d}" * 20}
+        began = {"c": number, "w": "sessions", "k": "read", "p": "load", "key": f"s{number}", "rt": "balancer"}
+        while True:
+            request = template.render(values, host)
+            connection = connections.connect(("127.0.0.1", port))
+            n = journal.invoke(began)
+            answer = connection.exchange(request, 5.0)
+            ended = {"o": "ok", "cl": "ok", "st": answer.status, "r": answer.headers["x-replica"]}
+            journal.complete(n, ended | {"b": answer.headers["x-boot-id"]}, answer.returned_ns)
+
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "journal-1.jsonl")
+        clients = [gevent.spawn(client, number, journal) for number in range(CLIENTS)]
+        rate = _rate(gevent.sleep, lambda: journal.completed, seconds)
+        if any(running.dead for running in clients):
+            raise SystemExit("a client of the bare part failed: not a measurement")
+        gevent.killall(clients)
+        lines = (Path(folder) / "journal-1.jsonl").read_bytes().count(b"\n")
+        if lines != journal.invoked + journal.completed:
+            raise SystemExit(f"the journal has {lines} lines for {journal.invoked} ops: not a measurement")
+        journal.close()
+    return rate
+
+
+def _locust(user_class: Any, port: int, seconds: float) -> float:
+    import gevent
+    from locust import constant, task
+    from locust.env import Environment
+
+    class User(user_class):  # type: ignore[misc]
+        host = f"http://127.0.0.1:{port}"
+        wait_time = constant(0)
+
+        @task
+        def read(self) -> None:
+            self.client.get("/profile", headers={"Authorization": "Bearer " + "token-0001" * 20})
+
+    environment = Environment(user_classes=[User])
+    runner = environment.create_local_runner()
+    runner.start(CLIENTS, spawn_rate=CLIENTS)
+    while runner.user_count < CLIENTS:
+        gevent.sleep(0.05)
+    rate = _rate(gevent.sleep, lambda: environment.stats.total.num_requests, seconds)
+    if environment.stats.total.num_failures:
+        raise SystemExit(f"{environment.stats.total.num_failures} requests failed: not a measurement")
+    runner.quit()
+    return rate
+
+
+def fast(port: int, seconds: float) -> float:
+    """Requests a second of Locust's FastHttpUser."""
+    from locust import FastHttpUser
+
+    return _locust(FastHttpUser, port, seconds)
+
+
+def http(port: int, seconds: float) -> float:
+    """Requests a second of Locust's HttpUser."""
+    from locust import HttpUser
+
+    return _locust(HttpUser, port, seconds)
+
+
+def _rate(sleep: Callable[[float], None], counted: Callable[[], int], seconds: float) -> float:
+    sleep(WARM_UP_S)
+    begin, before = monotonic(), counted()
+    sleep(seconds)
+    after, end = counted(), monotonic()
+    return (after - before) / (end - begin)
+
+
+PARTS: dict[str, Callable[[int, float], float]] = {"bare": bare, "fast": fast, "http": http}
+
+# (part, compared with, wanted ratio); a row whose parts exist is measured and judged.
+WANTED: list[tuple[str, str, float]] = [("bare", "fast", 2.0), ("bare", "http", 6.0)]
+
+
+def measure(rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Ops a second of each part, one figure a round."""
+    server = [sys.executable, "-m", "tests.benchmarks.trivial_server", "--core", str(SERVER_CORE)]
+    rates: dict[str, list[float]] = {part: [] for part in PARTS}
+    with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdin and serving.stdout
+        try:
+            port = serving.stdout.readline().strip()
+            for number in range(rounds):
+                for part in PARTS:
+                    command = [sys.executable, "-m", "tests.benchmarks.client", "--part", part, "--port", port]
+                    done = subprocess.run(
+                        [*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True, check=True
+                    )
+                    rates[part].append(json.loads(done.stdout.splitlines()[-1])["rate"])
+                    print(f"round {number + 1} of {rounds}  {part:<10}{rates[part][-1]:>10,.0f} ops/s", flush=True)
+        finally:
+            serving.stdin.close()
+    return rates
+
+
+def report(rates: dict[str, list[float]]) -> bool:
+    """Print medians and ratios; whether every wanted ratio was reached."""
+    medians = {part: median(values) for part, values in rates.items()}
+    print(f"\n{'part':<12}{'median':>10}{'lowest':>10}{'highest':>10}   ops/s on one core")
+    for part, values in rates.items():
+        print(f"{part:<12}{medians[part]:>10,.0f}{min(values):>10,.0f}{max(values):>10,.0f}")
+    print(f"\n{'ratio':<20}{'measured':>10}{'wanted':>10}")
+    reached = True
+    for part, other, wanted in WANTED:
+        ratio = medians[part] / medians[other]
+        reached &= ratio >= wanted
+        print(f"{part + ' / ' + other:<20}{ratio:>10.2f}{wanted:>10.1f}   {'' if ratio >= wanted else 'MISSED'}")
+    return reached
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        os.sched_setaffinity(0, {CLIENT_CORE})
+        print(json.dumps({"rate": PARTS[arguments.part](arguments.port, arguments.seconds)}))
+        return 0
+    return 0 if report(measure(arguments.rounds, arguments.seconds)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
