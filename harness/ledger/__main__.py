@@ -1,0 +1,59 @@
+"""`python -m harness.ledger --host 127.0.0.1 --port N --record PATH --delay-ms 50`
+
+The token of its control comes from the variable LEDGER_CONTROL. SIGTERM ends it with status 0. A record that
+cannot be written ends it with status 1: an effect that left no trace would be worse than no ledger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from typing import Any
+
+from harness.ledger.book import Book, Record
+from harness.ledger.server import Connection, Settings
+
+
+async def serve(host: str, port: int, settings: Settings) -> str | None:
+    """Serves until SIGTERM or SIGINT; returns why it had to give up, if it had to."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[str | None] = loop.create_future()
+
+    def finish(why: str | None) -> None:
+        if not done.done():
+            done.set_result(why)
+
+    def broken(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        finish(f"{context.get('message')}: {context.get('exception')!r}")
+
+    loop.set_exception_handler(broken)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, finish, None)
+    server = await loop.create_server(lambda: Connection(settings), host, port, backlog=1024)
+    why = await done
+    server.close()
+    return why
+
+
+def main() -> int:
+    """Reads the options and serves."""
+    options = argparse.ArgumentParser(
+        prog="python -m harness.ledger", description="the outside world of a run"
+    )
+    options.add_argument("--host", default="127.0.0.1")
+    options.add_argument("--port", type=int, required=True)
+    options.add_argument("--record", required=True, help="file that every attempt and effect is appended to")
+    options.add_argument("--delay-ms", type=int, default=50, help="between the effect and its answer")
+    given = options.parse_args()
+    settings = Settings(Book(Record(given.record)), given.delay_ms, os.environ.get("LEDGER_CONTROL", ""))
+    why = asyncio.run(serve(given.host, given.port, settings))
+    if why is not None:
+        print(f"ledger: {why}", file=sys.stderr)
+    return 0 if why is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""What the outside world remembers: effects by key, and the highest fence it has seen for each reference.
+
+As a good provider does: a key already known is answered with the first answer and has no new effect; a fence
+lower than one seen before is refused. The key is looked up first, since repeating an answer has no effect.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+_TEXT_MAX = 300
+_KINDS = ("payment", "job")
+
+
+class BadRequest(ValueError):
+    """The request is not one of the ledger's; the text says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One request for an effect, checked. `rest` holds its other members, as they came."""
+
+    reference: str
+    key: str
+    fence: int | None
+    kind: str
+    rest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+class RecordBroken(RuntimeError):
+    """The record cannot be written. Not an OSError: asyncio takes one in a protocol for a client's hanging up."""
+
+
+class Record:
+    """The append-only record: one write(2) a line, so that a kill tears at most the last one."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def write(self, event: dict[str, Any]) -> None:
+        """Raises `RecordBroken` when a line could not be written whole: then nothing may be answered as done."""
+        line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            written = os.write(self._file, line)
+        except OSError as error:
+            raise RecordBroken(f"the record cannot be written: {error}") from error
+        if written != len(line):
+            raise RecordBroken("the record took only a part of a line: the disk is full")
+
+
+def parse(body: bytes) -> Order:
+    """Raises `BadRequest`."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("the body is not JSON") from error
+    if not isinstance(data, dict):
+        raise BadRequest("the body is not a JSON object")
+    reference, key = (_text(data, name) for name in ("reference", "key"))
+    fence, kind = data.get("fence"), data.get("kind", "payment")
+    if fence is not None and (type(fence) is not int or not 0 <= fence < 2**63):
+        raise BadRequest("fence is neither null nor a whole number from 0 up")
+    if kind not in _KINDS:
+        raise BadRequest(f"kind is none of {', '.join(_KINDS)}")
+    rest = {
+        name: value
+        for name, value in data.items()
+        if name not in ("reference", "key", "fence", "kind", "effect")
+    }
+    return Order(reference, key, fence, kind, rest)
+
+
+def _text(data: dict[str, Any], name: str) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= _TEXT_MAX:
+        raise BadRequest(f"{name} is missing, empty, longer than {_TEXT_MAX} characters or not text")
+    return value
+
+
+class Book:
+    """Takes orders one after the other; every order leaves its attempt and its outcome in the record."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        self._attempts = 0
+        self._effects: dict[str, tuple[str, bytes]] = {}
+        self._by_reference: dict[str, list[bytes]] = {}
+        self._fences: dict[str, int] = {}
+        self.fail_next = 0
+
+    def take(self, order: Order) -> Answer:
+        """Records the attempt, then what came of it, and says what to answer."""
+        self._attempts += 1
+        about = {"reference": order.reference, "key": order.key, "fence": order.fence, "kind": order.kind}
+        self._write("attempt", about)
+        known = self._effects.get(order.key)
+        highest = self._fences.get(order.reference)
+        if order.fence is not None and (highest is None or order.fence > highest):
+            self._fences[order.reference] = order.fence
+        if self.fail_next > 0:
+            self.fail_next -= 1
+            self._write("failed", {"effect": None, **about})
+            return Answer(503, orjson.dumps({"error": "asked to fail"}))
+        if known is not None:
+            self._write("replayed", {"effect": known[0], **about})
+            return Answer(200, known[1])
+        if order.fence is not None and highest is not None and order.fence < highest:
+            self._write("refused", {"effect": None, **about})
+            return Answer(409, orjson.dumps({"error": "stale fence", "highest": highest}))
+        return self._accept(order, about)
+
+    def _accept(self, order: Order, about: dict[str, Any]) -> Answer:
+        effect = f"e{self._attempts}"
+        body = orjson.dumps({"effect": effect, **about, **order.rest})
+        self._write("accepted", {"effect": effect, **about})
+        self._effects[order.key] = effect, body
+        self._by_reference.setdefault(order.reference, []).append(body)
+        return Answer(201, body)
+
+    def effects(self, reference: str) -> bytes:
+        """The accepted effects of one reference, a JSON list, the earliest first."""
+        return b"[" + b",".join(self._by_reference.get(reference, [])) + b"]"
+
+    def _write(self, event: str, about: dict[str, Any]) -> None:
+        self._record.write({"e": event, "at": time.monotonic_ns(), "attempt": self._attempts, **about})

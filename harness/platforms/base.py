@@ -1,0 +1,141 @@
+"""What a platform is: where the target runs, and what can be done to its members.
+
+A platform deploys the store, the ledger, the replicas, the workers and the balancer of one run, and can kill,
+stop, freeze and add members. It knows no faults: what is done when, and why, is said by `harness.faults`.
+One object serves one run. All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+Role: TypeAlias = Literal["replica", "worker"]
+State: TypeAlias = Literal["starting", "ready", "unready", "stopping", "killed", "paused", "gone"]
+
+ROLES: tuple[Role, ...] = ("replica", "worker")
+LIVING: frozenset[State] = frozenset({"starting", "ready", "unready", "paused"})
+"""States of a member that counts towards the wanted number: it is there, or is coming up."""
+POLLED: frozenset[State] = frozenset({"starting", "ready", "unready"})
+"""States in which asking a member whether it is ready can change what is known of it."""
+DEAD: frozenset[State] = frozenset({"killed", "gone"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """One replica or worker. `boot` names this life of it: what its answers carry, else its own name."""
+
+    name: str
+    role: Role
+    host: str
+    port: int | None
+    boot: str | None
+    state: State
+
+    @property
+    def number(self) -> int:
+        """The number in the name; a higher one was started later."""
+        return int(self.name.rpartition("-")[2])
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What a member about to be started is given."""
+
+    name: str
+    host: str
+    port: int | None
+    store_url: str
+    ledger_url: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command with the variables it needs on top of the harness's own environment."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
+Launcher: TypeAlias = Callable[[Slot], Program]
+
+
+@dataclass
+class Deployment:
+    """One target to bring up. `health` and `ready` are paths; `ledger_record` is the file the ledger writes.
+
+    `boot_header` names the header of the readiness answer that carries the boot id; without one, a member's
+    name is its boot id (names are never reused within a run).
+    """
+
+    run_id: str
+    logs: Path
+    ledger_record: Path
+    replicas: int
+    workers: int
+    directory: Path
+    replica: Launcher
+    worker: Launcher | None
+    health: str
+    ready: str
+    stop_grace_s: float = 10.0
+    ledger_delay_ms: int = 50
+    deadline_s: float = 30.0
+    boot_header: str | None = None
+
+
+class Platform(Protocol):
+    """`kill`, `stop`, `pause` and `resume` return how they were seen to land, or raise `FaultNotSeen`."""
+
+    name: str
+    capabilities: frozenset[str]
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Brings everything up and waits until it is ready.
+
+        Raises `EnvironmentFailure` with the tail of the log of what did not come up; then nothing is left.
+        """
+
+    def balancer(self) -> tuple[str, int]:
+        """Address that spreads requests over the ready replicas."""
+
+    def members(self) -> list[Member]:
+        """All living members and the last few dead ones, in the order in which they were started."""
+
+    def start(self, role: Role) -> Member:
+        """Begins a new member; it is ready later. `EnvironmentFailure` if it cannot even be begun."""
+
+    def kill(self, name: str) -> str:
+        """Ends it at once, with no chance to clean up."""
+
+    def stop(self, name: str, grace_s: float) -> str:
+        """Asks it to end. `FaultNotSeen` if it is still there after the grace; then it is killed."""
+
+    def pause(self, name: str) -> str:
+        """Freezes it as a whole."""
+
+    def resume(self, name: str) -> str:
+        """Thaws it."""
+
+    def ready(self, member: Member) -> bool:
+        """Asks it, bounded in time, and notes the answer as its state. A frozen or dead member is not ready."""
+
+    def failures(self) -> list[str]:
+        """Parts beside the members (store, ledger, balancer) that died: nothing can be judged after that."""
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        """The last lines a part wrote; empty when it wrote none."""
+
+    def tear_down(self) -> None:
+        """Removes everything of the run but its folder, and looks again. May be called twice.
+
+        Raises `EnvironmentFailure` naming what is still there.
+        """
+
+    def leftovers(self, run_id: str) -> list[str]:
+        """What is there of this run, one line each."""
+
+    def remove(self, run_id: str) -> list[str]:
+        """Removes what is there of this run and returns what was removed. `EnvironmentFailure` if some stays."""

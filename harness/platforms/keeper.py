@@ -1,0 +1,274 @@
+"""Keeps the wanted number of members alive, and says who is ready.
+
+It does what a cluster's controller does: a member that died or is being stopped is replaced after
+`replace_after_s`. Every member is asked on its own, so that one that hangs does not hide the others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from harness.errors import EnvironmentFailure, HarnessError
+from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Member, Platform, Role
+
+_POLL_S = 0.1
+_THREADS = 32
+_NOT_WANTED = ""
+
+
+@dataclass
+class _Due:
+    """A replacement to come. `dead` is the member it replaces, None when the wanted number grew."""
+
+    at: float
+    dead: str | None
+
+
+class Keeper:
+    """`start()` it after the deployment, `stop()` it before the tear-down."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        desired: Mapping[Role, int],
+        on_change: Callable[[list[Member]], None],
+        *,
+        stop_grace_s: float = 10.0,
+        replace_after_s: float = 1.0,
+        on_problem: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
+
+        Both are called from the keeper's thread, and have to return soon.
+        """
+        self.platform = platform
+        self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
+        self.stop_failures: dict[str, str] = {}
+        self._on_change, self._on_problem = on_change, on_problem
+        self._stop_grace_s, self._replace_after_s = stop_grace_s, replace_after_s
+        self._changed = threading.Condition(threading.RLock())
+        self._members: list[Member] = []
+        self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
+        self._accounted: set[str] = set()
+        self._replaced: dict[str, str] = {}
+        self._asked: set[str] = set()
+        self._told: set[str] = set()
+        self._stopping: list[threading.Thread] = []
+        self._end = threading.Event()
+        self._wake = threading.Event()
+        self._pool = ThreadPoolExecutor(_THREADS, "ready")
+        self._thread = threading.Thread(target=self._loop, name="keeper", daemon=True)
+
+    # -- its life
+
+    def start(self) -> None:
+        """Looks once, so that `members()` is true from now on, then goes on in its thread."""
+        self._look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Nothing is started or asked after it returns. May be called twice."""
+        self._end.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for thread in self._stopping:
+            thread.join()
+
+    def _loop(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._tick()
+            except Exception as error:
+                self._problem(f"keeper: {error!r}")
+            self._wake.wait(_POLL_S)
+            self._wake.clear()
+
+    def _tick(self) -> None:
+        self._look()
+        for text in self.platform.failures():
+            self._problem(text)
+        for role in ROLES:
+            self._replace(role)
+        for member in self.platform.members():
+            if member.state in POLLED and member.name not in self._asked:
+                self._asked.add(member.name)
+                self._pool.submit(self._ask, member)
+        self._look()
+
+    def _ask(self, member: Member) -> None:
+        try:
+            self.platform.ready(member)
+        except HarnessError as error:
+            self._problem(f"{member.name} cannot be asked whether it is ready: {error}")
+        finally:
+            self._asked.discard(member.name)
+            self._wake.set()
+
+    def _look(self) -> None:
+        members = self.platform.members()
+        with self._changed:
+            if members == self._members:
+                return
+            self._members = members
+            self._changed.notify_all()
+        self._on_change(list(members))
+
+    def _problem(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            if self._on_problem is not None:
+                self._on_problem(text)
+
+    # -- the wanted number
+
+    def _replace(self, role: Role) -> None:
+        now = time.monotonic()
+        with self._changed:
+            missing = self._account(role, now)
+            ripe = [due for due in self._due[role][:missing] if due.at <= now]
+            self._due[role] = [due for due in self._due[role] if due not in ripe]
+        for due in ripe:
+            if self._end.is_set():
+                return
+            self._begin(role, due)
+
+    def _account(self, role: Role, now: float) -> int:
+        """Brings the list of replacements to come in line with what is missing; returns how many that are."""
+        mine = [member for member in self.platform.members() if member.role == role]
+        due = self._due[role]
+        missing = max(0, self.desired[role] - sum(member.state in LIVING for member in mine))
+        for member in mine:
+            if member.state not in LIVING and member.name not in self._accounted:
+                self._accounted.add(member.name)
+                due.append(_Due(now + self._replace_after_s, member.name))
+        while len(due) < missing:
+            due.append(_Due(now, None))
+        for surplus in due[missing:]:
+            if surplus.dead is not None:
+                self._replaced[surplus.dead] = _NOT_WANTED
+        del due[missing:]
+        self._changed.notify_all()
+        return missing
+
+    def _begin(self, role: Role, due: _Due) -> None:
+        try:
+            member = self.platform.start(role)
+        except EnvironmentFailure as error:
+            self._problem(f"a {role} could not be started: {error}")
+            with self._changed:
+                self._due[role].append(_Due(time.monotonic() + self._replace_after_s, due.dead))
+            return
+        with self._changed:
+            if due.dead is not None:
+                self._replaced[due.dead] = member.name
+            self._changed.notify_all()
+
+    def set_desired(self, role: Role, count: int) -> list[str]:
+        """Wants this many from now on. The newest members too many are stopped; their names are returned.
+
+        A stop that is not seen is put into `stop_failures` and told as a problem.
+        """
+        with self._changed:
+            self.desired[role] = count
+            mine = [
+                member for member in self.platform.members() if member.role == role and member.state in LIVING
+            ]
+            # A frozen member hears nothing until it is thawed, so it goes last.
+            mine.sort(key=lambda member: (member.state == "paused", -member.number))
+            surplus = [member.name for member in mine[: max(0, len(mine) - count)]]
+            self._accounted.update(surplus)
+        for name in surplus:
+            thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
+            self._stopping.append(thread)
+            thread.start()
+        self._wake.set()
+        return surplus
+
+    def _stop(self, name: str) -> None:
+        try:
+            self.platform.stop(name, self._stop_grace_s)
+        except EnvironmentFailure as error:
+            self.stop_failures[name] = str(error)
+            self._problem(str(error))
+        self._wake.set()
+
+    # -- asking it
+
+    def members(self) -> list[Member]:
+        """The list last given to `on_change`."""
+        with self._changed:
+            return list(self._members)
+
+    def ready(self, role: Role) -> list[Member]:
+        """The ready members of a role, the oldest first."""
+        return sorted(
+            (member for member in self.platform.members() if member.role == role and member.state == "ready"),
+            key=lambda member: member.number,
+        )
+
+    def wait_ready(
+        self, role: Role, count: int, deadline_s: float, abort: threading.Event | None = None
+    ) -> str:
+        """Waits until exactly `count` are ready and none is coming or going; returns how that was seen.
+
+        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        """
+
+        def settled() -> str | None:
+            states = Counter(
+                m.state for m in self.platform.members() if m.role == role and m.state not in DEAD
+            )
+            return f"{count} of {count} {role}s ready" if states == Counter({"ready": count}) else None
+
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count, deadline_s))
+
+    def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
+        """Waits until the member that took the place of a dead one (or of its dead heir) is ready.
+
+        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        """
+
+        def settled() -> str | None:
+            heir, states = name, {member.name: member.state for member in self.platform.members()}
+            while heir in self._replaced and (heir == name or states.get(heir, "gone") not in LIVING):
+                heir = self._replaced[heir]
+                if heir == _NOT_WANTED:
+                    return "no replacement: fewer are wanted now"
+            return f"{heir} is ready in its place" if heir != name and states.get(heir) == "ready" else None
+
+        role: Role = "worker" if name.startswith("worker") else "replica"
+        return self._wait(
+            settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role], deadline_s)
+        )
+
+    def _wait(
+        self,
+        settled: Callable[[], str | None],
+        deadline_s: float,
+        abort: threading.Event | None,
+        failure: Callable[[], str],
+    ) -> str:
+        until = time.monotonic() + deadline_s
+        with self._changed:
+            while True:
+                seen = settled()
+                if seen is not None:
+                    return seen
+                left = until - time.monotonic()
+                if left <= 0 or (abort is not None and abort.is_set()):
+                    raise EnvironmentFailure(failure())
+                self._changed.wait(min(left, 0.05))
+
+    def _short_of(self, role: Role, count: int, deadline_s: float) -> str:
+        mine = [m for m in self.platform.members() if m.role == role and m.state not in DEAD]
+        states = ", ".join(f"{member.name} {member.state}" for member in mine) or "none is there"
+        waiting = next((member.name for member in mine if member.state != "ready"), None)
+        log = f"\n{self.platform.log_tail(waiting)}" if waiting else ""
+        return f"not {count} ready {role}s within {deadline_s:g} s: {states}{log}"

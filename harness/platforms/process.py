@@ -1,0 +1,396 @@
+"""The target as plain processes on 127.0.0.1: store, ledger, balancer, replicas and workers, one process each."""
+
+from __future__ import annotations
+
+import http.client
+import secrets
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import harness
+from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms import procfs, remains, valkey
+from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, State
+from harness.platforms.children import Child, tail
+from harness.platforms.haproxy import Balancer
+from harness.platforms.hold import hold_name
+from harness.platforms.ports import HOST, Ports
+
+_POLL_S = 0.02
+_READY_TIMEOUT_S = 0.35
+_WORKER_SETTLED_S = 0.3
+_TERM_S = 1.0
+_DEAD_KEPT = 64
+
+
+@dataclass
+class _Entry:
+    name: str
+    role: Role
+    port: int | None
+    child: Child
+    state: State = "starting"
+    boot: str | None = None
+    balanced: bool = False
+    said: str = "not asked yet"
+
+    def member(self) -> Member:
+        return Member(self.name, self.role, HOST, self.port, self.boot, self.state)
+
+
+@dataclass
+class _Up:
+    """What exists once a deployment has begun."""
+
+    deployment: Deployment
+    directory: Path
+    ports: Ports
+    held: ExitStack
+    control: str = field(default_factory=lambda: secrets.token_hex(16))
+    parts: dict[str, Child] = field(default_factory=dict)
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    store_url: str = ""
+    ledger_url: str = ""
+    balancer: Balancer | None = None
+
+
+class ProcessPlatform:
+    """See `harness.platforms.base.Platform`."""
+
+    name = "process"
+    capabilities = frozenset({"hop", "balancer", "pause", "workers", "store", "ledger"})
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._up: _Up | None = None
+        self._closing = False
+
+    # -- deploying
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Store and ledger are up before the first replica begins; all replicas and workers begin together."""
+        if self._up is not None:
+            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
+        try:
+            self._bring_up(deployment)
+        except BaseException as error:
+            try:
+                self.tear_down()
+            except EnvironmentFailure as also:
+                error.add_note(str(also))
+            raise
+
+    def _bring_up(self, deployment: Deployment) -> None:
+        until = time.monotonic() + deployment.deadline_s
+        with ExitStack() as held:
+            held.enter_context(hold_name(deployment.run_id))
+            deployment.logs.mkdir(parents=True, exist_ok=True)
+            directory = remains.make_work_directory(deployment.run_id)
+            self._up = up = _Up(deployment, directory, Ports(), held.pop_all())
+        checks = self._start_parts(up)
+        self._await(up, checks, until)
+        members = [self.start("replica") for _ in range(deployment.replicas)]
+        members += [self.start("worker") for _ in range(deployment.workers)]
+        self._await(up, {member.name: partial(self.ready, member) for member in members}, until)
+
+    def _start_parts(self, up: _Up) -> dict[str, Callable[[], bool]]:
+        data = up.directory / "store"
+        data.mkdir()
+        store, ledger = up.ports.take(), up.ports.take()
+        up.balancer = Balancer(up.directory, up.ports.take(), up.deployment.ready)
+        up.store_url, up.ledger_url = f"redis://{HOST}:{store}/0", f"http://{HOST}:{ledger}"
+        record = up.deployment.ledger_record.absolute()
+        delay = str(up.deployment.ledger_delay_ms)
+        script = [sys.executable, "-m", "harness.ledger", "--host", HOST, "--port", str(ledger)]
+        package = Path(harness.__file__).parent.parent
+        self._part(up, "store", valkey.command(valkey.binary(), store, data), data)
+        self._part(up, "balancer", up.balancer.command(), up.directory)
+        self._part(up, "ledger", [*script, "--record", str(record), "--delay-ms", delay], package)
+        return {
+            "store": lambda: valkey.answers(store),
+            "balancer": up.balancer.answers,
+            "ledger": lambda: _get(ledger, "/health")[0] == 200,
+        }
+
+    def _part(self, up: _Up, name: str, command: list[str], directory: Path) -> None:
+        environment = {"HARNESS_RUN": up.deployment.run_id, "LEDGER_CONTROL": up.control}
+        up.parts[name] = Child(name, command, environment, directory, self._log(up, name))
+
+    def _await(self, up: _Up, checks: dict[str, Callable[[], bool]], until: float) -> None:
+        waiting = dict(checks)
+        with ThreadPoolExecutor(min(16, max(1, len(checks))), "deploy") as pool:
+            while waiting:
+                asked = {name: pool.submit(check) for name, check in waiting.items()}
+                for name, answer in asked.items():
+                    if answer.result():
+                        del waiting[name]
+                for name in waiting:
+                    self._raise_if_dead(up, name)
+                if waiting and time.monotonic() > until:
+                    raise self._failure(
+                        up, next(iter(waiting)), f"not ready within {up.deployment.deadline_s:g} s"
+                    )
+                if waiting:
+                    time.sleep(_POLL_S)
+
+    def _raise_if_dead(self, up: _Up, name: str) -> None:
+        status = self._child(up, name).status()
+        if status is not None:
+            raise self._failure(up, name, f"exited with status {status} before it was ready")
+
+    def _failure(self, up: _Up, name: str, what: str) -> EnvironmentFailure:
+        child = self._child(up, name)
+        entry = up.entries.get(name)
+        asked = f" (GET {up.deployment.ready}: {entry.said})" if entry and entry.role == "replica" else ""
+        last = "\n".join(f"    {line}" for line in tail(child.log).splitlines()) or "    (it wrote nothing)"
+        return EnvironmentFailure(
+            f"{name} did not come up: {what}{asked}\n  command: {shlex.join(child.command)}\n"
+            f"  log: {child.log}, its last lines:\n{last}\n"
+            "  Remedy: correct what the log complains about, or the start part of the contract."
+        )
+
+    # -- members
+
+    def balancer(self) -> tuple[str, int]:
+        up = self._deployed()
+        assert up.balancer is not None
+        return HOST, up.balancer.port
+
+    def ledger(self) -> tuple[str, str]:
+        """URL of the ledger and the token its control asks for."""
+        up = self._deployed()
+        return up.ledger_url, up.control
+
+    def members(self) -> list[Member]:
+        up = self._up
+        if up is None:
+            return []
+        with self._lock:
+            for entry in up.entries.values():
+                self._look(entry)
+            return [entry.member() for entry in up.entries.values()]
+
+    def start(self, role: Role) -> Member:
+        up = self._deployed()
+        with self._lock:
+            number = up.numbers[role] = up.numbers.get(role, 0) + 1
+        self._forget_dead(up)
+        name = f"{role}-{number}"
+        port = up.ports.take() if role == "replica" else None
+        program = self._program(up, role, Slot(name, HOST, port, up.store_url, up.ledger_url))
+        environment = {**program.environment, "HARNESS_RUN": up.deployment.run_id}
+        child = Child(name, program.command, environment, up.deployment.directory, self._log(up, name))
+        entry = _Entry(name, role, port, child, boot=None if up.deployment.boot_header and port else name)
+        with self._lock:
+            up.entries[name] = entry
+            closing = self._closing
+        if closing:
+            child.end()
+            raise EnvironmentFailure(f"{name} was begun while the run was being torn down; it was ended")
+        return entry.member()
+
+    @staticmethod
+    def _program(up: _Up, role: Role, slot: Slot) -> Program:
+        launcher = up.deployment.replica if role == "replica" else up.deployment.worker
+        if launcher is None:
+            raise EnvironmentFailure(f"the contract names no command for a {role}: name one, or ask for none")
+        return launcher(slot)
+
+    def _forget_dead(self, up: _Up) -> None:
+        """Keeps the last few dead members, drops the older, and takes all dead ones out of the balancer."""
+        with self._lock:
+            dead = [entry for entry in up.entries.values() if entry.state in DEAD]
+            for entry in dead[:-_DEAD_KEPT]:
+                del up.entries[entry.name]
+        for entry in dead:
+            if entry.balanced and up.balancer is not None:
+                with suppress(EnvironmentFailure):
+                    entry.balanced = not up.balancer.forget(entry.name)
+
+    def ready(self, member: Member) -> bool:
+        entry = self._entry(member.name)
+        with self._lock:
+            if self._look(entry) not in POLLED:
+                return False
+        if entry.port is None:
+            is_ready, boot = time.monotonic_ns() - entry.child.begun_ns > _WORKER_SETTLED_S * 1e9, None
+        else:
+            is_ready, boot = self._ask(entry, entry.port)
+        if is_ready and not self._balanced(entry):
+            return False
+        with self._lock:
+            if self._look(entry) not in POLLED:
+                return False
+            if is_ready or entry.state == "ready":
+                entry.state = "ready" if is_ready else "unready"
+            entry.boot = boot or entry.boot
+        return is_ready
+
+    def _ask(self, entry: _Entry, port: int) -> tuple[bool, str | None]:
+        deployment = self._deployed().deployment
+        status, headers = _get(port, deployment.ready)
+        entry.said = f"answered {status}" if status else "no answer"
+        boot = headers.get(deployment.boot_header.lower()) if deployment.boot_header else None
+        return 200 <= status < 300, boot
+
+    def _balanced(self, entry: _Entry) -> bool:
+        """Whether the balancer knows it: told when it is first ready, so that no request finds it half up."""
+        up = self._deployed()
+        if entry.port is None or entry.balanced or up.balancer is None:
+            return True
+        with self._lock:
+            if entry.balanced:
+                return True
+            try:
+                up.balancer.add(entry.name, entry.port)
+            except EnvironmentFailure as error:
+                entry.said = str(error)
+                return False
+            entry.balanced = True
+            return True
+
+    # -- what is done to a member
+
+    def kill(self, name: str) -> str:
+        return self._do(name, "killed", "killed", lambda child: child.kill())
+
+    def stop(self, name: str, grace_s: float) -> str:
+        return self._do(name, "stopping", "gone", lambda child: child.stop(grace_s))
+
+    def pause(self, name: str) -> str:
+        return self._do(name, "paused", "paused", lambda child: child.pause())
+
+    def resume(self, name: str) -> str:
+        return self._do(name, "paused", "unready", lambda child: child.resume())
+
+    def _do(self, name: str, during: State, after: State, action: Callable[[Child], str]) -> str:
+        entry = self._entry(name)
+        with self._lock:
+            before = self._look(entry)
+            if before in DEAD:
+                raise FaultNotSeen(f"{name} is dead already ({before})")
+            entry.state = during
+        try:
+            seen = action(entry.child)
+        except BaseException:
+            with self._lock:
+                entry.state = "gone" if entry.child.status() is not None else before
+            raise
+        with self._lock:
+            entry.state = after
+        return seen
+
+    @staticmethod
+    def _look(entry: _Entry) -> State:
+        if entry.state in LIVING and entry.child.status() is not None:
+            entry.state = "gone"
+        return entry.state
+
+    def failures(self) -> list[str]:
+        up = self._up
+        if up is None or self._closing:
+            return []
+        dead = [(name, child.status()) for name, child in up.parts.items()]
+        return [
+            f"{name} exited with status {status} during the run: {tail(up.parts[name].log, 3)}"
+            for name, status in dead
+            if status is not None
+        ]
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        return tail(self._log(self._deployed(), name), lines)
+
+    # -- the end
+
+    def tear_down(self) -> None:
+        """Asks the members to end, gives them a second, ends the rest; then looks for what is left."""
+        up = self._up
+        if up is None:
+            return
+        with self._lock:
+            self._closing = True
+            members = [entry.child for entry in up.entries.values()]
+            names = {
+                *up.parts,
+                *(f"{role}-{n + 1}" for role, last in up.numbers.items() for n in range(last)),
+            }
+        _end(members)
+        _end(list(up.parts.values()))
+        # What a member begot in a session of its own still carries its name.
+        strays = [process for process in procfs.of_runs(up.deployment.run_id) if process.name in names]
+        left = [str(process) for process in strays if not procfs.end(process)]
+        with suppress(OSError):
+            remains.remove_work_directory(up.deployment.run_id)
+        if up.directory.exists():
+            left.append(f"directory {up.directory}")
+        up.ports.release()
+        up.held.close()
+        if left:
+            raise EnvironmentFailure(
+                f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}"
+            )
+
+    def leftovers(self, run_id: str) -> list[str]:
+        return remains.leftovers(run_id)
+
+    def remove(self, run_id: str) -> list[str]:
+        return remains.remove(run_id)
+
+    # -- helpers
+
+    def _deployed(self) -> _Up:
+        if self._up is None:
+            raise EnvironmentFailure("the process platform was asked before anything was deployed")
+        return self._up
+
+    def _entry(self, name: str) -> _Entry:
+        with self._lock:
+            entry = self._deployed().entries.get(name)
+        if entry is None:
+            raise FaultNotSeen(f"there is no member {name}")
+        return entry
+
+    @staticmethod
+    def _child(up: _Up, name: str) -> Child:
+        return up.parts[name] if name in up.parts else up.entries[name].child
+
+    @staticmethod
+    def _log(up: _Up, name: str) -> Path:
+        return up.deployment.logs / f"{name}.log"
+
+
+def _get(port: int, path: str) -> tuple[int, dict[str, str]]:
+    """Status and headers (names in lower case) of one request; status 0 when there was no answer in time."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=_READY_TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    except (OSError, http.client.HTTPException):
+        return 0, {}
+    finally:
+        connection.close()
+
+
+def _end(children: list[Child]) -> None:
+    """SIGTERM to all (thawed, or it would not be heard), a second for all together, then SIGKILL."""
+    living = [child for child in children if child.status() is None]
+    for child in living:
+        with suppress(FaultNotSeen):
+            child.signal(signal.SIGTERM)
+            child.signal(signal.SIGCONT, whole=True)
+    until = time.monotonic() + _TERM_S
+    for child in living:
+        child.wait(until - time.monotonic())
+        child.end()

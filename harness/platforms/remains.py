@@ -1,0 +1,96 @@
+"""What a run of the process platform can leave on this machine: processes, and its work directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from harness.errors import EnvironmentFailure
+from harness.platforms import procfs
+from harness.platforms.hold import check_run_id
+
+_PREFIX = "harness-"
+_MARK = "run-id"
+
+
+def work_directory(run_id: str) -> Path:
+    """Where the run keeps the store's data, the balancer's configuration and its admin socket."""
+    return Path(tempfile.gettempdir()) / f"{_PREFIX}{check_run_id(run_id)}"
+
+
+def make_work_directory(run_id: str) -> Path:
+    """Creates it, for this user alone. Raises `EnvironmentFailure` when it is there already or cannot be made."""
+    place = work_directory(run_id)
+    try:
+        place.mkdir(mode=0o700)
+        (place / _MARK).write_text(run_id)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"work directory {place} cannot be made: {error}; set TMPDIR to a folder of yours,"
+            " or remove what a dead run left with `harness recover`"
+        ) from error
+    return place
+
+
+def _is_ours(place: Path, run_id: str) -> bool:
+    try:
+        return (
+            not place.is_symlink()
+            and place.stat().st_uid == os.getuid()
+            and (place / _MARK).read_text() == run_id
+        )
+    except OSError:
+        return False
+
+
+def runs() -> set[str]:
+    """Ids of all runs, living or dead, of which a process or a work directory is there."""
+    found = {process.run for process in procfs.of_runs()}
+    for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        run_id = place.name.removeprefix(_PREFIX)
+        if _is_ours(place, run_id):
+            found.add(run_id)
+    return found
+
+
+def leftovers(run_id: str) -> list[str]:
+    """What is there of the run, one line each."""
+    found = [str(process) for process in procfs.of_runs(run_id)]
+    place = work_directory(run_id)
+    return [*found, f"directory {place}"] if _is_ours(place, run_id) else found
+
+
+def remove(run_id: str) -> list[str]:
+    """Ends the processes of the run and removes its directory; returns what it removed, one line each.
+
+    Looks again until nothing is found, because a process may beget another while it is being ended. Raises
+    `EnvironmentFailure` naming what cannot be removed.
+    """
+    removed = []
+    for _ in range(5):
+        processes = procfs.of_runs(run_id)
+        if not processes:
+            break
+        removed += [f"ended {process}" for process in processes if procfs.end(process)]
+    removed += remove_work_directory(run_id)
+    left = leftovers(run_id)
+    if left:
+        raise EnvironmentFailure(f"run {run_id}: cannot be removed: {'; '.join(left)}. Remove it by hand")
+    return removed
+
+
+def remove_work_directory(run_id: str) -> list[str]:
+    """Removes it if it is there and was made by a run with this id."""
+    place = work_directory(run_id)
+    if not _is_ours(place, run_id):
+        return []
+    # The mark goes last: were the removal cut short, the rest would still be recognised.
+    for entry in sorted(place.iterdir(), key=lambda entry: entry.name == _MARK):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    place.rmdir()
+    return [f"removed directory {place}"]
