@@ -1,0 +1,88 @@
+"""The page: a view in, one HTML document out, that opens offline and runs nothing.
+
+Jinja escapes every value; pictures arrive as markup that `svg` escaped. The page's policy forbids scripts and
+every address, so that a text which slipped through could still neither run nor call home.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report import charts, pictures, text, view
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+HEADLINES = {
+    "valid": "What this run proves",
+    "invalid": "What this run disproves",
+    "unknown": "What this run could not prove",
+}
+EXIT_CODES = {
+    0: "valid",
+    1: "invalid",
+    2: "a bad file",
+    3: "valid, but a service level was missed",
+    4: "unknown",
+    5: "the environment failed",
+    130: "interrupted",
+}
+
+
+def render(shown: view.View) -> str:
+    """The document of a view, the same bytes for the same view."""
+    line = shown.timeline
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            view=shown,
+            policy=POLICY,
+            style=Markup(_style()),
+            headline=HEADLINES[shown.verdict],
+            exit_meaning=EXIT_CODES.get(shown.exit_code if shown.exit_code is not None else -1, ""),
+            header=charts.header(line) if line else "",
+            panels=charts.panels(line) if line else [],
+        )
+    )
+
+
+def write(folder: Path) -> Path:
+    """Writes report.html of a run folder, whole or not at all, and says where. Raises UsageError as `load`."""
+    path = folder / "report.html"
+    document = render(view.load(folder))
+    unfinished = folder / ".report.html.unfinished"
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(document)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        at=text.at, span=text.span, count=text.count, cut=text.cut, words=text.words, draw=pictures.draw
+    )
+    environment.globals.update(plural=text.plural)
+    return environment
+
+
+def _style() -> str:
+    return (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")

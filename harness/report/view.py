@@ -1,0 +1,152 @@
+"""What a report shows: a run folder as plain values, nothing yet drawn, nothing yet escaped.
+
+`load` reads results.json, run.jsonl, faults.jsonl, metrics.jsonl and history.parquet and nothing else. Only
+results.json must be there; of the rest, what is missing is left out and said so (`View.notes`).
+Times named `*_s` are seconds since the load began.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.report import parts, timeline
+from harness.report import records as r
+from harness.report.history import History
+from harness.report.parts import VERDICTS, Check, Count, Fault, Need, Slo
+from harness.report.records import Record
+from harness.report.text import plural, words
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that the page of one run says, in the page's order."""
+
+    verdict: str
+    exit_code: int | None
+    scenario: str
+    title: str
+    proves: str
+    reasons: list[str]
+    problems: list[tuple[str, str]]
+    run: str
+    seed: str
+    platform: str
+    started: str
+    ended: str
+    version: str
+    defects: list[str]
+    duration_s: float | None
+    repeat: str
+    ops: dict[str, int]
+    members: list[str]
+    checks: list[Check]
+    timeline: timeline.Timeline | None
+    faults: list[Fault]
+    evidence: list[Need]
+    slos: list[Slo]
+    by_kind: list[Count]
+    not_tested: list[tuple[str, str]]
+    phases: list[tuple[str, float]]
+    torn_lines: int
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def landed(self) -> int:
+        """Faults that were seen to take effect."""
+        return sum(1 for fault in self.faults if fault.landed_s is not None)
+
+    @property
+    def done(self) -> list[str]:
+        """What was done to the service, as short phrases: 8 × kill replica."""
+        kinds = Counter((f.kind, f.role) for f in self.faults if f.landed_s is not None)
+        return [f"{number} × {kind} {role}".strip() for (kind, role), number in kinds.items()]
+
+    @property
+    def violations(self) -> int:
+        """Violations of all checks."""
+        return sum(check.total for check in self.checks)
+
+
+def load(folder: Path) -> View:
+    """The view of a run folder. Raises UsageError when it has no results.json that can be read."""
+    results = r.read_results(folder)
+    run = r.read_lines(folder / "run.jsonl")
+    members = r.read_lines(folder / "metrics.jsonl")
+    history = History(folder / "history.parquet")
+    try:
+        frame = timeline.frame(run, history)
+        faults = parts.faults(results, r.read_lines(folder / "faults.jsonl"), frame.origin_ns if frame else None)
+        bands = [band for fault in faults if (band := parts.band(fault)) is not None]
+        drawn = timeline.build(frame, history, members, bands) if frame else None
+    finally:
+        history.close()
+    return _view(results, run, members, faults, bands, drawn, [history.missing] if history.missing else [])
+
+
+def _view(
+    results: Record,
+    run: list[Record],
+    members: list[Record],
+    faults: list[Fault],
+    bands: list[timeline.Band],
+    drawn: timeline.Timeline | None,
+    notes: list[str],
+) -> View:
+    declared = next((line for line in run if r.text(line, "e") == "declared"), {})
+    ended = next((r.text(line, "how") for line in reversed(run) if r.text(line, "e") == "ended"), "")
+    phases = [(r.text(p, "name"), r.real(p, "seconds") or 0.0) for p in r.records(results, "phases")]
+    verdict = r.text(results, "verdict")
+    if verdict not in VERDICTS:
+        notes, verdict = [*notes, f"results.json gives no verdict that is known here: {verdict!r}."], "unknown"
+    ops = r.record(results, "ops")
+    return View(
+        verdict=verdict,
+        exit_code=r.whole(results, "exit_code") if "exit_code" in results else None,
+        scenario=r.text(results, "scenario", r.text(declared, "scenario")),
+        title=r.text(results, "title", r.text(results, "scenario", "Untitled scenario")),
+        proves=r.text(results, "proves"),
+        reasons=r.texts(results, "reasons"),
+        problems=[
+            (words(r.text(line, "kind")), r.text(line, "text")) for line in run if r.text(line, "e") == "problem"
+        ],
+        run=r.text(results, "run", r.text(declared, "run")),
+        seed=r.text(results, "seed", r.text(declared, "seed")),
+        platform=r.text(results, "platform", r.text(declared, "platform")),
+        started=r.text(declared, "started"),
+        ended=ended,
+        version=r.text(declared, "harness"),
+        defects=r.texts(declared, "defects"),
+        duration_s=_duration(run, phases),
+        repeat=r.text(results, "repeat", r.text(declared, "command")),
+        ops={name: r.whole(ops, name) for name in ("total", "ok", "fail", "info", "reached")},
+        members=_members(members),
+        checks=[parts.check(check, bands) for check in r.records(results, "checks")],
+        timeline=drawn,
+        faults=faults,
+        evidence=[parts.need(need) for need in r.records(results, "evidence")],
+        slos=[parts.slo(slo) for slo in r.records(results, "slos")],
+        by_kind=[parts.tally(row) for row in r.records(results, "by_kind")],
+        not_tested=[(r.text(n, "property"), r.text(n, "why")) for n in r.records(results, "not_tested")],
+        phases=phases,
+        torn_lines=r.whole(results, "torn_lines"),
+        notes=notes,
+    )
+
+
+def _duration(run: list[Record], phases: list[tuple[str, float]]) -> float | None:
+    """From the declaration to the last record of the run; the sum of the phases when there is no record."""
+    times = [when for line in run if (when := r.moment(line)) is not None]
+    if len(times) > 1:
+        return (max(times) - min(times)) / 1e9
+    return sum(seconds for _, seconds in phases) or None
+
+
+def _members(members: list[Record]) -> list[str]:
+    """How many members of each role the run ever had: 7 replicas, 4 workers."""
+    roles: dict[str, set[str]] = {}
+    for line in members:
+        if r.text(line, "e") == "member":
+            roles.setdefault(r.text(line, "role"), set()).add(r.text(line, "name"))
+    return [plural(len(names), role) for role, names in roles.items()]
