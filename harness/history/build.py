@@ -1,0 +1,143 @@
+"""Builds the tables of a history from the .jsonl files of a run folder.
+
+Every line is checked before DuckDB sees it, so garbage in a file costs its own lines and nothing else. The order
+of the ops is (invoke_ns, agent, op): the same folder gives the same rows, ids and bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from harness.errors import UsageError
+from harness.history import small
+from harness.history.lines import Torn, clean, journal_event
+from harness.history.schema import OP_COLUMNS, SEEN, connect, create_tables
+
+Connection = duckdb.DuckDBPyConnection
+
+_SHAPE = (
+    '{"e":"VARCHAR","at":"BIGINT","n":"BIGINT","c":"BIGINT","w":"VARCHAR","k":"VARCHAR","p":"VARCHAR",'
+    '"key":"VARCHAR","s":"VARCHAR","u":"VARCHAR","a":"VARCHAR","want":"VARCHAR","x":["VARCHAR"],"to":"VARCHAR",'
+    '"rt":"VARCHAR","it":"BIGINT","o":"VARCHAR","cl":"VARCHAR","st":"INTEGER","r":"VARCHAR","b":"VARCHAR",'
+    '"v":"VARCHAR","id":"VARCHAR","num":"DOUBLE","state":"VARCHAR","err":"VARCHAR","ms":"DOUBLE",'
+    '"requests":"BIGINT","failures":"BIGINT","by_kind":"JSON","dropped":"BIGINT"}'
+)
+
+_JOIN = """
+CREATE TABLE joined AS
+SELECT i.agent, i.n AS op, coalesce(i.c, -1) AS client, i.w AS workload, i.k AS kind,
+  coalesce(i.p, 'load') AS phase, i.key, CASE WHEN i.k = 'login' THEN i.key ELSE i.s END AS session,
+  i.u AS "user", i.a AS arg, c.v AS value, i.want, array_to_string(i.x, ',') AS expect, c.id AS given_id,
+  c.num AS number, c.state, coalesce(c.o, 'info') AS outcome, coalesce(c.cl, 'error') AS class,
+  c.st AS status, CASE WHEN c.n IS NULL THEN 'open' ELSE c.err END AS error, c.r AS replica, c.b AS boot,
+  i."to" AS sent_to, i.rt AS routing, i.it AS intended_ns, i."at" AS invoke_ns, c."at" AS return_ns
+FROM (SELECT * FROM event WHERE e = 'i') i LEFT JOIN (SELECT * FROM event WHERE e = 'c') c
+  ON i.agent = c.agent AND i.n = c.n"""
+
+
+def build(folder: Path) -> Connection:
+    """All tables of the run in `folder`, and `history.parquet` written into it.
+
+    Raises UsageError when `folder` is no run folder, or the load never began in it.
+    """
+    journals = _journals(folder)
+    db = connect()
+    create_tables(db)
+    small.load(db, folder)
+    _ops(db, journals)
+    target = folder / "history.parquet"
+    part = folder / "history.parquet.part"
+    db.execute(f"COPY (SELECT * FROM op ORDER BY id) TO {_quoted(part)} (FORMAT parquet, COMPRESSION zstd)")
+    part.replace(target)
+    return db
+
+
+def open_history(folder: Path) -> Connection:
+    """The same tables, with the ops read from `history.parquet`; built anew if there is none."""
+    journals = _journals(folder)
+    source = folder / "history.parquet"
+    if not source.is_file():
+        return build(folder)
+    db = connect()
+    create_tables(db)
+    small.load(db, folder)
+    _events(db, journals)
+    db.execute("DROP TABLE event")
+    columns = ", ".join(f'"{name}"' for name in OP_COLUMNS)
+    try:
+        db.execute(f"INSERT INTO op SELECT {columns} FROM read_parquet({_quoted(source)}) ORDER BY id")
+    except duckdb.Error as error:
+        raise UsageError(f"{source} is not a history ({error}); delete it and check the run again") from error
+    return db
+
+
+def _journals(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder; give a run folder, such as reports/kill/latest")
+    if not (folder / "run.jsonl").is_file():
+        raise UsageError(f"{folder} has no run.jsonl, so it is not a run folder; give one that a run wrote")
+    found = sorted(folder.glob("journal-*.jsonl"))
+    if not found:
+        raise UsageError(f"{folder} has no journal-*.jsonl: its load never began; run the scenario again")
+    return found
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _agent(path: Path, position: int) -> int:
+    number = re.fullmatch(r"journal-.*?(\d{1,6})\.jsonl", path.name)
+    return int(number[1]) if number else position
+
+
+def _events(db: Connection, journals: list[Path]) -> None:
+    """Loads the usable journal lines into table `event`, and lag and summary from them."""
+    numbers = [_agent(path, position) for position, path in enumerate(journals)]
+    if len(set(numbers)) < len(numbers):
+        numbers = list(range(len(journals)))
+    for first, (path, agent) in enumerate(zip(journals, numbers, strict=True)):
+        with tempfile.NamedTemporaryFile(suffix=".jsonl") as whole:
+            torn = clean(path, whole, journal_event)  # type: ignore[arg-type]
+            whole.flush()
+            rows = f"""SELECT {agent}::INTEGER AS agent, unnest(json_transform(json, '{_SHAPE}'))
+                FROM read_ndjson_objects({_quoted(Path(whole.name))}, maximum_object_size=4194304)"""
+            db.execute(f"INSERT INTO event {rows}" if first else f"CREATE TABLE event AS {rows}")
+        small.count_torn(db, torn)
+    db.execute("""INSERT INTO lag SELECT "at", ms FROM event
+        WHERE e = 'lag' AND ms IS NOT NULL ORDER BY "at", ms""")
+    db.execute("""INSERT INTO summary SELECT agent, requests, failures, by_kind, dropped
+        FROM event WHERE e = 'summary' ORDER BY agent, "at" ASC""")
+
+
+def _ops(db: Connection, journals: list[Path]) -> None:
+    _events(db, journals)
+    _drop_repeated(db)
+    db.execute(_JOIN)
+    names = ", ".join(f'"{name}"' for name in OP_COLUMNS if name not in ("id", "seen"))
+    db.execute(f"""INSERT INTO op
+        SELECT row_number() OVER (ORDER BY invoke_ns, agent, op) - 1 AS id, {names}, {SEEN} AS seen
+        FROM joined ORDER BY invoke_ns, agent, op""")
+    db.execute("DROP TABLE joined")
+    db.execute("DROP TABLE event")
+
+
+def _drop_repeated(db: Connection) -> None:
+    """An op number used twice, or completed without an invoke, is damage: counted, and only the first kept."""
+    repeated = "SELECT agent, e, n FROM event WHERE e IN ('i', 'c') GROUP BY ALL HAVING count(*) > 1"
+    orphan = """SELECT agent, n FROM event WHERE e = 'c'
+        EXCEPT SELECT agent, n FROM event WHERE e = 'i'"""
+    twice = db.execute(f"SELECT count(*) FROM ({repeated})").fetchone()
+    if twice and twice[0]:
+        db.execute("""CREATE TABLE first AS SELECT * FROM event QUALIFY e NOT IN ('i', 'c')
+            OR row_number() OVER (PARTITION BY agent, e, n ORDER BY "at", rowid) = 1""")
+        db.execute("DROP TABLE event")
+        db.execute("ALTER TABLE first RENAME TO event")
+    lost = db.execute(f"SELECT count(*) FROM ({orphan})").fetchone()
+    damaged = (twice[0] if twice else 0) + (lost[0] if lost else 0)
+    if damaged:
+        small.count_torn(db, Torn("journal: repeated or without an invoke", damaged, damaged))

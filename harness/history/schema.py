@@ -1,0 +1,95 @@
+"""The tables of a history, and the bounded DuckDB connection that holds them.
+
+Times are CLOCK_MONOTONIC nanoseconds (`*_ns`). An op that never completed has outcome `info`, class `error`,
+error `open` and no `return_ns`; for the rules every `info` op returns at infinity.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+import duckdb
+
+OP_COLUMNS: dict[str, str] = {
+    "id": "BIGINT",
+    "agent": "INTEGER",
+    "op": "BIGINT",
+    "client": "BIGINT",
+    "workload": "VARCHAR",
+    "kind": "VARCHAR",
+    "phase": "VARCHAR",
+    "key": "VARCHAR",
+    "session": "VARCHAR",
+    "user": "VARCHAR",
+    "arg": "VARCHAR",
+    "value": "VARCHAR",
+    "want": "VARCHAR",
+    "expect": "VARCHAR",
+    "given_id": "VARCHAR",
+    "number": "DOUBLE",
+    "state": "VARCHAR",
+    "outcome": "VARCHAR",
+    "class": "VARCHAR",
+    "status": "INTEGER",
+    "error": "VARCHAR",
+    "replica": "VARCHAR",
+    "boot": "VARCHAR",
+    "sent_to": "VARCHAR",
+    "routing": "VARCHAR",
+    "intended_ns": "BIGINT",
+    "invoke_ns": "BIGINT",
+    "return_ns": "BIGINT",
+    "seen": "VARCHAR",
+}
+
+_EFFECT = "effect VARCHAR, at_ns BIGINT, reference VARCHAR, key VARCHAR, fence BIGINT, kind VARCHAR"
+
+TABLES: dict[str, str] = {
+    "op": ", ".join(f'"{name}" {kind}' for name, kind in OP_COLUMNS.items()),
+    "fault": "fault INTEGER, kind VARCHAR, role VARCHAR, target VARCHAR, boot VARCHAR, planned_s DOUBLE, "
+    "injected_ns BIGINT, landed_ns BIGINT, healed_ns BIGINT, failed VARCHAR",
+    "effect": f"{_EFFECT}, line BIGINT",
+    "attempt": f"{_EFFECT}, event VARCHAR, attempt BIGINT",
+    "member": "name VARCHAR, role VARCHAR, boot VARCHAR, state VARCHAR, at_ns BIGINT",
+    "scrape": 'at_ns BIGINT, replica VARCHAR, boot VARCHAR, series VARCHAR, "count" DOUBLE',
+    "lag": "at_ns BIGINT, ms DOUBLE",
+    "summary": "agent INTEGER, requests BIGINT, failures BIGINT, by_kind JSON, dropped BIGINT",
+    "phase": "name VARCHAR, at_ns BIGINT",
+    "problem": "kind VARCHAR, text VARCHAR, at_ns BIGINT",
+    "load_window": "start_ns BIGINT, end_ns BIGINT",
+    "declared": "run VARCHAR, scenario VARCHAR, title VARCHAR, seed BIGINT, platform VARCHAR, command VARCHAR, "
+    "started VARCHAR, at_ns BIGINT",
+    "torn": "file VARCHAR, lines BIGINT, inner_lines BIGINT",
+}
+"""Name of each table and its columns. `torn.inner_lines` are malformed lines before the last one of a file: a
+torn last line is what a kill leaves, anything else is damage. `effect.line` keeps the ledger's own order."""
+
+SEEN = """CASE
+  WHEN session IS NULL OR workload = 'hostile' OR kind = 'login' THEN NULL
+  WHEN kind = 'refresh' THEN CASE WHEN class = 'ok' THEN 'present' END
+  WHEN class IN ('ok', 'in_progress', 'mismatch', 'missing', 'limited') THEN 'present'
+  WHEN class = 'absent' THEN 'absent' END"""
+"""What an op saw of the session it authenticated with. A forged token is no session's, whatever it was made of."""
+
+_connections = "memory_limit='700MB'", "threads=2", "preserve_insertion_order=true"
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A new, empty connection; its database and spill files are removed with it."""
+    folder = Path(tempfile.mkdtemp(prefix="harness-history-"))
+    db = duckdb.connect(str(folder / "history.duckdb"))
+    for setting in _connections:
+        db.execute(f"SET {setting}")
+    db.execute(f"SET temp_directory='{folder / 'spill'}'")
+    db.execute("SET enable_progress_bar=false")
+    weakref.finalize(db, shutil.rmtree, folder, ignore_errors=True)
+    return db
+
+
+def create_tables(db: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Creates the named tables, or all of them, empty."""
+    for name in names or TABLES:
+        db.execute(f"CREATE TABLE {name} ({TABLES[name]})")
