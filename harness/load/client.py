@@ -29,6 +29,8 @@ Address = tuple[str, int]
 
 READ_BYTES = 65_536
 
+_PEEK = int(MSG_PEEK | MSG_DONTWAIT)
+
 # The plain socket even in a patched interpreter: it is non-blocking, and waiting is done here.
 _socket: Any = get_original("socket", "socket")
 
@@ -119,7 +121,7 @@ class Connection:
         if not self.usable:
             return False
         try:
-            self._socket.recv(1, MSG_PEEK | MSG_DONTWAIT)
+            self._socket.recv(1, _PEEK)
         except BlockingIOError:
             return True
         except OSError:
