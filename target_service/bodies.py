@@ -1,0 +1,42 @@
+"""Bodies of requests. What does not fit is answered 400: 422 is taken, for a key reused with another body."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from target_service.work import Input
+
+Reference = Annotated[str, Field(min_length=1, max_length=200)]
+Password = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class Body(BaseModel):
+    """Unknown members are refused: silently dropping one would change what the client asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SignUp(Body):
+    username: str = Field(pattern=r"^[A-Za-z0-9._@+-]{1,64}$")
+    password: Password
+
+
+class Login(Body):
+    username: str = Field(max_length=64)
+    password: Password
+
+
+class Refresh(Body):
+    refresh_token: str = Field(max_length=512)
+
+
+class Payment(Body):
+    amount: Decimal = Field(gt=0, max_digits=14, decimal_places=4)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    reference: Reference
+
+
+class Process(Body):
+    input: Input
+    reference: Reference

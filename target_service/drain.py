@@ -1,0 +1,56 @@
+"""Leaving without a failed request: an own SIGTERM handler around one uvicorn server.
+
+SIGTERM     /ready answers 503 at once and every answer says `Connection: close`, while the listener stays open and
+            requests are served as before: balancers and clients need a moment to see it.
+DRAIN_S     later the listener closes, requests in flight are finished, the process exits 0.
+uvicorn's own handler would close the listener first, when nobody has been told, and re-raise the signal at the end.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import uvicorn
+
+from target_service import logs
+
+
+class Drain:
+    """Whether this process is leaving."""
+
+    def __init__(self) -> None:
+        self.draining = False
+
+
+class DrainingServer(uvicorn.Server):
+    """A uvicorn server that announces its leaving before it leaves."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, drain_s: float) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._drain_s = drain_s
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handles SIGTERM and SIGINT in the loop, in place of uvicorn's handlers."""
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGTERM, signal.SIGINT)
+        for number in handled:
+            loop.add_signal_handler(number, self.leave)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+    def leave(self) -> None:
+        """Begins to drain; a second signal changes nothing."""
+        if self._drain.draining:
+            return
+        self._drain.draining = True
+        logs.event("draining", seconds=self._drain_s)
+        asyncio.get_running_loop().call_later(self._drain_s, self._close)
+
+    def _close(self) -> None:
+        self.should_exit = True

@@ -1,0 +1,47 @@
+"""What requests say in their headers: who they are from, and which operation they repeat."""
+
+import re
+
+from fastapi import Request
+
+from target_service.problems import KeyMissing, Malformed, NotAuthenticated
+
+KEY_HEADERS = ("idempotency-key", "x-idempotency-key")
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+
+
+def bearer(request: Request) -> str:
+    """The token of `Authorization: Bearer …`; raises NotAuthenticated."""
+    for name, value in request.scope["headers"]:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            if scheme.lower() == "bearer" and token:
+                return str(token.strip())
+            break
+    raise NotAuthenticated()
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The idempotency key, plain or as a quoted string (IETF draft); raises Malformed."""
+    keys = {_unquoted(value.strip()) for name in KEY_HEADERS for value in request.headers.getlist(name)}
+    if len(keys) > 1:
+        raise Malformed("Idempotency-Key is given more than once, with different values")
+    for key in keys:
+        if not KEY.fullmatch(key):
+            raise Malformed("Idempotency-Key must be 1 to 255 visible ASCII characters")
+        return key
+    return None
+
+
+def required_idempotency_key(request: Request) -> str:
+    """As idempotency_key; raises KeyMissing too."""
+    key = idempotency_key(request)
+    if key is None:
+        raise KeyMissing()
+    return key
+
+
+def _unquoted(value: str) -> str:
+    match = QUOTED.fullmatch(value)
+    return re.sub(r"\\(.)", r"\1", match[1]) if match else value

@@ -1,0 +1,212 @@
+"""Jobs: accepted once, done once, by whichever worker is alive.
+
+Keys    job:<id>         hash: user, state (queued | running | done | dead), input, reference, fence (number of the
+                         claim), lease_until (ms), step and partial (the checkpoint), progress, attempts (claims since
+                         the last checkpoint), output or error. No TTL while it is not over, JOB_RETENTION_S after.
+        jobs             stream of {job}; consumer group `workers`. An entry leaves it when its job is over, never by
+                         MAXLEN: trimmed entries would be dropped from the pending list, and their jobs forgotten.
+        job-key:<name>   hash: job, fingerprint. <name> is a hash of user and idempotency key. Lives
+                         IDEMPOTENCY_RETENTION_S.
+        jobs:dead        stream of the dead letters, for a person to look at.
+Owner   the user of the record for reading; for writing whoever holds the lease, proved by the fence.
+Trips   submit 1, status 1. A worker: 1 to be given entries, 1 to claim, 1 a checkpoint, 1 to finish.
+Crash   submit: record, entry and key are one script: all three or none, before the 202. A client that lost the reply
+        submits again with its key and gets the same id.
+        given an entry but not claimed: it stands in the group's pending list; once idle for a lease, another has it.
+        claimed, or checkpointed: the lease ends, the next claim takes a higher fence and goes on from the checkpoint.
+        effect in the ledger but not finished: the next owner asks for it again with the key job:<id>; the ledger
+        replays it. finished: state, output, XACK and XDEL are one script.
+A worker that was frozen past its lease finds its fence or its lease gone at the next write, and drops the job.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.exceptions import ResponseError
+
+from target_service.ids import NewId
+from target_service.ledger import Effect
+from target_service.problems import KeyReused, NotFound
+from target_service.sessions import Sessions
+from target_service.settings import Settings
+from target_service.store import Store, Word
+from target_service.tokens import Claims
+
+STREAM, GROUP, DEAD = "jobs", "workers", "jobs:dead"
+CONSUMER = "worker"
+"""One consumer for all workers: who owns a job is said by its lease and fence, and consumers named after processes
+would pile up in the group with every process that was killed."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A job as the stream hands it out."""
+
+    entry: str
+    job: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a job. `step`: steps done; `partial`: the checkpoint after them, JSON, "" before any."""
+
+    entry: Entry
+    fence: int
+    step: int
+    partial: bytes
+    input: bytes
+    reference: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """A job as its user sees it. `progress` from 0 to 1, 1 only when it is done."""
+
+    job: str
+    state: str
+    progress: float
+    output: Any
+    error: str | None
+
+
+class StaleClaim(Exception):
+    """Another worker has the job, or may have it: nothing was written."""
+
+
+def job_key(job: str) -> str:
+    """The key of a job's record."""
+    return f"job:{job}"
+
+
+def submission_key(user: str, key: str) -> str:
+    """The key under which a submission is remembered for (user, idempotency key)."""
+    return f"job-key:{hashlib.sha256(f'{len(user)}:{user}:{key}'.encode()).hexdigest()[:40]}"
+
+
+class Jobs:
+    """Jobs in the store: the users' side (submit, status) and the workers' side."""
+
+    def __init__(self, store: Store, sessions: Sessions, settings: Settings, new_id: NewId) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._new_id = new_id
+        self._lease_ms = int(settings.lease_s * 1000)
+        self._backoff_ms = int(settings.backoff_s * 1000)
+        self._attempts = settings.job_attempts
+        self._key_retention_ms = int(settings.idempotency_retention_s * 1000)
+        self._retention_ms = int(settings.job_retention_s * 1000)
+
+    async def submit(self, claims: Claims, key: str | None, input: object, reference: str) -> str:
+        """Accepts a job and returns its id; the same id for the same key. Raises KeyReused."""
+        job = self._new_id("job")
+        text = orjson.dumps(input, option=orjson.OPT_SORT_KEYS)
+        fingerprint = hashlib.sha256(orjson.dumps([text.decode(), reference])).hexdigest()
+        outcome, *rest = await self._sessions.run(
+            claims,
+            "job_submit",
+            # Without a key of the client's, the new id stands in: a key that nobody else ever has.
+            [job_key(job), STREAM, submission_key(claims.user, key if key is not None else job)],
+            [job, text.decode(), reference, fingerprint, self._key_retention_ms],
+        )
+        if outcome != b"ok":
+            raise KeyReused()
+        return str(rest[0].decode())
+
+    async def status(self, claims: Claims, job: str) -> Status:
+        """The job, if it is the user's own; raises NotFound for another's just as for none."""
+        user, state, progress, output, error = await self._sessions.run(claims, "job_status", [job_key(job)])
+        if user is None or user.decode() != claims.user:
+            raise NotFound()
+        return Status(
+            job,
+            state.decode(),
+            float(progress),
+            orjson.loads(output) if output is not None else None,
+            error.decode() if error is not None else None,
+        )
+
+    async def prepare(self) -> None:
+        """Makes the group, from the very first entry on; harmless when it exists."""
+        try:
+            await self._store.command("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    async def given(self, most: int, wait_s: float) -> list[Entry]:
+        """New entries, after waiting at most `wait_s` for the first; raises ResponseError if the group is gone."""
+        command = ("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", most, "BLOCK", int(wait_s * 1000))
+        reply = await self._store.command(*command, "STREAMS", STREAM, ">", wait_s=wait_s)
+        return _entries(reply[0][1]) if reply else []
+
+    async def abandoned(self, most: int) -> list[Entry]:
+        """Entries that nobody has touched for a lease."""
+        found: list[Entry] = []
+        cursor = b"0-0"
+        while len(found) < most:
+            # One call looks at ten times its count; the rest of a long pending list is behind the cursor.
+            command = (
+                "XAUTOCLAIM",
+                STREAM,
+                GROUP,
+                CONSUMER,
+                self._lease_ms,
+                cursor,
+                "COUNT",
+                most - len(found),
+            )
+            reply = await self._store.command(*command)
+            cursor = reply[0]
+            found += _entries(reply[1])
+            if cursor == b"0-0":
+                break
+        return found
+
+    async def claim(self, entry: Entry) -> Claim | None:
+        """Takes the job under a new fence; None if it is held, over, or has just been given up as dead."""
+        outcome, *rest = await self._store.run(
+            "job_claim",
+            [job_key(entry.job), STREAM, DEAD],
+            [entry.entry, GROUP, CONSUMER, self._lease_ms, self._attempts, self._retention_ms, entry.job],
+        )
+        if outcome != b"yours":
+            return None
+        fence, step, partial, input, reference = rest
+        return Claim(entry, fence, step, partial, input, reference.decode())
+
+    async def checkpoint(self, claim: Claim, step: int, progress: float, partial: bytes) -> None:
+        """Records `step` steps as done and renews the lease; raises StaleClaim."""
+        args: list[Word] = [
+            claim.fence,
+            claim.entry.entry,
+            GROUP,
+            CONSUMER,
+            self._lease_ms,
+            step,
+            f"{progress:.6f}",
+            partial,
+        ]
+        if not await self._store.run("job_checkpoint", [job_key(claim.entry.job), STREAM], args):
+            raise StaleClaim()
+
+    async def finish(self, claim: Claim, output: bytes) -> None:
+        """Ends the job as done; raises StaleClaim."""
+        args: list[Word] = [claim.fence, claim.entry.entry, GROUP, output, self._retention_ms]
+        if not await self._store.run("job_finish", [job_key(claim.entry.job), STREAM], args):
+            raise StaleClaim()
+
+    async def release(self, claim: Claim, *, after_backoff: bool, counts: bool) -> None:
+        """Hands the job back, free to take at once or after the backoff. `counts`: this was a failed attempt."""
+        idle_ms = self._lease_ms - (self._backoff_ms if after_backoff else 0)
+        args: list[Word] = [claim.fence, claim.entry.entry, GROUP, CONSUMER, idle_ms, int(counts)]
+        await self._store.run("job_release", [job_key(claim.entry.job), STREAM], args)
+
+    def effect(self, claim: Claim) -> Effect:
+        """The job's effect on the world: one key for all attempts, the claim's number as the fence."""
+        return Effect(claim.reference, f"job:{claim.entry.job}", claim.fence, "job")
+
+
+def _entries(items: list[Any]) -> list[Entry]:
+    return [Entry(entry.decode(), fields[1].decode()) for entry, fields in items]

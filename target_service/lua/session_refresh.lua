@@ -1,0 +1,39 @@
+-- KEYS session, revocation · ARGV presented generation, grace in ms, life in ms, leeway in ms
+-- -> {'ok', generation to answer with, user} | {'refused'} | {'reused', user} the family has been revoked
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  return {'refused'}
+end
+local record = redis.call('HMGET', KEYS[1], 'user', 'generation', 'oldest')
+local user, current, oldest = record[1], tonumber(record[2]), tonumber(record[3])
+local presented = tonumber(ARGV[1])
+if not user or presented > current then
+  return {'refused'}
+end
+local now, grace = now_ms(), tonumber(ARGV[2])
+
+if presented == current then
+  redis.call('HSET', KEYS[1], 'generation', current + 1, 'retired:' .. current, now)
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  -- Times of retirement are needed for the grace only: a generation without one was retired before it.
+  while oldest < current do
+    if now - tonumber(redis.call('HGET', KEYS[1], 'retired:' .. oldest)) <= grace then
+      break
+    end
+    redis.call('HDEL', KEYS[1], 'retired:' .. oldest)
+    oldest = oldest + 1
+  end
+  redis.call('HSET', KEYS[1], 'oldest', oldest)
+  return {'ok', current + 1, user}
+end
+
+local retired = redis.call('HGET', KEYS[1], 'retired:' .. presented)
+if retired and now - tonumber(retired) <= grace then
+  if presented == current - 1 then
+    return {'ok', current, user}
+  end
+  return {'refused'}
+end
+
+redis.call('SET', KEYS[2], user, 'PX', math.max(redis.call('PTTL', KEYS[1]), 1) + ARGV[4])
+redis.call('DEL', KEYS[1])
+return {'reused', user}

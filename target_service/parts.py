@@ -1,0 +1,92 @@
+"""What the service is made of, and how the parts are put together.
+
+`Parts` are the seams: whoever wants another behaviour exchanges a part before the service is assembled. The negative
+controls in defects/ do so, each in one file, and nothing outside that folder knows of any of them.
+"""
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from target_service import defects
+from target_service.accounts import Accounts
+from target_service.drain import Drain
+from target_service.ids import NewId, random_id
+from target_service.jobs import Jobs
+from target_service.ledger import Ledger
+from target_service.metrics import Metrics
+from target_service.payments import Payments
+from target_service.sessions import Sessions
+from target_service.settings import Settings, SettingsError
+from target_service.store import Store, lua_files
+from target_service.tokens import Tokens
+
+
+@dataclass
+class Parts:
+    """The exchangeable parts. `lua`: fragments and scripts by name; the rest makes what its name says."""
+
+    lua: dict[str, str] = field(default_factory=lua_files)
+    sessions: Callable[[Store, Settings], Sessions] = Sessions
+    payments: Callable[[Store, Sessions, Ledger, Settings, NewId], Payments] = Payments
+    jobs: Callable[[Store, Sessions, Settings, NewId], Jobs] = Jobs
+    new_id: NewId = random_id
+
+
+@dataclass(frozen=True)
+class Service:
+    """The assembled service: what the routes of a replica and the loops of a worker use."""
+
+    settings: Settings
+    store: Store
+    ledger: Ledger
+    tokens: Tokens
+    accounts: Accounts
+    sessions: Sessions
+    payments: Payments
+    jobs: Jobs
+    drain: Drain
+    metrics: Metrics
+
+    async def close(self) -> None:
+        """Closes what is open to the outside."""
+        self.accounts.close()
+        await self.ledger.close()
+        await self.store.close()
+
+
+def defect_names() -> list[str]:
+    """Names of the seeded defects, as TARGET_DEFECTS takes them."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(defects.__path__))
+
+
+def chosen_parts(names: tuple[str, ...]) -> Parts:
+    """The clean parts with the named defects applied in order; raises SettingsError for an unknown name."""
+    parts = Parts()
+    for name in names:
+        if name not in defect_names():
+            raise SettingsError(
+                f"TARGET_DEFECTS names {name!r}, which is none of {', '.join(defect_names())}"
+            )
+        import_module(f"target_service.defects.{name.replace('-', '_')}").apply(parts)
+    return parts
+
+
+def assemble(settings: Settings, parts: Parts) -> Service:
+    """Builds the service. Connects to nothing: a replica comes up without its store, and is not ready."""
+    store = Store(settings.store_url, parts.lua, settings.store_timeout_s, settings.store_connections)
+    ledger = Ledger(settings.ledger_url, settings.ledger_timeout_s)
+    sessions = parts.sessions(store, settings)
+    return Service(
+        settings=settings,
+        store=store,
+        ledger=ledger,
+        tokens=Tokens(settings),
+        accounts=Accounts(store, settings),
+        sessions=sessions,
+        payments=parts.payments(store, sessions, ledger, settings, parts.new_id),
+        jobs=parts.jobs(store, sessions, settings, parts.new_id),
+        drain=Drain(),
+        metrics=Metrics(),
+    )

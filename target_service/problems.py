@@ -1,0 +1,102 @@
+"""Errors as a client sees them: problem+json (RFC 9457), each kind with its own `type`.
+
+The tree:
+
+    Problem                    500  urn:problem:internal
+    ├── Malformed              400  urn:problem:malformed          a body, header or path that is not what it must be
+    ├── KeyMissing             400  urn:problem:key-missing        no Idempotency-Key where one is needed
+    ├── NotAuthenticated       401  urn:problem:not-authenticated  no live session behind the token
+    ├── CredentialsRefused     401  urn:problem:credentials-refused
+    ├── NotFound               404  urn:problem:not-found          also: not yours
+    ├── UserExists             409  urn:problem:user-exists
+    ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
+    ├── TooLarge               413  urn:problem:too-large
+    ├── KeyReused              422  urn:problem:key-reused         one key, two bodies
+    └── Unavailable            503  urn:problem:unavailable        nobody knows whether it took effect
+        └── StoreUnreachable   503  urn:problem:store-unreachable  provably without effect: X-No-Effect: 1
+"""
+
+from collections.abc import Mapping
+
+import orjson
+from fastapi.responses import Response
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An error with an answer of its own. `detail` is shown to the client: never a secret, never an input."""
+
+    status = 500
+    type = "urn:problem:internal"
+    title = "Internal error"
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+
+    def response(self) -> Response:
+        """The answer: problem+json with this kind's status and headers."""
+        return problem_response(self.status, self.type, self.title, self.detail, self.headers)
+
+
+class Malformed(Problem):
+    status, type, title = 400, "urn:problem:malformed", "Malformed request"
+
+
+class KeyMissing(Problem):
+    status, type, title = 400, "urn:problem:key-missing", "Idempotency-Key is missing"
+
+
+class NotAuthenticated(Problem):
+    status, type, title = 401, "urn:problem:not-authenticated", "Not authenticated"
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class CredentialsRefused(Problem):
+    status, type, title = 401, "urn:problem:credentials-refused", "Credentials refused"
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class NotFound(Problem):
+    status, type, title = 404, "urn:problem:not-found", "Not found"
+
+
+class UserExists(Problem):
+    status, type, title = 409, "urn:problem:user-exists", "User exists"
+
+
+class InProgress(Problem):
+    status, type, title = 409, "urn:problem:in-progress", "In progress"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class TooLarge(Problem):
+    status, type, title = 413, "urn:problem:too-large", "Body too large"
+    # The rest of the body is not read, so the connection cannot carry another request.
+    headers: Mapping[str, str] = {"Connection": "close"}
+
+
+class KeyReused(Problem):
+    status, type, title = 422, "urn:problem:key-reused", "Idempotency-Key was used with another body"
+
+
+class Unavailable(Problem):
+    status, type, title = 503, "urn:problem:unavailable", "Temporarily unavailable"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class StoreUnreachable(Unavailable):
+    type, title = "urn:problem:store-unreachable", "The store cannot be reached; nothing was done"
+    headers: Mapping[str, str] = {"Retry-After": "1", "X-No-Effect": "1"}
+
+
+def problem_response(
+    status: int, type: str, title: str, detail: str | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A problem+json answer; for statuses that no Problem of ours stands for (405, a framework's own)."""
+    body = {"type": type, "title": title, "status": status}
+    if detail:
+        body["detail"] = detail
+    return Response(orjson.dumps(body), status, dict(headers or {}), CONTENT_TYPE)

@@ -1,0 +1,200 @@
+"""Configuration, from the environment only; every problem is reported at once, in one line.
+
+Durations are seconds (`*_s`), sizes are bytes (`*_bytes`), costs of argon2 are as RFC 9106 names them.
+A weak password hash, a guessable signing secret or a defect in a service that has not declared itself a test
+(`TARGET_TEST_MODE=1`) is refused: such a service must not come up at all.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+SECRET_MIN_BYTES = 32
+"""RFC 7518 section 3.2: an HS256 key has at least the size of the hash."""
+
+SECRET_MIN_SYMBOLS = 8
+"""Fewer distinct characters than this is a placeholder ("xxxx…"), not a random secret."""
+
+ARGON2_MIN_TIME_COST = 2
+ARGON2_MIN_MEMORY_KIB = 19456
+"""OWASP Password Storage Cheat Sheet: argon2id with at least 19 MiB and two iterations."""
+
+DEFAULT_SECRETS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure")
+
+
+class SettingsError(Exception):
+    """The environment does not describe a service that may start; the text names each variable and its remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole configuration of a replica or a worker."""
+
+    store_url: str
+    ledger_url: str
+    jwt_secret: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    replica: str = "replica"
+    test_mode: bool = False
+    defects: tuple[str, ...] = ()
+    jwt_issuer: str = "target-service"
+    jwt_audience: str = "target-service"
+    jwt_leeway_s: float = 5.0
+    access_ttl_s: float = 900.0
+    refresh_ttl_s: float = 3600.0
+    refresh_grace_s: float = 10.0
+    argon2_time_cost: int = 3
+    argon2_memory_kib: int = 65536
+    argon2_parallelism: int = 1
+    argon2_threads: int = 4
+    store_timeout_s: float = 2.0
+    store_connections: int = 64
+    ledger_timeout_s: float = 0.8
+    idempotency_retention_s: float = 86400.0
+    payment_lease_s: float = 1.0
+    completer_poll_s: float = 0.5
+    lease_s: float = 1.5
+    reclaim_s: float = 0.5
+    backoff_s: float = 0.5
+    step_s: float = 0.05
+    job_slots: int = 8
+    job_attempts: int = 8
+    job_retention_s: float = 86400.0
+    drain_s: float = 1.5
+    max_body_bytes: int = 65536
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Settings from `environment`; raises SettingsError naming every problem, or none."""
+    reader = _Reader(environment)
+    settings = Settings(
+        store_url=reader.url("STORE_URL", "redis"),
+        ledger_url=reader.url("LEDGER_URL", "http"),
+        jwt_secret=reader.text("JWT_SECRET"),
+        host=reader.text("HOST", Settings.host),
+        port=reader.integer("PORT", Settings.port, least=1),
+        replica=reader.text("REPLICA", socket.gethostname()),
+        test_mode=reader.flag("TARGET_TEST_MODE"),
+        defects=reader.names("TARGET_DEFECTS"),
+        jwt_issuer=reader.text("JWT_ISSUER", Settings.jwt_issuer),
+        jwt_audience=reader.text("JWT_AUDIENCE", Settings.jwt_audience),
+        jwt_leeway_s=reader.seconds("JWT_LEEWAY_S", Settings.jwt_leeway_s, least=0),
+        access_ttl_s=reader.seconds("ACCESS_TTL_S", Settings.access_ttl_s),
+        refresh_ttl_s=reader.seconds("REFRESH_TTL_S", Settings.refresh_ttl_s),
+        refresh_grace_s=reader.seconds("REFRESH_GRACE_S", Settings.refresh_grace_s),
+        argon2_time_cost=reader.integer("ARGON2_TIME_COST", Settings.argon2_time_cost, least=1),
+        argon2_memory_kib=reader.integer("ARGON2_MEMORY_KIB", Settings.argon2_memory_kib, least=8),
+        argon2_parallelism=reader.integer("ARGON2_PARALLELISM", Settings.argon2_parallelism, least=1),
+        argon2_threads=reader.integer("ARGON2_THREADS", Settings.argon2_threads, least=1),
+        store_timeout_s=reader.seconds("STORE_TIMEOUT_S", Settings.store_timeout_s),
+        store_connections=reader.integer("STORE_CONNECTIONS", Settings.store_connections, least=2),
+        ledger_timeout_s=reader.seconds("LEDGER_TIMEOUT_S", Settings.ledger_timeout_s),
+        idempotency_retention_s=reader.seconds("IDEMPOTENCY_RETENTION_S", Settings.idempotency_retention_s),
+        payment_lease_s=reader.seconds("PAYMENT_LEASE_S", Settings.payment_lease_s),
+        completer_poll_s=reader.seconds("COMPLETER_POLL_S", Settings.completer_poll_s),
+        lease_s=reader.seconds("LEASE_S", Settings.lease_s),
+        reclaim_s=reader.seconds("RECLAIM_S", Settings.reclaim_s),
+        backoff_s=reader.seconds("BACKOFF_S", Settings.backoff_s),
+        step_s=reader.seconds("STEP_S", Settings.step_s),
+        job_slots=reader.integer("JOB_SLOTS", Settings.job_slots, least=1),
+        job_attempts=reader.integer("JOB_ATTEMPTS", Settings.job_attempts, least=1),
+        job_retention_s=reader.seconds("JOB_RETENTION_S", Settings.job_retention_s),
+        drain_s=reader.seconds("DRAIN_S", Settings.drain_s, least=0),
+        max_body_bytes=reader.integer("MAX_BODY_BYTES", Settings.max_body_bytes, least=1024),
+    )
+    problems = reader.problems or _contradictions(settings)
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What no single variable shows: the rules between them."""
+    problems = []
+    secret = settings.jwt_secret
+    if len(secret.encode()) < SECRET_MIN_BYTES:
+        problems.append(
+            f"JWT_SECRET is shorter than {SECRET_MIN_BYTES} bytes: use a random one, e.g. openssl rand -hex 32"
+        )
+    elif len(set(secret)) < SECRET_MIN_SYMBOLS or secret.lower().startswith(DEFAULT_SECRETS):
+        problems.append(
+            "JWT_SECRET is a default or a placeholder: use a random one, e.g. openssl rand -hex 32"
+        )
+    weak = (
+        settings.argon2_time_cost < ARGON2_MIN_TIME_COST or settings.argon2_memory_kib < ARGON2_MIN_MEMORY_KIB
+    )
+    if weak and not settings.test_mode:
+        problems.append(
+            f"argon2 cost is weak: ARGON2_TIME_COST must be at least {ARGON2_MIN_TIME_COST} and ARGON2_MEMORY_KIB"
+            f" at least {ARGON2_MIN_MEMORY_KIB}, or declare a test with TARGET_TEST_MODE=1"
+        )
+    if settings.defects and not settings.test_mode:
+        problems.append("TARGET_DEFECTS needs a declared test: set TARGET_TEST_MODE=1, or unset it")
+    if settings.access_ttl_s > settings.refresh_ttl_s:
+        problems.append(
+            "ACCESS_TTL_S exceeds REFRESH_TTL_S: an access token would outlive its session's record"
+        )
+    for name, lease_s in (("PAYMENT_LEASE_S", settings.payment_lease_s), ("LEASE_S", settings.lease_s)):
+        if settings.ledger_timeout_s >= lease_s:
+            problems.append(
+                f"LEDGER_TIMEOUT_S must be less than {name}: a call may not outlast the lease it is made under"
+            )
+    if settings.step_s >= settings.lease_s:
+        problems.append("STEP_S must be less than LEASE_S: a step may not outlast the lease it is done under")
+    if settings.backoff_s > settings.lease_s:
+        problems.append("BACKOFF_S must not exceed LEASE_S: the wait is measured from within the lease")
+    return problems
+
+
+class _Reader:
+    """Reads typed variables and collects what is wrong with them instead of stopping at the first."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self._environment.get(name) or default
+        if value is None:
+            self.problems.append(f"{name} is not set")
+            return ""
+        return value
+
+    def url(self, name: str, scheme: str) -> str:
+        value = self.text(name)
+        if value and (urlsplit(value).scheme != scheme or not urlsplit(value).hostname):
+            self.problems.append(f"{name} is not a {scheme}://host:port URL")
+        return value
+
+    def integer(self, name: str, default: int, least: int) -> int:
+        return self._number(name, default, int, least)
+
+    def seconds(self, name: str, default: float, least: float = 0.001) -> float:
+        return self._number(name, default, float, least)
+
+    def flag(self, name: str) -> bool:
+        value = self._environment.get(name, "0")
+        if value not in ("", "0", "1"):
+            self.problems.append(f"{name} must be 0 or 1")
+        return value == "1"
+
+    def names(self, name: str) -> tuple[str, ...]:
+        return tuple(part.strip() for part in self._environment.get(name, "").split(",") if part.strip())
+
+    def _number(self, name: str, default: T, kind: Callable[[str], T], least: float) -> T:
+        raw = self._environment.get(name)
+        if not raw:
+            return default
+        try:
+            value = kind(raw)
+        except ValueError:
+            self.problems.append(f"{name} is not a number")
+            return default
+        if not least <= value < float("inf"):  # type: ignore[operator]
+            self.problems.append(f"{name} must be at least {least}")
+        return value

@@ -1,0 +1,163 @@
+"""A job worker: takes jobs, does them step by step, has their effect in the ledger, and completes abandoned payments.
+
+Run as `python -m target_service.worker`. It keeps nothing: what it knows of a job is the checkpoint it was given with
+the claim. SIGKILL at any moment loses at most one step; see jobs.py and payments.py for each gap. On SIGTERM it takes
+no more, hands each job back after the step it is in, and exits 0.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import ResponseError
+
+from target_service import logs, work
+from target_service.jobs import Claim, Entry, Jobs, StaleClaim
+from target_service.ledger import Ledger, LedgerUnavailable, StaleFence
+from target_service.payments import Payments
+from target_service.problems import InProgress, Unavailable
+from target_service.settings import Settings
+
+WAIT_FOR_NEW_S = 0.2
+"""How long one read waits for new entries; also the longest that a SIGTERM waits for it."""
+
+COMPLETE_AT_ONCE = 16
+
+
+class Worker:
+    """Several jobs at once in one process; all of them waiting, none of them on the processor for long."""
+
+    def __init__(self, jobs: Jobs, payments: Payments, ledger: Ledger, settings: Settings) -> None:
+        self._jobs = jobs
+        self._payments = payments
+        self._ledger = ledger
+        self._settings = settings
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reclaim_at_s = 0.0
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begins the end: nothing more is taken."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Works until stop(), then returns when every job is finished or handed back."""
+        await asyncio.gather(
+            self._repeat(self._take_jobs, 0.0),
+            self._repeat(self._complete_payments, self._settings.completer_poll_s),
+        )
+        await asyncio.gather(*self._tasks)
+
+    async def _repeat(self, turn: Callable[[], Awaitable[None]], every_s: float) -> None:
+        while not self._stopping.is_set():
+            try:
+                await turn()
+                pause_s = every_s
+            except Unavailable:
+                pause_s = self._settings.backoff_s
+            except ResponseError as error:
+                # A store that lost its data knows no group; the group begins at the first entry, so nothing is missed.
+                logs.event("store_refused", why=str(error))
+                pause_s = self._settings.backoff_s
+                if str(error).startswith("NOGROUP"):
+                    pause_s = 0.0
+                    await self._prepare()
+            if pause_s:
+                await self._pause(pause_s)
+
+    async def _prepare(self) -> None:
+        try:
+            await self._jobs.prepare()
+        except Unavailable:
+            await self._pause(self._settings.backoff_s)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleeps, but not past stop()."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _take_jobs(self) -> None:
+        """Fills the free slots: with abandoned jobs when it is time to look for them, else with new ones."""
+        if len(self._tasks) >= self._settings.job_slots:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        free = self._settings.job_slots - len(self._tasks)
+        if time.monotonic() >= self._reclaim_at_s:
+            entries = await self._jobs.abandoned(free)
+            if len(entries) < free:
+                self._reclaim_at_s = time.monotonic() + self._settings.reclaim_s
+        else:
+            entries = await self._jobs.given(free, WAIT_FOR_NEW_S)
+        for entry in entries:
+            task = asyncio.create_task(self._handle(entry))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, entry: Entry) -> None:
+        try:
+            claim = await self._jobs.claim(entry)
+            if claim is None:
+                return
+            try:
+                await self._do(claim)
+            except (StaleClaim, StaleFence):
+                logs.event("job_stale", job=entry.job, fence=claim.fence)
+            except LedgerUnavailable as error:
+                logs.event("ledger_unavailable", job=entry.job, fence=claim.fence, why=str(error))
+                await self._jobs.release(claim, after_backoff=True, counts=False)
+            except Unavailable:
+                raise
+            except Exception as error:
+                # A job may fail in any way; what it may not do is stop the worker, or be tried for ever.
+                logs.event("job_failed", job=entry.job, fence=claim.fence, why=repr(error))
+                await self._jobs.release(claim, after_backoff=True, counts=True)
+        except Unavailable:
+            # Whatever the store has of this job is a state from which the next claim goes on.
+            logs.event("store_unavailable", job=entry.job)
+
+    async def _do(self, claim: Claim) -> None:
+        numbers = work.steps(claim.input)
+        partial = claim.partial
+        for step in range(claim.step, len(numbers)):
+            if self._stopping.is_set():
+                await self._jobs.release(claim, after_backoff=False, counts=False)
+                return
+            await asyncio.sleep(self._settings.step_s)
+            partial = work.advance(partial, numbers[step])
+            # One step more than there are: 1 is kept for done, when the effect has been had too.
+            await self._jobs.checkpoint(claim, step + 1, (step + 1) / (len(numbers) + 1), partial)
+        await self._ledger.post(self._jobs.effect(claim))
+        await self._jobs.finish(claim, partial)
+
+    async def _complete_payments(self) -> None:
+        names = await self._payments.due(COMPLETE_AT_ONCE)
+        await asyncio.gather(*(self._complete_payment(name) for name in names))
+
+    async def _complete_payment(self, name: str) -> None:
+        attempt = await self._payments.resume(name)
+        if attempt is None:
+            return
+        try:
+            await self._payments.complete(attempt)
+            logs.event("payment_completed", payment=attempt.payment_id, fence=attempt.fence)
+        except (InProgress, Unavailable):
+            logs.event("payment_not_completed", payment=attempt.payment_id, fence=attempt.fence)
+
+
+async def serve(worker: Worker) -> None:
+    """Runs a worker until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    logs.event("ready")
+    await worker.run()
+    logs.event("stopped")
+
+
+if __name__ == "__main__":
+    from target_service.__main__ import main_worker
+
+    main_worker()
