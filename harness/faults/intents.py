@@ -1,0 +1,64 @@
+"""The record of faults, `faults.jsonl`: what is about to be done, and what came of it.
+
+An intent is on the disk before its fault is injected, so that whoever finds the record later knows what to undo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FILE = "faults.jsonl"
+
+
+class FaultRecord:
+    """Appends to the record of one run; `on_event` is given every line that was written."""
+
+    def __init__(self, path: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self._on_event = on_event
+        self._lock = threading.Lock()
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def write(self, event: str, fault: int, **members: Any) -> None:
+        """One write(2) a line. Raises OSError when it was not written whole, or an intent not synced."""
+        line = {"e": event, "at": time.monotonic_ns(), "fault": fault, **members}
+        raw = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        with self._lock:
+            if os.write(self._file, raw) != len(raw):
+                raise OSError(f"{FILE}: a line was written in part; the disk is full")
+            if event == "intent":
+                os.fsync(self._file)
+        if self._on_event is not None:
+            self._on_event(line)
+
+    def close(self) -> None:
+        """No line is written after this."""
+        os.close(self._file)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of a record; one that is torn, or is no object with an event, is left out."""
+    if not path.exists():
+        return []
+    found = []
+    for raw in path.read_bytes().split(b"\n"):
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and isinstance(line.get("fault"), int) and "e" in line:
+            found.append(line)
+    return found
+
+
+def unhealed(folder: Path) -> list[dict[str, Any]]:
+    """The intents of a run folder that have something to undo and were not seen healed."""
+    lines = read(folder / FILE)
+    healed = {line["fault"] for line in lines if line["e"] == "healed"}
+    intents = [line for line in lines if line["e"] == "intent" and line["fault"] not in healed]
+    return [line for line in intents if line.get("undo", {}).get("do", "none") != "none"]

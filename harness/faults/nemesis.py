@@ -1,0 +1,234 @@
+"""Injects the plan, each fault in a thread of its own, and undoes all of it on every way out.
+
+A fault is never silent: it ends as landed and healed, or as failed with the reason. One whose intent cannot be
+written is not injected; one without a victim, or whose effect cannot be seen, has failed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError
+from harness.faults.base import Context
+from harness.faults.intents import FaultRecord
+from harness.faults.schedule import Planned
+from harness.platforms.base import Member, Platform, Role
+from harness.platforms.keeper import Keeper
+
+_SPARE_WAIT_S = 2.0
+_LOOK_S = 0.02
+_THAW_S = 6.0
+
+
+class Nemesis:
+    """One run's faults: `start` when the load starts, `heal_all` when it has ended, however it ended."""
+
+    def __init__(
+        self,
+        plan: Sequence[Planned],
+        platform: Platform,
+        keeper: Keeper,
+        record: Path,
+        *,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+        on_problem: Callable[[str], None] | None = None,
+    ) -> None:
+        """`record` is the run's faults.jsonl. `on_event` gets each of its lines, `on_problem` what spoils the run."""
+        self._plan, self._platform, self._keeper = list(plan), platform, keeper
+        self._record = FaultRecord(record, on_event)
+        self._on_problem = on_problem
+        self._declared: dict[Role, int] = dict(keeper.desired)
+        self._abort, self._give_up = threading.Event(), threading.Event()
+        self._choosing = threading.Lock()
+        self._healing = threading.Lock()
+        self._scaling: dict[str, threading.Lock] = {"replica": threading.Lock(), "worker": threading.Lock()}
+        self._taken: set[str] = set()
+        self._never_due = [*self._plan]
+        self._threads: list[threading.Thread] = []
+        self._clock: threading.Thread | None = None
+        self.problems: list[str] = []
+
+    # -- when
+
+    def start(self, start_ns: int) -> None:
+        """Begins; `start_ns` (monotonic) is the start of the load, from which all times of the plan count."""
+        self._clock = threading.Thread(target=self._run, args=(start_ns,), name="nemesis", daemon=True)
+        self._clock.start()
+
+    def _run(self, start_ns: int) -> None:
+        for planned in self._plan:
+            due_s = start_ns / 1e9 + planned.at_s
+            if self._abort.wait(max(0.0, due_s - time.monotonic())):
+                return
+            self._never_due.remove(planned)
+            name = f"fault {planned.number} ({planned.fault.kind})"
+            thread = threading.Thread(target=self._guarded, args=(planned,), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    # -- one fault
+
+    def _guarded(self, planned: Planned) -> None:
+        try:
+            self._one(planned)
+        except HarnessError as error:
+            self._failed(planned, str(error))
+        except Exception as error:
+            self._failed(planned, f"{type(error).__name__}: {error}")
+
+    def _one(self, planned: Planned) -> None:
+        fault = planned.fault
+        with self._victim(planned) as target, self._alone(planned):
+            context = Context(self._platform, self._keeper, target, self._abort, self._give_up)
+            if self._abort.is_set():
+                self._intent(planned, None, None, {"do": "none"})
+                raise EnvironmentFailure("the run began to heal before it was injected")
+            self._intent(planned, fault.describe(context), target, fault.undo(context))
+            self._record.write("injected", planned.number)
+            try:
+                self._record.write("landed", planned.number, how=fault.inject(context))
+            except Exception as error:
+                self._failed(planned, str(error))
+                self._undo_failed(planned, context)
+                return
+            self._record.write("healed", planned.number, how=fault.heal(context))
+
+    def _undo_failed(self, planned: Planned, context: Context) -> None:
+        """What was not seen to land may have landed all the same."""
+        if planned.fault.undo(context).get("do") == "resume":
+            with suppress(EnvironmentFailure):
+                self._record.write("healed", planned.number, how=self._platform.resume(context.victim.name))
+
+    def _intent(
+        self, planned: Planned, name: str | None, target: Member | None, undo: dict[str, Any]
+    ) -> None:
+        self._record.write(
+            "intent",
+            planned.number,
+            kind=planned.fault.kind,
+            role=planned.fault.role,
+            target=name,
+            boot=target.boot if target else None,
+            planned_s=planned.at_s,
+            undo=undo,
+        )
+
+    def _failed(self, planned: Planned, why: str) -> None:
+        try:
+            self._record.write("failed", planned.number, why=why)
+        except OSError as error:
+            self._problem(f"fault {planned.number} failed ({why}), which could not be recorded: {error}")
+
+    def _problem(self, text: str) -> None:
+        self.problems.append(text)
+        if self._on_problem is not None:
+            self._on_problem(text)
+
+    # -- on whom
+
+    @contextmanager
+    def _victim(self, planned: Planned) -> Iterator[Member | None]:
+        """A ready member that no other fault has, kept for this one until it is healed."""
+        if not planned.fault.needs_target:
+            yield None
+            return
+        target = self._choose(planned)
+        try:
+            yield target
+        finally:
+            with self._choosing:
+                self._taken.discard(target.name)
+
+    def _choose(self, planned: Planned) -> Member:
+        fault, until = planned.fault, time.monotonic() + _SPARE_WAIT_S
+        while True:
+            with self._choosing:
+                free = [member for member in self._keeper.ready(fault.role) if member.name not in self._taken]
+                if len(free) > fault.min_ready:
+                    target = free[int(planned.pick * len(free))]
+                    self._taken.add(target.name)
+                    return target
+            if time.monotonic() > until or self._abort.wait(_LOOK_S):
+                self._intent(planned, None, None, {"do": "none"})
+                raise FaultNotSeen(
+                    f"no {fault.role} to spare: {len(free)} ready and free of faults,"
+                    f" {fault.min_ready} must stay (min_ready)"
+                )
+
+    @contextmanager
+    def _alone(self, planned: Planned) -> Iterator[None]:
+        """Two changes of one number cannot both be seen to land at once."""
+        if planned.fault.kind != "scale":
+            yield
+            return
+        with self._scaling[planned.fault.role]:
+            yield
+
+    # -- undoing
+
+    def heal_all(self, why: str = "the load ended before it was due", wait_s: float = 30.0) -> list[str]:
+        """No fault is injected from now on; what is frozen is thawed, the declared numbers are brought back.
+
+        `wait_s` bounds the wait for the declared numbers to be ready; 0 does not wait (a tear-down follows).
+        Looks again at the end. Returns what could not be healed; may be called again, from any thread.
+        """
+        with self._healing:
+            self._abort.set()
+            if wait_s <= 0:
+                self._give_up.set()
+            self._end_plan(why)
+            until = time.monotonic() + wait_s
+            # A fault thaws its own victim, and says so; what is frozen after that has lost its fault.
+            self._join("pause", time.monotonic() + _THAW_S)
+            problems = self._thaw()
+            if wait_s > 0:
+                problems += self._declared_again(until)
+            problems += self._join("", max(until, time.monotonic() + _THAW_S))
+            problems += self._thaw()
+            for text in problems:
+                self._problem(text)
+            return problems
+
+    def _declared_again(self, until: float) -> list[str]:
+        problems = []
+        for role, count in self._declared.items():
+            if self._keeper.desired[role] != count:
+                self._keeper.set_desired(role, count)
+        for role, count in self._declared.items():
+            try:
+                self._keeper.wait_ready(role, count, max(0.1, until - time.monotonic()))
+            except EnvironmentFailure as error:
+                problems.append(f"not healed: {error}")
+        return problems
+
+    def _join(self, kind: str, until: float) -> list[str]:
+        mine = [thread for thread in self._threads if kind in thread.name]
+        for thread in mine:
+            thread.join(max(0.0, until - time.monotonic()))
+        return [f"{thread.name} has not come to an end" for thread in mine if thread.is_alive()]
+
+    def _end_plan(self, why: str) -> None:
+        if self._clock is not None:
+            self._clock.join()
+        while self._never_due:
+            planned = self._never_due.pop(0)
+            try:
+                self._intent(planned, None, None, {"do": "none"})
+            except OSError as error:
+                self._problem(f"fault {planned.number}: {error}")
+            self._failed(planned, f"{why} (at {planned.at_s:g} s)")
+
+    def _thaw(self) -> list[str]:
+        problems = []
+        for member in self._platform.members():
+            if member.state == "paused":
+                try:
+                    self._platform.resume(member.name)
+                except FaultNotSeen as error:
+                    problems.append(f"not thawed: {error}")
+        return problems

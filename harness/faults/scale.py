@@ -1,0 +1,43 @@
+"""scale: another number of members, as an autoscaler does; fewer means that the newest are stopped gracefully.
+
+Lands when exactly that many are ready and none is coming or going. It stays, so there is nothing to heal in the
+run; when the run ends its faults, the declared number is brought back.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from harness.errors import FaultNotSeen
+from harness.faults.base import Context, Fault, Span
+
+
+class Scale(Fault):
+    """`to`: the wanted number. `reached_within` bounds the wait for it, in seconds."""
+
+    needs_target = False
+
+    kind: Literal["scale"] = "scale"
+    to: Annotated[int, Field(ge=1, le=100)]
+    reached_within: Span = 30.0
+
+    def undo(self, context: Context) -> dict[str, Any]:
+        return {"do": "scale", "role": self.role, "to": context.keeper.desired[self.role]}
+
+    def describe(self, context: Context) -> str:
+        return f"{context.keeper.desired[self.role]}->{self.to}"
+
+    def inject(self, context: Context) -> str:
+        stopped = context.keeper.set_desired(self.role, self.to)
+        seen = context.keeper.wait_ready(self.role, self.to, self.reached_within, context.abort)
+        failed = [
+            context.keeper.stop_failures[name] for name in stopped if name in context.keeper.stop_failures
+        ]
+        if failed:
+            raise FaultNotSeen("; ".join(failed))
+        return seen
+
+    def heal(self, context: Context) -> str:
+        return f"{self.to} {self.role}s stay wanted"
