@@ -35,9 +35,7 @@ def main() -> None:
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:
-        sys.stderr.write(
-            f"target_service: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n"
-        )
+        sys.stderr.write(f"target_service: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         sys.exit(1)
     _run(_replica(settings, boot, listener))
 

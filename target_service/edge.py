@@ -35,9 +35,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(
-                scope, receive if scope["method"] == "GET" else self._limited(scope, receive), counted
-            )
+            await self._app(scope, receive if scope["method"] == "GET" else self._limited(scope, receive), counted)
         except Exception as error:
             # The framework has answered 500 and raises again, for a server that would log it.
             logs.event("unhandled", path=scope["path"], why=repr(error))

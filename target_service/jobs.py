@@ -101,14 +101,18 @@ class Jobs:
     async def submit(self, claims: Claims, key: str | None, input: object, reference: str) -> str:
         """Accepts a job and returns its id; the same id for the same key. Raises KeyReused."""
         job = self._new_id("job")
-        text = orjson.dumps(input, option=orjson.OPT_SORT_KEYS)
-        fingerprint = hashlib.sha256(orjson.dumps([text.decode(), reference])).hexdigest()
+        # Without a key of the client's, the new id stands in: a key that nobody else ever has.
+        return await self.record(claims, job, key if key is not None else job, input, reference)
+
+    async def record(self, claims: Claims, job: str, key: str, input: object, reference: str) -> str:
+        """Writes record, entry and key of a new job in one step, or finds what the key already stands for."""
+        text = orjson.dumps(input, option=orjson.OPT_SORT_KEYS).decode()
+        fingerprint = hashlib.sha256(orjson.dumps([text, reference])).hexdigest()
         outcome, *rest = await self._sessions.run(
             claims,
             "job_submit",
-            # Without a key of the client's, the new id stands in: a key that nobody else ever has.
-            [job_key(job), STREAM, submission_key(claims.user, key if key is not None else job)],
-            [job, text.decode(), reference, fingerprint, self._key_retention_ms],
+            [job_key(job), STREAM, submission_key(claims.user, key)],
+            [job, text, reference, fingerprint, self._key_retention_ms],
         )
         if outcome != b"ok":
             raise KeyReused()

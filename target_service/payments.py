@@ -94,9 +94,7 @@ def payment_key(name: str) -> str:
 class Payments:
     """Payments in the store, their charges in the ledger."""
 
-    def __init__(
-        self, store: Store, sessions: Sessions, ledger: Ledger, settings: Settings, new_id: NewId
-    ) -> None:
+    def __init__(self, store: Store, sessions: Sessions, ledger: Ledger, settings: Settings, new_id: NewId) -> None:
         self._store = store
         self._sessions = sessions
         self._ledger = ledger
@@ -118,9 +116,7 @@ class Payments:
             case b"done", [body]:
                 return Answer(body, replayed=True)
             case b"yours", [fence, payment_id]:
-                return Answer(
-                    await self.complete(Attempt(name, fence, payment_id.decode(), order)), replayed=False
-                )
+                return Answer(await self.complete(Attempt(name, fence, payment_id.decode(), order)), replayed=False)
             case b"mismatch", []:
                 raise KeyReused()
         raise InProgress()

@@ -69,9 +69,7 @@ class Sessions:
         await self._store.run("session_open", session_keys(session)[:1], [user, self._life_ms])
         return Opened(session, 1, user)
 
-    async def run(
-        self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()
-    ) -> Reply:
+    async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
         """Runs a script on behalf of a session, in the same step as the check that it is live.
 
         The script sees its own keys from KEYS[3] and its own arguments from ARGV[2] on. Raises NotAuthenticated.

@@ -122,12 +122,8 @@ def _contradictions(settings: Settings) -> list[str]:
             f"JWT_SECRET is shorter than {SECRET_MIN_BYTES} bytes: use a random one, e.g. openssl rand -hex 32"
         )
     elif len(set(secret)) < SECRET_MIN_SYMBOLS or secret.lower().startswith(DEFAULT_SECRETS):
-        problems.append(
-            "JWT_SECRET is a default or a placeholder: use a random one, e.g. openssl rand -hex 32"
-        )
-    weak = (
-        settings.argon2_time_cost < ARGON2_MIN_TIME_COST or settings.argon2_memory_kib < ARGON2_MIN_MEMORY_KIB
-    )
+        problems.append("JWT_SECRET is a default or a placeholder: use a random one, e.g. openssl rand -hex 32")
+    weak = settings.argon2_time_cost < ARGON2_MIN_TIME_COST or settings.argon2_memory_kib < ARGON2_MIN_MEMORY_KIB
     if weak and not settings.test_mode:
         problems.append(
             f"argon2 cost is weak: ARGON2_TIME_COST must be at least {ARGON2_MIN_TIME_COST} and ARGON2_MEMORY_KIB"
@@ -136,9 +132,7 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.defects and not settings.test_mode:
         problems.append("TARGET_DEFECTS needs a declared test: set TARGET_TEST_MODE=1, or unset it")
     if settings.access_ttl_s > settings.refresh_ttl_s:
-        problems.append(
-            "ACCESS_TTL_S exceeds REFRESH_TTL_S: an access token would outlive its session's record"
-        )
+        problems.append("ACCESS_TTL_S exceeds REFRESH_TTL_S: an access token would outlive its session's record")
     for name, lease_s in (("PAYMENT_LEASE_S", settings.payment_lease_s), ("LEASE_S", settings.lease_s)):
         if settings.ledger_timeout_s >= lease_s:
             problems.append(

@@ -41,9 +41,7 @@ def lua_files() -> dict[str, str]:
 class Store:
     """A client of the store. `lua`: fragments and scripts by name, as lua_files() gives them."""
 
-    def __init__(
-        self, url: str, lua: Mapping[str, str], timeout_s: float = 2.0, connections: int = 64
-    ) -> None:
+    def __init__(self, url: str, lua: Mapping[str, str], timeout_s: float = 2.0, connections: int = 64) -> None:
         self._timeout_s = timeout_s
         self._connect_arguments: dict[str, Any] = {
             **parse_url(url),

@@ -104,11 +104,7 @@ class Tokens:
 
     def _mac(self, session: str, generation: int) -> str:
         message = f"{session}.{generation}".encode("utf-8", "surrogatepass")
-        return (
-            base64.urlsafe_b64encode(hmac.digest(self._refresh_key, message, hashlib.sha256))
-            .decode()
-            .rstrip("=")
-        )
+        return base64.urlsafe_b64encode(hmac.digest(self._refresh_key, message, hashlib.sha256)).decode().rstrip("=")
 
     def _decode(self, token: str) -> Claims:
         try:

@@ -1,0 +1,56 @@
+"""Sessions live in a dictionary of the process that served the login.
+
+Seen in the wild: the default session store of many frameworks (express-session's MemoryStore, servlet sessions without
+replication), which works until a second instance is started, and then seems to work while the balancer is sticky.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+from target_service.parts import Parts
+from target_service.problems import NotAuthenticated
+from target_service.sessions import Opened, Sessions
+from target_service.settings import Settings
+from target_service.store import Reply, Store
+from target_service.tokens import Claims, RefreshToken
+
+ALWAYS_LIVE = "local function live() return true end\n"
+
+
+class MemorySessions(Sessions):
+    """Knows the sessions that were opened here, since the start of this process."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self._open: dict[str, Opened] = {}
+
+    async def open(self, user: str) -> Opened:
+        """Opens a session in this process."""
+        opened = Opened(secrets.token_hex(16), 1, user)
+        self._open[opened.session] = opened
+        return opened
+
+    async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
+        """Runs the script if this process knows the session."""
+        if claims.session not in self._open:
+            raise NotAuthenticated()
+        return await super().run(claims, script, keys, args)
+
+    async def revoke(self, claims: Claims) -> None:
+        """Forgets the session here."""
+        if self._open.pop(claims.session, None) is None:
+            raise NotAuthenticated()
+
+    async def refresh(self, token: RefreshToken) -> Opened:
+        """Rotates in this process."""
+        opened = self._open.get(token.session)
+        if opened is None or opened.generation != token.generation:
+            raise NotAuthenticated()
+        self._open[token.session] = opened = Opened(token.session, opened.generation + 1, opened.user)
+        return opened
+
+
+def apply(parts: Parts) -> None:
+    """Exchanges the sessions; the store is no longer asked about them."""
+    parts.lua["live"] = ALWAYS_LIVE
+    parts.sessions = MemorySessions
