@@ -195,6 +195,33 @@ def test_a_slow_drip_does_not_move_the_deadline() -> None:
     assert 0.15 <= time.monotonic() - begin < 2.0
 
 
+def test_a_peer_that_never_pauses_does_not_move_the_deadline() -> None:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            peer.send(b"x")
+
+    begin = time.monotonic()
+    assert broken(script, timeout_s=0.15) == ("timeout", [GET])
+    assert 0.15 <= time.monotonic() - begin < 2.0
+
+
+def test_a_broken_exchange_closes_the_connection_for_the_peer_too() -> None:
+    closed = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.wait_closed()
+        closed.set()
+
+    with Server(script) as server:
+        connection = Connections().connect(server.address)
+        with pytest.raises(Broken):
+            connection.exchange(GET, 0.05)
+        wait_until(closed.is_set)
+
+
 def test_an_endless_answer_ends() -> None:
     def script(peer: Peer) -> None:
         peer.request()
@@ -318,6 +345,16 @@ def test_running_out_of_files_is_no_statement_about_the_target(monkeypatch: pyte
 
     monkeypatch.setattr(client, "_socket", exhausted)
     with pytest.raises(EnvironmentFailure, match=r"127\.0\.0\.1:9.*Too many open files.*ulimit"):
+        Connections().connect(("127.0.0.1", 9))
+
+
+def test_running_out_of_ports_is_no_statement_about_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithoutPort(socket.socket):
+        def connect_ex(self, address: object) -> int:
+            return errno.EADDRNOTAVAIL
+
+    monkeypatch.setattr(client, "_socket", WithoutPort)
+    with pytest.raises(EnvironmentFailure, match="Cannot assign requested address"):
         Connections().connect(("127.0.0.1", 9))
 
 

@@ -136,6 +136,7 @@ def test_bytes_after_the_response_leave_it_whole_and_the_connection_unusable(nam
         (OK + b"Content-Length: 10\r\nConnection: close\r\n\r\n", False),
         (OK + b"Content-Length: 10\r\n\r\n0123456789", False),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", False),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nzz", False),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 3\r\n\r\n", True),
     ],
 )
