@@ -1,1 +1,3 @@
 """Chaos and load-test harness that proves a service stateless."""
+
+__version__ = "0.1.0"

@@ -104,18 +104,22 @@ def validate(document: Document, model: type[Model], what: str) -> Model:
     Raises:
         UsageError: with one line for every problem of the file.
     """
+    made, problems = check(document, model, document.data)
+    if made is None:
+        raise UsageError(f"{document.path}: not a usable {what}:", problems)
+    return made
+
+
+def check(document: Document, model: type[Model], data: Any, base: Location = ()) -> tuple[Model | None, list[str]]:
+    """`data`, which stands at `base` in the document, as `model`; or None and one line for every problem."""
     try:
-        return model.model_validate(document.data)
+        return model.model_validate(data), []
     except ValidationError as error:
-        problems = sorted(
-            (
-                document.line(_known(document, e["loc"])),
-                document.problem(_known(document, e["loc"]), _say(e, model)),
-            )
-            for e in error.errors()
-        )
-        unique = list(dict.fromkeys(text for _, text in problems))
-        raise UsageError(f"{document.path}: not a usable {what}:", unique) from None
+        problems = []
+        for each in error.errors():
+            place = _known(document, (*base, *each["loc"]))
+            problems.append((document.line(place), document.problem(place, _say(each, model))))
+        return None, list(dict.fromkeys(text for _, text in sorted(problems)))
 
 
 def _known(document: Document, location: Location) -> Location:

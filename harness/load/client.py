@@ -97,8 +97,9 @@ class Connection:
         response = Response(request.startswith(b"HEAD "))
         alarm = self._hub.loop.timer(timeout_s)
         sent_ns = monotonic_ns()
-        # Thrown only while this greenlet waits here: it switches nowhere else before the alarm is stopped.
-        alarm.start(getcurrent().throw, _Late)
+        # Thrown only while this greenlet waits here: it switches nowhere else before the alarm is stopped. By the
+        # loop's own time, which stands still while clients compute, it would ring early.
+        alarm.start(getcurrent().throw, _Late, update=True)
         try:
             self._send(request)
             self._receive(response)

@@ -1,1 +1,16 @@
+"""One property a file: its ops, and how an answer is classified. To add one: a file, and a line here."""
 
+from harness.workloads.base import Visitor, Workload
+from harness.workloads.hostile import Hostile
+from harness.workloads.jobs import Jobs
+from harness.workloads.payments import Payments
+from harness.workloads.sessions import Sessions
+
+WORKLOADS: dict[str, type[Workload]] = {
+    "sessions": Sessions,
+    "payments": Payments,
+    "jobs": Jobs,
+    "hostile": Hostile,
+}
+
+__all__ = ["WORKLOADS", "Visitor", "Workload"]

@@ -1,0 +1,179 @@
+"""From a run folder alone to its verdict: history, checks, results.json, report.html.
+
+`harness check` calls it again offline and gets the same bytes: nothing but the folder is read, and no clock.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from harness import history, rundir
+from harness.checks import judge, results
+from harness.checks.terms import Terms
+from harness.contract.model import Contract, Operation
+from harness.contract.read import read_contract
+from harness.document import read, validate
+from harness.report import html
+from harness.scenario import Scenario
+from harness.workloads import WORKLOADS
+
+OPERATION_OF = {
+    "login": "session.login",
+    "read": "session.read",
+    "refresh": "session.refresh",
+    "logout": "session.logout",
+    "forge": "session.read",
+    "pay": "idempotency.pay",
+    "effects": "idempotency.effects",
+    "submit": "job.submit",
+    "status": "job.status",
+    "signup": "users.signup",
+}
+EXIT_CODES = {"environment": 5, "recovered": 5, "interrupted": 130}
+CHECK_NEEDS = {
+    "refresh": ("sessions", "session.refresh", "the contract has no `session.refresh`"),
+    "idempotency": ("payments", "idempotency.pay", "the contract has no `idempotency`"),
+    "job": ("jobs", "job.submit", "the contract has no `job`"),
+}
+
+
+def terms_of(scenario: Scenario, contract: Contract) -> Terms:
+    """What the checks judge by: the contract's promises and the scenario's thresholds."""
+    mix = [name for name, weight in scenario.load.mix.items() if weight > 0]
+    properties, not_tested = _properties(scenario, contract, mix)
+    promises = contract.promises.model_dump()
+    promises.pop("quiet_deadline_s", None)
+    evidence = scenario.evidence
+    slos = scenario.slos.model_dump(exclude_none=True)
+    lag_bound_ms = slos.pop("lag_ms")
+    idempotency = contract.idempotency
+    payment_effects = idempotency.effects if idempotency else "nowhere"
+    return Terms(
+        properties=frozenset(properties),
+        not_tested=not_tested,
+        kinds=tuple(f"{name}/{kind}" for name in sorted(mix) for kind in WORKLOADS[name].kinds(contract)),
+        proves=scenario.proves,
+        title=scenario.title,
+        payment_effects="listing" if isinstance(payment_effects, Operation) else payment_effects,
+        job_effects=contract.job.effects if contract.job else "nowhere",
+        expects_faults=bool(scenario.faults),
+        items_per_property=evidence.items_per_property,
+        faults_covered=evidence.faults_covered,
+        ops_per_window=evidence.ops_per_window,
+        faults_landed=evidence.faults_landed,
+        slos=slos,
+        lag_bound_ms=lag_bound_ms,
+        metrics=contract.metrics is not None,
+        metric_kinds=_metric_kinds(contract),
+        **promises,
+    )
+
+
+def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple[list[str], dict[str, str]]:
+    found = ["session"]
+    not_tested: dict[str, str] = {}
+    operations = contract.operations()
+    for name, (workload, place, missing) in CHECK_NEEDS.items():
+        if place not in operations:
+            not_tested[name] = missing
+        elif workload not in mix:
+            not_tested[name] = f"the scenario's mix has no {workload}"
+        else:
+            found.append(name)
+    pays_ids = "payments" in mix and contract.idempotency and "id" in contract.idempotency.pay.extract
+    if pays_ids or "jobs" in mix:
+        found.append("unique_ids")
+    else:
+        not_tested["unique_ids"] = "no operation of the mix hands out ids"
+    if "hostile" in mix:
+        found.append("hostile")
+    else:
+        not_tested["hostile"] = "the scenario's mix has no hostile"
+    if any(fault.get("kind") in ("stop", "scale") and fault.get("role") != "worker" for fault in scenario.faults):
+        found.append("graceful")
+    else:
+        not_tested["graceful"] = "no graceful stop in the schedule"
+    return found, not_tested
+
+
+def _metric_kinds(contract: Contract) -> tuple[str, ...] | None:
+    """Which ops the service's own counter counts: those whose path is one of the routes it is asked for."""
+    if contract.metrics is None:
+        return None
+
+    def shape(path: str) -> str:
+        return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0])
+
+    routes = {shape(route) for route in contract.metrics.routes}
+    operations = contract.operations()
+    return tuple(
+        f"{workload}/{kind}"
+        for workload in ("users", *sorted(WORKLOADS))
+        for kind, place in OPERATION_OF.items()
+        if place in operations and shape(operations[place].path) in routes
+    )
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """Judge a run again from its folder; results.json and history.parquet are written anew.
+
+    Raises:
+        UsageError: not a run folder, or its scenario or contract cannot be read.
+    """
+    rundir.require(folder)
+    scenario = validate(read(folder / "scenario.yaml", "scenario"), Scenario, "scenario")
+    contract = read_contract(folder / "contract.yaml")
+    terms = terms_of(scenario, contract)
+    events = rundir.events(folder / "run.jsonl")
+    if any(folder.glob("journal-*.jsonl")):
+        with history.build(folder) as db:
+            found = results(db, judge(db, terms), terms)
+    else:
+        found = _nothing_recorded(scenario, events)
+    found["exit_code"] = EXIT_CODES.get(_last(events, "ended").get("how", ""), found["exit_code"])
+    rundir.write_whole(folder / "results.json", json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
+    return found
+
+
+def _last(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return next((event for event in reversed(events) if event["e"] == kind), {})
+
+
+def _nothing_recorded(scenario: Scenario, events: list[dict[str, Any]]) -> dict[str, Any]:
+    """The results of a run that ended before its first operation: unknown, and why."""
+    declared = _last(events, "declared")
+    problems = [str(event["text"]) for event in events if event["e"] == "problem"]
+    return {
+        "schema": 1,
+        "scenario": declared.get("scenario", ""),
+        "title": scenario.title,
+        "proves": scenario.proves,
+        "run": declared.get("run", ""),
+        "platform": declared.get("platform", ""),
+        "seed": declared.get("seed", scenario.seed),
+        "verdict": "unknown",
+        "exit_code": 4,
+        "reasons": problems or ["the run ended before its first operation"],
+        "ops": dict.fromkeys(("total", "ok", "fail", "info", "reached"), 0),
+        "by_kind": [],
+        "faults": [],
+        "checks": [],
+        "evidence": [],
+        "slos": [],
+        "not_tested": [],
+        "phases": [],
+        "torn_lines": 0,
+        "repeat": declared.get("command", ""),
+    }
+
+
+def report_folder(folder: Path) -> Path:
+    """Write the report of a run from its folder alone.
+
+    Raises:
+        UsageError: not a run folder, or it was never checked.
+    """
+    return html.write(rundir.require(folder))

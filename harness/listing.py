@@ -1,0 +1,64 @@
+"""What `harness list` shows: everything a scenario can name, each with its one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.catalogue import read_catalogue
+from harness.checks import CHECKS
+from harness.contract.read import read_contract
+from harness.errors import UsageError
+from harness.faults import FAULTS
+from harness.platforms import PLATFORMS
+from harness.scenario import Evidence, Slos
+from harness.workloads import WORKLOADS
+
+
+def first_sentence(text: str | None) -> str:
+    """Of a docstring, without its name."""
+    whole = " ".join((text or "").split("\n\n")[0].split())
+    return whole.partition(": ")[2] or whole
+
+
+def scenarios(folder: Path) -> dict[str, str]:
+    """Scenario files below `folder` with what each proves; an unreadable one says so."""
+    found = {}
+    for path in sorted(folder.glob("**/*.yaml")):
+        try:
+            data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            proves = data["proves"]
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+            proves = "(not a usable scenario: see `harness validate`)"
+        found[str(path)] = " ".join(str(proves).split())
+    return found
+
+
+def defects(contracts: list[Path]) -> dict[str, str]:
+    """Defects of the catalogues that the contracts name."""
+    found = {}
+    for path in contracts:
+        try:
+            for defect in read_catalogue(read_contract(path), path):
+                found[defect.name] = f"{defect.title} (caught by {defect.check} in {defect.scenario})"
+        except UsageError as error:
+            found[str(path)] = str(error).splitlines()[0]
+    return found
+
+
+def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]:
+    """Section -> name -> sentence or default."""
+    modules = {name: __import__(kind.__module__, fromlist=["_"]) for name, kind in FAULTS.items()}
+    platforms = {"process": "real parts as plain processes on 127.0.0.1", "memory": "a fake, for tests of the harness"}
+    return {
+        "scenarios": scenarios(folder),
+        "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},
+        "workloads": {name: workload.PROVES for name, workload in WORKLOADS.items()},
+        "checks": {name: check.PROPERTY for name, check in CHECKS.items()},
+        "defects": defects(contracts),
+        "platforms": {name: platforms.get(name, "") for name in PLATFORMS},
+        "thresholds of evidence (defaults)": Evidence().model_dump(),
+        "SLOs (defaults)": Slos().model_dump(),
+    }

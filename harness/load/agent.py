@@ -1,0 +1,250 @@
+"""The load agent: a child process in which Locust runs the clients. `python -m harness.load.agent`.
+
+Locust patches the interpreter it is imported into, so this is the only module that imports it, and the engines'
+SDKs live in the parent. The parent speaks JSON lines on standard input (the settings, then commands), the agent
+answers on standard output. What happened is in the journal alone: Locust's request event counts, it records nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import orjson
+from gevent.fileobject import FileObjectPosix
+from gevent.queue import Empty, Queue
+from locust import User, constant, task
+from locust.env import Environment
+
+from harness.load.arrivals import arrivals
+from harness.load.caller import Caller, Context, Op, spread
+from harness.load.journal import Journal
+from harness.load.settings import AgentSettings
+from harness.workloads import WORKLOADS, Visitor, Workload
+
+LAG_STEP_S = 0.02
+
+
+class Agent:
+    """One agent's life: settings, then `steady`, `load`, `quiet`, `settle`, `final`, `quit` as the parent says."""
+
+    def __init__(self, settings: AgentSettings, say: Any) -> None:
+        self.settings = settings
+        self.say = say
+        self.journal = Journal(Path(settings.journal))
+        self.context = Context(settings, self.journal)
+        self.dropped = 0
+        self.slots: Queue = Queue()
+        names = sorted({place.split("/")[0] for place in settings.clients})
+        self.workloads: dict[str, Workload] = {name: WORKLOADS[name](self.context) for name in names}
+        self.environment = Environment(user_classes=self._user_classes(), stop_timeout=settings.timeout_s * 4 + 4)
+        self.runner = self.environment.create_local_runner()
+        self.context.answered = self._answered
+        self.counted: dict[str, int] = {}
+        self.failures = 0
+        self.outcomes = {"ok": 0, "info": 0}
+
+    def _user_classes(self) -> list[type[User]]:
+        """One Locust user class for each pair of workload and routing, with the number of its clients fixed."""
+        made: list[type[User]] = []
+        for place, count in self.settings.clients.items():
+            name, routing = place.split("/")
+            body = {
+                "abstract": False,
+                "fixed_count": count,
+                "wait_time": constant(0),
+                "agent": self,
+                "work": self.workloads[name],
+                "routing": routing,
+            }
+            made.append(type(f"{name.capitalize()}_{routing}", (Client,), body))
+        return made
+
+    def _answered(self, workload: str, kind: str, latency_ms: float, size: int, error: str | None) -> None:
+        self.outcomes["info" if error else "ok"] += 1
+        self.environment.events.request.fire(  # type: ignore[no-untyped-call]
+            request_type=workload,
+            name=kind,
+            response_time=latency_ms,
+            response_length=size,
+            exception=RuntimeError(error) if error else None,
+            context={},
+        )
+
+    def steady(self) -> None:
+        """Sign users up, then one correct pass of every workload."""
+        users = self.context.contract.users
+        if users.signup:
+            chooser = random.Random(f"users {self.settings.seed} {self.settings.agent}")
+            wanted = [
+                (f"user-{self.settings.agent}-{index}", f"{chooser.getrandbits(96):024x}")
+                for index in range(users.count)
+            ]
+            spread(self.context, "balancer", wanted, self._sign_up, width=8)
+        if self.context.users:
+            passes = [
+                gevent.spawn(workload.steady, Caller(self.context, "hop", self.settings.seed + index))
+                for index, workload in enumerate(self.workloads.values())
+            ]
+            gevent.joinall(passes, raise_error=True)
+
+    def _sign_up(self, caller: Caller, user: tuple[str, str]) -> None:
+        op = Op("users", "signup", user[0], user=user[0], expect=["ok"])
+        if caller.call("users.signup", op, {"username": user[0], "password": user[1]}).ok:
+            self.context.users.append(user)
+
+    def load(self) -> None:
+        """Run the clients for the declared time; each finishes the step it is in."""
+        self._count()
+        self.context.phase = "load"
+        total = sum(self.settings.clients.values())
+        begun = time.monotonic_ns()
+        self.say({"window": {"start_ns": begun, "end_ns": begun + int(self.settings.duration_s * 1e9)}})
+        helpers = [gevent.spawn(self._arrive, begun)] if self.settings.rate_per_s else []
+        self.runner.start(total, spawn_rate=total)
+        gevent.sleep(max(0.0, self.settings.duration_s - (time.monotonic_ns() - begun) / 1e9))
+        self.context.stopping = True
+        self.runner.stop()
+        gevent.killall(helpers)
+        self._count()
+
+    def _arrive(self, begun_ns: int) -> None:
+        """Open model: hand each arrival to a free client, or count it as dropped."""
+        assert self.settings.rate_per_s is not None
+        seed = self.settings.seed * 31 + self.settings.agent
+        for due_s in arrivals(self.settings.rate_per_s, self.settings.duration_s, seed):
+            due_ns = begun_ns + int(due_s * 1e9)
+            gevent.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
+            try:
+                self.slots.get_nowait().put(due_ns)
+            except Empty:
+                self.dropped += 1
+
+    def _count(self) -> None:
+        """Add what Locust counted since the last call; Locust forgets it at the next start."""
+        for (name, workload), entry in self.environment.stats.entries.items():
+            place = f"{workload}/{name}"
+            self.counted[place] = self.counted.get(place, 0) + entry.num_requests
+            self.failures += entry.num_failures
+        self.environment.stats.clear_all()
+
+    def quiet(self) -> dict[str, Any]:
+        """Wait for acknowledged work to end; what did not is named."""
+        self.context.phase, self.context.stopping = "settle", False
+        open_items = [key for workload in self.workloads.values() for key in workload.quiet()]
+        return {"open": open_items[:20], "count": len(open_items)}
+
+    def phase(self, name: str) -> dict[str, Any]:
+        """Do what the parent asks for and return what it shall know."""
+        if name == "steady":
+            self.steady()
+            return {"surprises": self.context.surprises[:20]}
+        if name == "load":
+            self.load()
+            return {}
+        if name == "quiet":
+            return self.quiet()
+        self.context.phase = name
+        for workload in self.workloads.values():
+            getattr(workload, name)()
+        return {}
+
+    def finish(self) -> None:
+        """Write Locust's own counts, to be held against the journal."""
+        self._count()
+        self.journal.event(
+            {
+                "e": "summary",
+                "requests": sum(self.counted.values()),
+                "failures": self.failures,
+                "by_kind": self.counted,
+                "dropped": self.dropped,
+            }
+        )
+        self.journal.close()
+
+    def watch_lag(self) -> None:
+        """How late this process wakes up, the worst of each second: latencies below it mean nothing."""
+        while True:
+            worst, until = 0.0, time.monotonic() + 1
+            while time.monotonic() < until:
+                before = time.monotonic()
+                gevent.sleep(LAG_STEP_S)
+                worst = max(worst, time.monotonic() - before - LAG_STEP_S)
+            self.journal.event({"e": "lag", "ms": round(worst * 1000, 3)})
+            self.say({"status": {"ops": self.journal.completed, **self.outcomes, "dropped": self.dropped}})
+
+
+class Client(User):
+    """A Locust user that is one visitor of one workload."""
+
+    abstract = True
+    agent: Agent
+    work: Workload
+    routing: str
+
+    def on_start(self) -> None:
+        """Take a place in the seeded order of clients."""
+        seed = random.Random(f"{self.agent.settings.seed} {self.routing} {self.agent.context.client_id()}")
+        self.visitor = Visitor(Caller(self.agent.context, self.routing, seed.getrandbits(48)))
+        self.due: Queue = Queue()
+
+    @task
+    def act(self) -> None:
+        """One step: after a pause (closed model), or when an arrival is handed over (open model)."""
+        if self.agent.settings.rate_per_s:
+            self.agent.slots.put(self.due)
+            self.visitor.caller.intended_ns = self.due.get()
+        else:
+            self.visitor.caller.pause()
+        if not self.agent.context.stopping:
+            self.work.step(self.visitor)
+
+
+def serve() -> int:
+    """Read settings and commands until `quit` or the end of input (the parent died). Returns an exit code."""
+    standard_input = FileObjectPosix(0, "rb", close=False)
+    output = FileObjectPosix(1, "wb", buffering=0, close=False)
+
+    def say(message: dict[str, Any]) -> None:
+        output.write(orjson.dumps(message) + b"\n")
+
+    agent = Agent(AgentSettings.model_validate_json(standard_input.readline()), say)
+    helpers = [gevent.spawn(agent.watch_lag)]
+    say({"done": "start"})
+    current: gevent.Greenlet | None = None
+    for line in standard_input:
+        command = orjson.loads(line)
+        if command["do"] == "members":
+            agent.context.members.update(command["members"])
+        elif command["do"] == "quit":
+            break
+        else:
+            current = gevent.spawn(run_phase, agent, command["do"], say)
+    else:
+        return 3
+    if current is not None:
+        current.kill()
+    gevent.killall(helpers)
+    agent.finish()
+    say({"done": "quit"})
+    return 0
+
+
+def run_phase(agent: Agent, name: str, say: Any) -> None:
+    """Run one phase and report it; a bug in it is reported too, and ends the agent."""
+    try:
+        say({"done": name, **agent.phase(name)})
+    except gevent.GreenletExit:
+        raise
+    except BaseException as error:
+        say({"failed": name, "error": f"{type(error).__name__}: {error}"})
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(serve())

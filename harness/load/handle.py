@@ -1,0 +1,133 @@
+"""The parent's end of a load agent: starts it, tells it what to do, hears what it says.
+
+An agent that dies is a problem of the run, never a silent gap: every wait ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.load.settings import AgentSettings
+
+
+class AgentDied(Exception):
+    """The agent ended, or failed, before it had done what it was told; the text says where its log is."""
+
+
+class AgentHandle:
+    """One agent process. Methods are called from the run's thread; `members` also from the keeper's."""
+
+    def __init__(
+        self, settings: AgentSettings, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]
+    ) -> None:
+        self.number = settings.agent
+        self._on_status = on_status
+        self._log = log
+        self._changed = threading.Condition()
+        self._done: dict[str, dict[str, Any]] = {}
+        self._failed: str | None = None
+        self.window: dict[str, int] | None = None
+        environment = {**os.environ, "HARNESS_RUN": run_id, "HARNESS_NAME": f"agent-{self.number}"}
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "harness.load.agent"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+        self._reader = threading.Thread(target=self._read, name=f"agent-{self.number}", daemon=True)
+        self._reader.start()
+        self._write(settings.model_dump_json(by_alias=True).encode())
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                message = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            with self._changed:
+                if "done" in message:
+                    self._done[message["done"]] = message
+                elif "failed" in message:
+                    self._failed = f"{message['failed']}: {message['error']}"
+                elif "window" in message:
+                    self.window = message["window"]
+                self._changed.notify_all()
+            if "status" in message:
+                self._on_status(self.number, message["status"])
+        with self._changed:
+            self._failed = self._failed or "it ended"
+            self._changed.notify_all()
+
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line + b"\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            with self._changed:
+                self._failed = self._failed or "it ended"
+
+    def tell(self, phase: str) -> None:
+        """Begin a phase; `wait` for it."""
+        with self._changed:
+            self._done.pop(phase, None)
+        self._write(orjson.dumps({"do": phase}))
+
+    def members(self, members: list[dict[str, Any]]) -> None:
+        """Push who is ready."""
+        self._write(orjson.dumps({"do": "members", "members": members}))
+
+    def wait(self, phase: str, deadline_s: float) -> dict[str, Any]:
+        """What the agent says at the end of `phase`.
+
+        Raises:
+            AgentDied: it ended, failed, or was not done by the deadline.
+        """
+        return self._wait(lambda: self._done.get(phase), phase, deadline_s)
+
+    def wait_window(self, deadline_s: float) -> dict[str, int]:
+        """Start and end of the load, monotonic ns."""
+        return self._wait(lambda: self.window, "load", deadline_s)
+
+    def _wait(self, what: Callable[[], dict[str, Any] | None], phase: str, deadline_s: float) -> dict[str, Any]:
+        until = time.monotonic() + deadline_s
+        with self._changed:
+            while True:
+                found = what()
+                if found is not None:
+                    return found
+                if self._failed:
+                    raise AgentDied(f"load agent {self.number} died in {phase}: {self._failed} (see {self._log.name})")
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise AgentDied(f"load agent {self.number} was not done with {phase} after {deadline_s:.0f} s")
+                # Short waits, so that a signal's handler gets its turn.
+                self._changed.wait(min(left, 0.2))
+
+    def close(self, grace_s: float = 3.0) -> None:
+        """End it: by `quit`, else by SIGKILL. Idempotent."""
+        assert self._process.stdin is not None
+        try:
+            self._write(orjson.dumps({"do": "quit"}))
+            self._process.stdin.close()
+        except OSError:
+            pass
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(1)

@@ -1,0 +1,162 @@
+"""Negative controls: each seeded defect must be caught by its own check, and the clean service must be `valid`.
+
+A harness that cannot fail is worth nothing, so this is the project's own acceptance test. Every run is a
+`harness run` of its own, a few at once: a verdict does not depend on how fast the machine is.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.catalogue import Defect
+from harness.errors import EnvironmentFailure
+
+RUN_DEADLINE_S = 180
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run to do: a scenario with one defect, or without any."""
+
+    scenario: str
+    defect: Defect | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of a trial. `by` are the checks that were `invalid`; `text` is for a person."""
+
+    trial: Trial
+    verdict: str
+    by: list[str]
+    exit_code: int
+    seconds: float
+    folder: str
+
+    @property
+    def right(self) -> bool:
+        """A defect was caught by its own check, or the clean service was found valid."""
+        if self.trial.defect is None:
+            return self.verdict == "valid" and self.exit_code == 0
+        return self.verdict == "invalid" and self.exit_code == 1 and self.trial.defect.check in self.by
+
+
+class Prover:
+    """Runs trials as child processes; `stop` ends those under way, healed and reported by themselves."""
+
+    def __init__(self, directory: Path, reports: Path, jobs: int) -> None:
+        self._directory = directory
+        self._reports = reports
+        self._jobs = jobs
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def prove(self, trials: list[Trial], on_finding: Callable[[Finding], None]) -> list[Finding]:
+        """All findings, in the order of `trials`; `on_finding` hears of each as it comes."""
+        with ThreadPoolExecutor(self._jobs, "prove") as pool:
+            futures = [pool.submit(self._one, trial, on_finding) for trial in trials]
+            try:
+                while not all(future.done() for future in futures):
+                    time.sleep(0.1)
+            except BaseException:
+                self.stop()
+                raise
+        return [found for future in futures if (found := future.result())]
+
+    def _one(self, trial: Trial, on_finding: Callable[[Finding], None]) -> Finding | None:
+        command = [sys.executable, "-m", "harness", "run", str(self._directory / trial.scenario), "--json", "--quiet"]
+        command += ["--seed", str(trial.seed), "--reports", str(self._reports)]
+        command += ["--defect", trial.defect.name] if trial.defect else []
+        begun = time.monotonic()
+        with self._lock:
+            if self._stopped:
+                return None
+            child = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            self._running.add(child)
+        try:
+            output, errors = child.communicate(timeout=RUN_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            child.terminate()
+            output, errors = child.communicate()
+        finally:
+            with self._lock:
+                self._running.discard(child)
+        finding = self._understand(trial, child.returncode, output, errors, time.monotonic() - begun)
+        on_finding(finding)
+        return finding
+
+    @staticmethod
+    def _understand(trial: Trial, code: int, output: bytes, errors: bytes, seconds: float) -> Finding:
+        try:
+            results: dict[str, Any] = json.loads(output)
+        except ValueError:
+            raise EnvironmentFailure(
+                f"{trial.scenario}: the run ended with {code} and no result: {errors.decode(errors='replace')[-800:]}"
+            ) from None
+        by = [check["name"] for check in results["checks"] if check["verdict"] == "invalid"]
+        return Finding(trial, results["verdict"], by, code, round(seconds, 1), str(results.get("folder", "")))
+
+    def stop(self) -> None:
+        """Ask every run under way to heal and end."""
+        with self._lock:
+            self._stopped = True
+            for child in self._running:
+                child.terminate()
+
+
+def trials_for(defects: list[Defect], repeat: int, seed: int, clean: bool = True) -> list[Trial]:
+    """Each defect in its scenario `repeat` times, then the clean service in every scenario used."""
+    trials = [Trial(defect.scenario, defect, seed + index) for index in range(repeat) for defect in defects]
+    scenarios = dict.fromkeys(defect.scenario for defect in defects)
+    return trials + (
+        [Trial(name, None, seed + index) for index in range(repeat) for name in scenarios] if clean else []
+    )
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """The document of `harness prove --json`."""
+    seeded = [finding for finding in findings if finding.trial.defect]
+    return {
+        "defects": [
+            {
+                "name": finding.trial.defect.name,
+                "scenario": finding.trial.scenario,
+                "expected_check": finding.trial.defect.check,
+                "caught": finding.right,
+                "by": finding.by,
+                "seconds": finding.seconds,
+            }
+            for finding in seeded
+            if finding.trial.defect
+        ],
+        "caught": sum(finding.right for finding in seeded),
+        "total": len(seeded),
+        "clean": [
+            {
+                "scenario": finding.trial.scenario,
+                "verdict": finding.verdict,
+                "by": finding.by,
+                "seconds": finding.seconds,
+            }
+            for finding in findings
+            if not finding.trial.defect
+        ],
+        "false_alarms": sum(not finding.right for finding in findings if not finding.trial.defect),
+    }

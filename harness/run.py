@@ -1,0 +1,371 @@
+"""The way through: deploy, steady state, load and faults, heal, quiet, settle, final reads, tear down, judge.
+
+Written in phases, so that a crash in one loses nothing of those before. Whatever way out is taken, faults are
+healed and everything that was started is removed; what is left is the run folder.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import rundir
+from harness.console import Progress
+from harness.contract.launch import resolve
+from harness.contract.read import masked, read_users
+from harness.errors import EnvironmentFailure, HarnessError, Interrupted
+from harness.faults.nemesis import Nemesis
+from harness.faults.schedule import plan
+from harness.judge import check_folder, report_folder
+from harness.load.handle import AgentDied, AgentHandle
+from harness.load.settings import AgentSettings, shares
+from harness.platforms import PLATFORMS
+from harness.platforms.base import Deployment, Launcher, Member, Platform, Program, Role, Slot
+from harness.platforms.keeper import Keeper
+from harness.recover import hold
+from harness.scenario import LoadedScenario
+from harness.scrape import Scraper
+from harness.scrub import scrub_logs
+from harness.signals import Stoppable
+
+PHASE_TEXT = {
+    "deploy": "deploying",
+    "steady": "steady state: healthy and correct before any fault",
+    "load": "load and faults",
+    "heal": "healing",
+    "quiet": "waiting until acknowledged work has ended",
+    "settle": "settling doubtful operations",
+    "final": "reading everything acknowledged back",
+    "tear_down": "tearing down",
+    "check": "checking",
+}
+
+
+@dataclass
+class Options:
+    """What the command line adds to a scenario."""
+
+    seed: int | None = None
+    platform: str | None = None
+    defects: list[str] = field(default_factory=list)
+    reports: Path = Path("reports")
+    command: str = ""
+
+
+@dataclass
+class Outcome:
+    """What became of a run. `error` is what ended it early."""
+
+    folder: Path
+    results: dict[str, Any]
+    exit_code: int
+    error: HarnessError | None = None
+
+
+class Run:
+    """One execution of a scenario. `execute` is the whole of it, top to bottom."""
+
+    def __init__(self, loaded: LoadedScenario, options: Options, progress: Progress, stoppable: Stoppable) -> None:
+        self.loaded = loaded
+        self.options = options
+        self.scenario = loaded.scenario
+        self.contract = loaded.contract
+        self.seed = loaded.scenario.seed if options.seed is None else options.seed
+        self.platform_name = options.platform or loaded.scenario.platform
+        self.progress = progress
+        self.stoppable = stoppable
+        self.master = secrets.token_bytes(32)
+        self.platform: Platform = PLATFORMS[self.platform_name]()
+        self.folder = rundir.create(options.reports, loaded.name)
+        self.id = f"{loaded.name}-{self.folder.name}"[-40:].lstrip("-") + f"-{secrets.token_hex(3)}"
+        self.record = rundir.Record(self.folder / "run.jsonl")
+        self.metrics = rundir.Record(self.folder / "metrics.jsonl")
+        self.agents: list[AgentHandle] = []
+        self.keeper: Keeper | None = None
+        self.nemesis: Nemesis | None = None
+        self.scraper: Scraper | None = None
+        self._states: dict[str, tuple[str, str | None]] = {}
+        self._told: set[str] = set()
+
+    def execute(self) -> Outcome:
+        """Run the scenario and judge it. Never raises a `HarnessError`: it is in the outcome."""
+        error: HarnessError | None = None
+        with hold(self.id, self.folder):
+            try:
+                self._declare()
+                with self.stoppable.armed():
+                    self._deploy()
+                    self._through()
+            except HarnessError as early:
+                error = early
+                self._problem("interrupted" if isinstance(early, Interrupted) else "environment", str(early))
+            except AgentDied as died:
+                self._problem("agent_crashed", str(died))
+            finally:
+                error = self._clean_up() or error
+            how = "interrupted" if isinstance(error, Interrupted) else "environment" if error else "complete"
+            self.record.write("phase", name="end")
+            self.record.write("ended", how=how)
+        return self._judge(error)
+
+    def _declare(self) -> None:
+        (self.folder / "scenario.yaml").write_text(self.loaded.text, encoding="utf-8")
+        contract = self.loaded.contract_path.read_text(encoding="utf-8")
+        (self.folder / "contract.yaml").write_text(masked(contract), encoding="utf-8")
+        self.record.write(
+            "declared",
+            run=self.id,
+            scenario=self.loaded.name,
+            title=self.scenario.title,
+            seed=self.seed,
+            started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            platform=self.platform_name,
+            harness=harness.__version__,
+            defects=self.options.defects,
+            command=self.options.command,
+        )
+
+    def _through(self) -> None:
+        if self._steady():
+            self._load()
+            self._phase("heal")
+            self._heal()
+            self._quiet()
+            for phase in ("settle", "final"):
+                self._phase(phase)
+                self._all_agents(phase, deadline_s=120)
+        if self.scraper:
+            self.scraper.once()
+
+    # -- phases
+
+    def _phase(self, name: str) -> None:
+        self.record.write("phase", name=name)
+        self.progress.event("phase", PHASE_TEXT.get(name, name))
+
+    def _deploy(self) -> None:
+        self._phase("deploy")
+        target, start = self.scenario.target, self.contract.start
+        directory = (self.loaded.contract_path.parent / start.directory).resolve()
+        self.platform.deploy(
+            Deployment(
+                run_id=self.id,
+                logs=self.folder / "logs",
+                ledger_record=self.folder / "ledger.jsonl",
+                replicas=target.replicas,
+                workers=target.workers if start.worker else 0,
+                directory=directory,
+                replica=self._launcher("replica"),
+                worker=self._launcher("worker") if start.worker else None,
+                health=start.health,
+                ready=start.ready,
+                stop_grace_s=start.stop_grace_s,
+                ledger_delay_ms=target.ledger_delay_ms,
+                deadline_s=target.deadline_s,
+                boot_header=self.contract.identity.boot,
+            )
+        )
+        desired: dict[Role, int] = {"replica": target.replicas, "worker": target.workers if start.worker else 0}
+        self.keeper = Keeper(
+            self.platform,
+            desired,
+            self._members_changed,
+            stop_grace_s=start.stop_grace_s,
+            replace_after_s=target.replace_after_s,
+            on_problem=lambda text: self._problem("environment", text),
+        )
+        self.keeper.start()
+        if self.contract.metrics:
+            self.scraper = Scraper(
+                self.contract.metrics, self.metrics, self.keeper.members, self.contract.identity.boot
+            )
+            self.scraper.start()
+        self._start_agents()
+
+    def _launcher(self, role: str) -> Launcher:
+        extra = dict(self.scenario.target.environment)
+        if self.options.defects and self.contract.defects:
+            extra[self.contract.defects.variable] = ",".join(self.options.defects)
+
+        def launch(slot: Slot) -> Program:
+            values = {"host": slot.host, "name": slot.name, "run": self.id}
+            values |= {"store_url": slot.store_url, "ledger_url": slot.ledger_url}
+            if slot.port is not None:
+                values["port"] = str(slot.port)
+            return Program(*resolve(self.contract, role, values, self.master, extra))
+
+        return launch
+
+    def _start_agents(self) -> None:
+        load = self.scenario.load
+        hop = "hop" in self.platform.capabilities
+        weights = {
+            f"{name}/{routing}": share * part
+            for name, share in load.mix.items()
+            for routing, part in (load.routing if hop else {"balancer": 1.0}).items()
+        }
+        users = read_users(self.contract, self.loaded.contract_path)
+        clients = shares(weights, load.users)
+        for number in range(load.agents):
+            settings = AgentSettings(
+                agent=number,
+                seed=self.seed,
+                journal=str(self.folder / f"journal-{number}.jsonl"),
+                master=self.master.hex(),
+                contract=self.contract,
+                users=users,
+                balancer=self.platform.balancer(),
+                hop=hop,
+                clients=clients,
+                rate_per_s=load.rate_per_s / load.agents if load.rate_per_s else None,
+                duration_s=load.duration_s,
+                think_s=load.think_s,
+                timeout_s=load.timeout_s,
+            )
+            log = self.folder / "logs" / f"agent-{number}.log"
+            self.agents.append(AgentHandle(settings, self.id, log, self.progress.status))
+        for agent in self.agents:
+            agent.wait("start", 30)
+        if self.keeper:
+            self._push(self.keeper.members())
+
+    def _steady(self) -> bool:
+        """True when the target is healthy and right, so that a load says something about faults."""
+        self._phase("steady")
+        answers = self._all_agents("steady", deadline_s=self.contract.promises.quiet_deadline_s + 60)
+        wrong = [text for answer in answers for text in answer.get("surprises", [])]
+        for text in wrong[:5]:
+            self.progress.event("problem", f"not correct before any fault: {text}")
+        return not wrong
+
+    def _load(self) -> None:
+        assert self.keeper
+        self._phase("load")
+        load = self.scenario.load
+        faults = plan(self.loaded.faults, load.duration_s, self.seed)
+        self.nemesis = Nemesis(
+            faults,
+            self.platform,
+            self.keeper,
+            self.folder / "faults.jsonl",
+            on_event=self._fault_event,
+            on_problem=lambda text: self._problem("fault_error", text),
+        )
+        for agent in self.agents:
+            agent.tell("load")
+        windows = [agent.wait_window(15) for agent in self.agents]
+        start_ns = min(window["start_ns"] for window in windows)
+        self.record.write("window", start_ns=start_ns, end_ns=max(window["end_ns"] for window in windows))
+        self.nemesis.start(start_ns)
+        for agent in self.agents:
+            agent.wait("load", load.duration_s + load.timeout_s * 8 + 30)
+
+    def _heal(self) -> None:
+        if self.nemesis:
+            self.nemesis.heal_all()
+
+    def _quiet(self) -> None:
+        self._phase("quiet")
+        answers = self._all_agents("quiet", deadline_s=self.contract.promises.quiet_deadline_s + 60)
+        open_items = [key for answer in answers for key in answer["open"]]
+        if open_items:
+            promised = self.contract.promises.quiet_deadline_s
+            self.progress.event("problem", f"not ended after {promised:g} s: {', '.join(open_items[:5])}")
+
+    def _all_agents(self, phase: str, deadline_s: float) -> list[dict[str, Any]]:
+        for agent in self.agents:
+            agent.tell(phase)
+        return [agent.wait(phase, deadline_s) for agent in self.agents]
+
+    # -- what others tell
+
+    def _members_changed(self, members: list[Member]) -> None:
+        for member in members:
+            if self._states.get(member.name) != (member.state, member.boot):
+                self._states[member.name] = (member.state, member.boot)
+                self.metrics.write("member", name=member.name, role=member.role, boot=member.boot, state=member.state)
+        ready = [sum(m.role == role and m.state == "ready" for m in members) for role in ("replica", "worker")]
+        self.progress.members(f"{ready[0]} replicas, {ready[1]} workers ready")
+        self._push(members)
+
+    def _push(self, members: list[Member]) -> None:
+        pushed = [
+            {"name": member.name, "host": member.host, "port": member.port, "state": member.state}
+            for member in members
+            if member.role == "replica"
+        ]
+        for agent in self.agents:
+            agent.members(pushed)
+
+    def _fault_event(self, line: dict[str, Any]) -> None:
+        number = line["fault"]
+        if line["e"] == "intent" and line["target"]:
+            self.progress.event("fault", f"fault {number}: {line['kind']} {line['target']}")
+        elif line["e"] == "healed":
+            self.progress.event("heal", f"fault {number}: {line['how']}")
+        elif line["e"] == "failed":
+            self.progress.event("problem", f"fault {number} failed: {line['why']}")
+
+    def _problem(self, kind: str, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self.record.write("problem", kind=kind, text=text)
+            self.progress.event("problem", text)
+
+    # -- the way out
+
+    def _clean_up(self) -> HarnessError | None:
+        """Heal, end and remove everything, in the order that leaves evidence whole. What failed is returned."""
+        failed: list[str] = []
+
+        def attempt(what: Callable[[], object]) -> None:
+            try:
+                what()
+            except Exception as error:
+                failed.append(str(error) or type(error).__name__)
+
+        self._phase("tear_down")
+        nemesis, keeper, scraper = self.nemesis, self.keeper, self.scraper
+        if nemesis:
+            attempt(lambda: nemesis.heal_all(wait_s=0))
+        closing = [threading.Thread(target=attempt, args=(agent.close,)) for agent in self.agents]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+        if scraper:
+            attempt(scraper.stop)
+        if keeper:
+            attempt(keeper.stop)
+        attempt(self.platform.tear_down)
+        attempt(lambda: scrub_logs(self.folder / "logs", self.contract, self.master))
+        for text in failed:
+            self._problem("not_cleaned_up", text)
+        if failed:
+            return EnvironmentFailure(
+                f"{self.id}: not all could be cleaned up: {'; '.join(failed)}. Run `harness recover`."
+            )
+        return None
+
+    def _judge(self, error: HarnessError | None) -> Outcome:
+        self.record.close()
+        self.metrics.close()
+        self.progress.event("phase", PHASE_TEXT["check"])
+        results = check_folder(self.folder)
+        report_folder(self.folder)
+        return Outcome(self.folder, results, int(results["exit_code"]), error)
+
+
+def run(loaded: LoadedScenario, options: Options, progress: Progress, stoppable: Stoppable) -> Outcome:
+    """Execute a scenario; see the module."""
+    begun = time.monotonic()
+    outcome = Run(loaded, options, progress, stoppable).execute()
+    progress.event("phase", f"done after {time.monotonic() - begun:.1f} s")
+    return outcome

@@ -1,0 +1,108 @@
+"""The run folder: the one place a run writes to, and all that checks and reports read.
+
+reports/<scenario>/<UTC time>/   see the names below
+reports/<scenario>/latest        link to the newest
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harness.errors import EnvironmentFailure, UsageError
+
+
+class Record:
+    """An append-only .jsonl file. One write(2) a line, so that a crash tears at most the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._lock = threading.Lock()
+
+    def write(self, event: str, at_ns: int | None = None, **fields: Any) -> int:
+        """Append one event; its time in monotonic ns is returned."""
+        at = time.monotonic_ns() if at_ns is None else at_ns
+        line = orjson.dumps({"e": event, "at": at, **fields}) + b"\n"
+        with self._lock:
+            try:
+                written = os.write(self._file, line)
+            except OSError as error:
+                raise EnvironmentFailure(f"{self.path}: cannot be written: {error}. Free some space.") from None
+        if written != len(line):
+            raise EnvironmentFailure(f"{self.path}: the disk is full. Free some space and run again.")
+        return at
+
+    def close(self) -> None:
+        """Idempotent."""
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+                self._file = -1
+
+
+def create(reports: Path, scenario: str) -> Path:
+    """A new run folder below `reports`, and the `latest` link to it.
+
+    Raises:
+        EnvironmentFailure: the folder cannot be made.
+    """
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    for attempt in range(1000):
+        folder = reports / scenario / (stamp if not attempt else f"{stamp}-{attempt}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise EnvironmentFailure(f"{folder}: cannot be made: {error}. Choose another with --reports.") from None
+        (folder / "logs").mkdir()
+        _link_latest(folder)
+        return folder
+    raise EnvironmentFailure(f"{reports / scenario}: a thousand runs started within one second")
+
+
+def _link_latest(folder: Path) -> None:
+    link, fresh = folder.parent / "latest", folder.parent / f".latest-{folder.name}"
+    with contextlib.suppress(OSError):
+        fresh.symlink_to(folder.name)
+        fresh.replace(link)
+
+
+def require(folder: Path) -> Path:
+    """`folder` if it is a run folder, the newest run if it is `latest`.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such run folder. They are under reports/<scenario>/; `latest` is the newest.")
+    if not (folder / "run.jsonl").is_file():
+        raise UsageError(f"{folder}: not a run folder, run.jsonl is missing. Name one under reports/<scenario>/.")
+    return folder
+
+
+def events(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a .jsonl file; a missing file has none, torn lines are left out."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in path.read_bytes().splitlines():
+            with contextlib.suppress(orjson.JSONDecodeError):
+                event = orjson.loads(line)
+                if isinstance(event, dict):
+                    found.append(event)
+    return found
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file at once: whoever reads sees the old or the new one, never half."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_bytes(content)
+    fresh.replace(path)

@@ -1,0 +1,179 @@
+"""The scenario file: what is deployed, which load it gets, what is done to it, and what would be evidence.
+
+Every problem of a file is reported at once, each with its line and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from harness.contract.model import Contract, Strict
+from harness.contract.read import read_contract
+from harness.document import Document, check, nearest, read, validate
+from harness.errors import UsageError
+from harness.faults import FAULTS
+from harness.faults.base import Fault
+from harness.platforms import PLATFORMS
+from harness.workloads import WORKLOADS
+
+ROUTINGS = ("hop", "balancer")
+
+
+class Target(Strict):
+    """What is deployed. `contract` is relative to the scenario file."""
+
+    contract: str
+    replicas: int = Field(default=3, ge=1, le=100)
+    workers: int = Field(default=2, ge=0, le=100)
+    environment: dict[str, str] = {}
+    replace_after_s: float = Field(default=1.0, ge=0)
+    ledger_delay_ms: int = Field(default=50, ge=0, le=10_000)
+    deadline_s: float = Field(default=60, gt=0)
+
+
+class Load(Strict):
+    """Closed model: `users` clients, each waiting `think_s` between ops. Open model: `rate_per_s` arrivals."""
+
+    duration_s: float = Field(gt=0, le=24 * 3600)
+    users: int = Field(default=40, ge=1, le=10_000)
+    rate_per_s: float | None = Field(default=None, gt=0)
+    think_s: tuple[float, float] = (0.05, 0.15)
+    mix: dict[str, float] = Field(min_length=1)
+    routing: dict[Literal["hop", "balancer"], float] = {"hop": 0.7, "balancer": 0.3}
+    timeout_s: float = Field(default=2.0, gt=0, le=60)
+    agents: int = Field(default=1, ge=1, le=16)
+
+    @model_validator(mode="after")
+    def _weights(self) -> Load:
+        for what, weights in (("mix", self.mix), ("routing", self.routing)):
+            if any(weight < 0 for weight in weights.values()) or not sum(weights.values()):
+                raise ValueError(f"`{what}` needs weights that are not negative, one of them above 0")
+        if not 0 <= self.think_s[0] <= self.think_s[1]:
+            raise ValueError("`think_s` is [shortest, longest]")
+        return self
+
+
+class Evidence(Strict):
+    """What shows that a check could have failed. Below any of these the verdict is `unknown`."""
+
+    items_per_property: int = Field(default=30, ge=0)
+    faults_covered: float = Field(default=0.8, ge=0, le=1)
+    ops_per_window: int = Field(default=1, ge=0)
+    faults_landed: float = Field(default=1.0, ge=0, le=1)
+
+
+class Slos(Strict):
+    """Service-level objectives; a missed one exits 3 and never makes a run invalid."""
+
+    availability: float | None = Field(default=None, ge=0, le=1)
+    recovery_s: float | None = Field(default=None, gt=0)
+    latency_p50_ms: float | None = Field(default=None, gt=0)
+    latency_p99_ms: float | None = Field(default=None, gt=0)
+    lag_ms: float = Field(default=250, gt=0)
+
+
+class Scenario(Strict):
+    """The whole file, without the faults' own parameters (`LoadedScenario.faults`)."""
+
+    title: str = Field(min_length=1)
+    proves: str = Field(min_length=1)
+    platform: str = "process"
+    target: Target
+    load: Load
+    faults: list[dict[str, Any]] = []
+    evidence: Evidence = Evidence()
+    slos: Slos = Slos()
+    seed: int = Field(default=1, ge=0, lt=2**63)
+
+
+class LoadedScenario:
+    """A scenario with what it refers to: its file, contract and faults."""
+
+    def __init__(self, path: Path, text: str, scenario: Scenario, contract: Contract, faults: list[Fault]) -> None:
+        self.path = path
+        self.text = text
+        self.scenario = scenario
+        self.contract = contract
+        self.faults = faults
+        self.contract_path = path.parent / scenario.target.contract
+        self.name = path.stem if path.parent.name in ("scenarios", "") else f"{path.parent.name}-{path.stem}"
+
+
+def load_scenario(path: Path) -> LoadedScenario:
+    """Read and check a scenario and its contract.
+
+    Raises:
+        UsageError: with one line for every problem of either file.
+    """
+    document = read(path, "scenario")
+    problems: list[str] = []
+    try:
+        scenario = validate(document, Scenario, "scenario")
+    except UsageError as error:
+        problems, scenario = list(error.problems), None
+    faults, fault_problems = _faults(document)
+    problems += fault_problems
+    contract = None
+    if scenario:
+        problems += _names(document, scenario)
+        try:
+            contract = read_contract(path.parent / scenario.target.contract)
+        except UsageError as error:
+            place = ("target", "contract")
+            problems += error.problems or [document.problem(place, str(error))]
+        if contract:
+            problems += _held_together(document, scenario, contract, faults)
+    if problems or not scenario or not contract:
+        raise UsageError(f"{path}: not a usable scenario:", problems)
+    return LoadedScenario(path, document.text, scenario, contract, faults)
+
+
+def _faults(document: Document) -> tuple[list[Fault], list[str]]:
+    entries = document.data.get("faults") or []
+    faults: list[Fault] = []
+    problems: list[str] = []
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        place = ("faults", index)
+        if not isinstance(entry, dict):
+            continue
+        kind = entry.get("kind")
+        if kind not in FAULTS:
+            problems.append(document.problem((*place, "kind"), f"{kind!r} is no fault{nearest(str(kind), FAULTS)}"))
+            continue
+        fault, wrong = check(document, FAULTS[kind], entry, place)
+        problems += wrong
+        if fault:
+            faults.append(fault)
+    return faults, problems
+
+
+def _names(document: Document, scenario: Scenario) -> list[str]:
+    problems = []
+    if scenario.platform not in PLATFORMS:
+        message = f"{scenario.platform!r} is no platform{nearest(scenario.platform, PLATFORMS)}"
+        problems.append(document.problem(("platform",), message))
+    for name in scenario.load.mix:
+        if name not in WORKLOADS:
+            message = f"{name!r} is no workload{nearest(name, WORKLOADS)}"
+            problems.append(document.problem(("load", "mix", name), message))
+    return problems
+
+
+def _held_together(document: Document, scenario: Scenario, contract: Contract, faults: list[Fault]) -> list[str]:
+    problems = []
+    for name in scenario.load.mix:
+        for part in WORKLOADS[name].needs if name in WORKLOADS else ():
+            if getattr(contract, part) is None:
+                message = f"the mix has {name}, but {scenario.target.contract} has no `{part}`: add it or drop {name}"
+                problems.append(document.problem(("load", "mix", name), message))
+    for index, fault in enumerate(faults):
+        if fault.role == "worker" and not (contract.start.worker and scenario.target.workers):
+            message = "is for workers, but the contract starts none or `target.workers` is 0"
+            problems.append(document.problem(("faults", index), message))
+    if len(scenario.load.mix) > scenario.load.users:
+        message = f"{scenario.load.users} users cannot carry {len(scenario.load.mix)} workloads"
+        problems.append(document.problem(("load", "users"), message))
+    return problems

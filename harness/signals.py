@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM: the first asks the run to heal and end, further ones are answered and ignored.
+
+A signal raises `Interrupted` only while the run is `armed`; the way out is never interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from harness.errors import Interrupted
+
+
+class Stoppable:
+    """Installs the handlers for as long as it is entered; only in the main thread, elsewhere it does nothing."""
+
+    def __init__(self, on_signal: Callable[[str], None]) -> None:
+        self._on_signal = on_signal
+        self._armed = False
+        self._asked = False
+
+    @contextlib.contextmanager
+    def armed(self) -> Iterator[None]:
+        """While inside, a signal raises `Interrupted`; one that came before raises at once."""
+        self._armed = True
+        try:
+            if self._asked:
+                raise Interrupted("interrupted before the run began; nothing was started")
+            yield
+        finally:
+            self._armed = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if self._asked:
+            self._on_signal("still healing and cleaning up; `harness recover` does it after a kill")
+            return
+        self._asked = True
+        self._on_signal(f"{name}: healing, cleaning up and reporting first")
+        if self._armed:
+            self._armed = False
+            raise Interrupted(f"interrupted by {name}; it was healed and cleaned up")
+
+    def __enter__(self) -> Stoppable:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {each: signal.signal(each, self._handle) for each in (signal.SIGINT, signal.SIGTERM)}
+        else:
+            self._before = {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
