@@ -16,7 +16,7 @@ from harness.report.lanes import Rows
 from harness.report.text import at, count, cut, plural, width
 from harness.report.timeline import Band, Bin, Timeline
 
-WIDTH, LEFT, RIGHT = 1080.0, 58.0, 82.0
+WIDTH, LEFT, RIGHT = 1080.0, 58.0, 18.0
 PAD = 8.0
 
 

@@ -62,7 +62,7 @@ def _axis(laid: Picture) -> Markup:
     for tick in laid.axis:
         parts.append(svg.line(tick.x, laid.floor, tick.x, laid.floor + 5, "axis"))
         parts.append(svg.text(tick.x, laid.floor + 18, tick.label, "tick", "middle"))
-    parts.append(svg.text(LEFT - 10, laid.floor + 18, "seconds", "tick", "end"))
+    parts.append(svg.text(WIDTH - 2, laid.floor + 4, "seconds", "tick", "end"))
     return svg.join(parts)
 
 
