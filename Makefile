@@ -1,0 +1,40 @@
+# Two commands do all the set-up on a bare machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: demo test prove bench soak lint lock clean
+
+demo: $(READY)  ## run the main job: kill replicas under load and judge what clients were promised
+	$(BIN)/harness run scenarios/kill.yaml
+
+test: $(READY)  ## every test that this machine can run
+	$(BIN)/python -m pytest
+
+prove: $(READY)  ## catch every bug seeded on purpose
+	$(BIN)/harness prove
+
+bench: $(READY)  ## ratios measured in one run on pinned cores
+	$(BIN)/python -m tests.benchmarks
+
+soak: $(READY)  ## the long repetitions, resumable; SOAK="--minutes 10" bounds them
+	$(BIN)/python -m tests.soak $(SOAK)
+
+lint: $(READY)
+	$(BIN)/ruff check harness target_service tests
+	$(BIN)/ruff format --check harness target_service tests
+	$(BIN)/mypy
+
+lock:  ## pin every dependency again, with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra target --extra dev --generate-hashes --no-emit-index-url \
+	  --no-header --annotation-style line --python-version 3.11 --python-platform x86_64-manylinux_2_28 -q -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+clean:
+	rm -rf .venv build dist
