@@ -9,7 +9,7 @@ goes with the connection. Tables and columns: `harness.history.schema`.
 
 from __future__ import annotations
 
-from harness.history.build import build, open_history
+from harness.history.journals import build, open_history
 from harness.history.schema import connect, create_tables
 
 __all__ = ["build", "connect", "create_tables", "open_history"]

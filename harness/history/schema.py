@@ -70,9 +70,10 @@ torn last line is what a kill leaves, anything else is damage. `effect.line` kee
 SEEN = """CASE
   WHEN session IS NULL OR workload = 'hostile' OR kind = 'login' THEN NULL
   WHEN kind = 'refresh' THEN CASE WHEN class = 'ok' THEN 'present' END
-  WHEN class IN ('ok', 'in_progress', 'mismatch', 'missing', 'limited') THEN 'present'
+  WHEN class IN ('ok', 'in_progress', 'mismatch', 'missing') THEN 'present'
   WHEN class = 'absent' THEN 'absent' END"""
-"""What an op saw of the session it authenticated with. A forged token is no session's, whatever it was made of."""
+"""What an op saw of the session it authenticated with. A forged token is no session's, whatever it was made of; a
+limiter may well turn an op away before it looked at the session."""
 
 _connections = "memory_limit='700MB'", "threads=2", "preserve_insertion_order=true"
 

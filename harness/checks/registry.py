@@ -1,0 +1,41 @@
+"""Which checks there are. To add one: write the file, add it here, and test every rule in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import duckdb
+
+from harness.checks import (
+    accounting,
+    graceful,
+    hostile,
+    idempotency,
+    job,
+    refresh,
+    session,
+    steady,
+    unique_ids,
+)
+from harness.checks.terms import Terms
+from harness.checks.verdict import Result
+
+Check = Callable[[duckdb.DuckDBPyConnection, Terms], Result | None]
+
+CHECKS: dict[str, Check] = {
+    steady.NAME: steady.check,
+    session.NAME: session.check,
+    refresh.NAME: refresh.check,
+    idempotency.NAME: idempotency.check,
+    job.NAME: job.check,
+    unique_ids.NAME: unique_ids.check,
+    hostile.NAME: hostile.check,
+    graceful.NAME: graceful.check,
+    accounting.NAME: accounting.check,
+}
+
+PROVES: dict[str, str] = {
+    module.NAME: module.PROPERTY
+    for module in (steady, session, refresh, idempotency, job, unique_ids, hostile, graceful, accounting)
+}
+"""What each check proves, in a sentence."""
