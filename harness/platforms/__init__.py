@@ -1,4 +1,7 @@
-"""Where a target can run. The registry imports a platform, and its SDK, only when it is asked for."""
+"""Where a target can run. The registry imports a platform, and its SDK, only when it is asked for.
+
+`MemoryPlatform` is not in it: it runs nothing, and serves tests only.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,4 @@ def _process() -> Platform:
     return ProcessPlatform()
 
 
-def _memory() -> Platform:
-    from harness.platforms.memory import MemoryPlatform
-
-    return MemoryPlatform()
-
-
-PLATFORMS: dict[str, Callable[[], Platform]] = {"process": _process, "memory": _memory}
+PLATFORMS: dict[str, Callable[[], Platform]] = {"process": _process}

@@ -18,9 +18,7 @@ def find(what: str, variable: str, packaged: Callable[[], str], names: list[str]
     if chosen:
         path = shutil.which(chosen)
         if path is None:
-            raise EnvironmentFailure(
-                f"{variable}={chosen}: no such program; name a path or a program on the PATH"
-            )
+            raise EnvironmentFailure(f"{variable}={chosen}: no such program; name a path or a program on the PATH")
         return path
     try:
         return packaged()

@@ -27,9 +27,7 @@ _LANDING_S = 5.0
 class Child:
     """One started process; `begun_ns` is monotonic. Signals are only ever sent while it is not yet reaped."""
 
-    def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], directory: Path, log: Path
-    ) -> None:
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], directory: Path, log: Path) -> None:
         """Starts it, its output appended to `log`. Raises `EnvironmentFailure` when that is not possible."""
         self.name, self.command, self.log = name, command, log
         self._lock = threading.Lock()
@@ -136,9 +134,7 @@ class Child:
             if status is not None:
                 raise FaultNotSeen(f"{self.name} (pid {self.pid}) exited with status {status} meanwhile")
             if time.monotonic() > until:
-                raise FaultNotSeen(
-                    f"{self.name} (pid {self.pid}) did not {what}: thread states {sorted(found)}"
-                )
+                raise FaultNotSeen(f"{self.name} (pid {self.pid}) did not {what}: thread states {sorted(found)}")
             time.sleep(0.002)
 
     def end(self) -> None:

@@ -73,9 +73,7 @@ class Balancer:
         self.directory = directory
         self._admin = directory / "admin.sock"
         if len(os.fsencode(self._admin)) > _LONGEST_SOCKET:
-            raise EnvironmentFailure(
-                f"{self._admin} is too long for a socket: set TMPDIR to a shorter folder"
-            )
+            raise EnvironmentFailure(f"{self._admin} is too long for a socket: set TMPDIR to a shorter folder")
         self._ready = ready
         self._added: set[str] = set()
 

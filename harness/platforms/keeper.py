@@ -44,7 +44,7 @@ class Keeper:
     ) -> None:
         """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
 
-        Both are called from the keeper's thread, and have to return soon.
+        Both have to return soon: the keeper waits for them.
         """
         self.platform = platform
         self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
@@ -72,7 +72,7 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Nothing is started or asked after it returns. May be called twice."""
+        """Tells the last change; nothing is started, asked or told after it returns. May be called twice."""
         self._end.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -80,6 +80,7 @@ class Keeper:
         self._pool.shutdown(wait=True, cancel_futures=True)
         for thread in self._stopping:
             thread.join()
+        self._look()
 
     def _loop(self) -> None:
         while not self._end.is_set():
@@ -177,9 +178,7 @@ class Keeper:
         """
         with self._changed:
             self.desired[role] = count
-            mine = [
-                member for member in self.platform.members() if member.role == role and member.state in LIVING
-            ]
+            mine = [member for member in self.platform.members() if member.role == role and member.state in LIVING]
             # A frozen member hears nothing until it is thawed, so it goes last.
             mine.sort(key=lambda member: (member.state == "paused", -member.number))
             surplus = [member.name for member in mine[: max(0, len(mine) - count)]]
@@ -213,18 +212,14 @@ class Keeper:
             key=lambda member: member.number,
         )
 
-    def wait_ready(
-        self, role: Role, count: int, deadline_s: float, abort: threading.Event | None = None
-    ) -> str:
+    def wait_ready(self, role: Role, count: int, deadline_s: float, abort: threading.Event | None = None) -> str:
         """Waits until exactly `count` are ready and none is coming or going; returns how that was seen.
 
         Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
         """
 
         def settled() -> str | None:
-            states = Counter(
-                m.state for m in self.platform.members() if m.role == role and m.state not in DEAD
-            )
+            states = Counter(m.state for m in self.platform.members() if m.role == role and m.state not in DEAD)
             return f"{count} of {count} {role}s ready" if states == Counter({"ready": count}) else None
 
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count, deadline_s))
@@ -244,9 +239,7 @@ class Keeper:
             return f"{heir} is ready in its place" if heir != name and states.get(heir) == "ready" else None
 
         role: Role = "worker" if name.startswith("worker") else "replica"
-        return self._wait(
-            settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role], deadline_s)
-        )
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role], deadline_s))
 
     def _wait(
         self,

@@ -118,7 +118,8 @@ class MemoryPlatform:
             old = self._members[name]
             self._members[name] = Member(old.name, old.role, old.host, old.port, old.boot, state)
             if state in DEAD and self._deployment is not None:
-                _RUNS[self._deployment.run_id].remove(name)
+                left = _RUNS.get(self._deployment.run_id, [])
+                left[:] = [other for other in left if other != name]
 
     def ready(self, member: Member) -> bool:
         with self._lock:

@@ -138,9 +138,7 @@ class ProcessPlatform:
                 for name in waiting:
                     self._raise_if_dead(up, name)
                 if waiting and time.monotonic() > until:
-                    raise self._failure(
-                        up, next(iter(waiting)), f"not ready within {up.deployment.deadline_s:g} s"
-                    )
+                    raise self._failure(up, next(iter(waiting)), f"not ready within {up.deployment.deadline_s:g} s")
                 if waiting:
                     time.sleep(_POLL_S)
 
@@ -337,9 +335,7 @@ class ProcessPlatform:
         up.ports.release()
         up.held.close()
         if left:
-            raise EnvironmentFailure(
-                f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}"
-            )
+            raise EnvironmentFailure(f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}")
 
     def leftovers(self, run_id: str) -> list[str]:
         return remains.leftovers(run_id)

@@ -54,11 +54,7 @@ def states(pid: int) -> set[str]:
 
 def group(leader: int) -> list[int]:
     """Living processes whose process group is `leader`'s, itself included."""
-    return [
-        pid
-        for pid in _pids()
-        if (fields := _stat(pid)) and fields[2] == str(leader) and fields[0] not in "ZX"
-    ]
+    return [pid for pid in _pids() if (fields := _stat(pid)) and fields[2] == str(leader) and fields[0] not in "ZX"]
 
 
 def _pids() -> Iterator[int]:
@@ -76,9 +72,7 @@ def _environment(pid: int) -> dict[str, str]:
 
 def _command(pid: int) -> str:
     try:
-        return (
-            (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        )
+        return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return ""
 

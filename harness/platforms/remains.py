@@ -36,11 +36,7 @@ def make_work_directory(run_id: str) -> Path:
 
 def _is_ours(place: Path, run_id: str) -> bool:
     try:
-        return (
-            not place.is_symlink()
-            and place.stat().st_uid == os.getuid()
-            and (place / _MARK).read_text() == run_id
-        )
+        return not place.is_symlink() and place.stat().st_uid == os.getuid() and (place / _MARK).read_text() == run_id
     except OSError:
         return False
 

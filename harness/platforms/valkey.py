@@ -17,9 +17,7 @@ def binary() -> str:
 
         return str(get_binary_path())
 
-    return binaries.find(
-        "Valkey or Redis server", "HARNESS_STORE", packaged, ["valkey-server", "redis-server"]
-    )
+    return binaries.find("Valkey or Redis server", "HARNESS_STORE", packaged, ["valkey-server", "redis-server"])
 
 
 def command(program: str, port: int, directory: Path) -> list[str]:
