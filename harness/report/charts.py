@@ -18,6 +18,7 @@ from harness.report.timeline import Band, Bin, Timeline
 
 WIDTH, LEFT, RIGHT = 1080.0, 58.0, 18.0
 PAD = 8.0
+MOST_LABEL_ROWS = 4
 
 
 @dataclass(frozen=True)
@@ -85,24 +86,41 @@ def panels(line: Timeline) -> list[Panel]:
 
 def header(line: Timeline) -> Markup:
     """The strip above the panels: which fault is which, and the time axis."""
-    rows = Rows(WIDTH)
-    labels = []
-    for band in line.bands:
-        x = LEFT + (band.start_s - line.start_s) / (line.end_s - line.start_s) * (WIDTH - LEFT - RIGHT)
-        label = f"{band.number} {cut(band.label, 22)}"
-        labels.append((band, x, label, *rows.place(x + 3, width(label, 11.5))))
-    high = max(len(rows.ends), 1) * 17 + 30.0
-    plot = _Plot(line, high)
+    rows, labels = _labels(line, full=True)
+    if rows > MOST_LABEL_ROWS:
+        rows, labels = _labels(line, full=False)
+    plot = _Plot(line, max(rows, 1) * 17 + 30.0)
     parts = [plot.bands()]
-    for band, x, label, label_x, level in labels:
-        title = svg.tag("title", band_title(band))
-        shown = svg.tag("text", svg.tag("tspan", label) + title, x=label_x, y=level * 17 + 13, cls="fault-label")
-        if level:
-            parts.append(svg.line(x, 0, x, level * 17 + 14, "band-edge"))
-        parts.append(shown)
-    parts.append(_axis(plot, high))
+    for label in labels:
+        foot = label.level * 17 + 13.0
+        if label.level:
+            parts.append(svg.line(label.x, 0, label.x, foot + 1, "band-edge"))
+        body = svg.tag("tspan", label.text) + svg.tag("title", band_title(label.band))
+        parts.append(svg.tag("text", body, x=label.text_x, y=foot, cls="fault-label"))
+    parts.append(_axis(plot, plot.high))
     named = "; ".join(f"{band.number} {cut(band.label, 40)} at {at(band.start_s)}" for band in line.bands)
-    return svg.picture(WIDTH, high, f"Faults over time: {named or 'none'}", parts)
+    return svg.picture(WIDTH, plot.high, f"Faults over time: {named or 'none'}", parts)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A fault's name above its band."""
+
+    band: Band
+    text: str
+    x: float
+    text_x: float
+    level: int
+
+
+def _labels(line: Timeline, full: bool) -> tuple[int, list[_Label]]:
+    """The rows that the faults' names need, and the names; bare numbers where names would take the page."""
+    rows, plot, labels = Rows(WIDTH), _Plot(line, 0), []
+    for band in line.bands:
+        x = plot.x(max(band.start_s, line.start_s))
+        name = f"{band.number} {cut(band.label, 22)}" if full else str(band.number)
+        labels.append(_Label(band, name, x, *rows.place(x + 3, width(name, 13))))
+    return len(rows.ends), labels
 
 
 def _axis(plot: _Plot, high: float) -> Markup:

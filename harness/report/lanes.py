@@ -18,7 +18,7 @@ from harness.report.text import cut, width
 from harness.report.timeline import Band
 
 WIDTH, LEFT, RIGHT = 1080.0, 96.0, 56.0
-LABEL, BAR, TOP, FOOT = 26.0, 14.0, 8.0, 30.0
+LABEL, BAR, TOP, FOOT = 28.0, 14.0, 8.0, 30.0
 _NARROWEST = 0.35
 _INSTANT_S = 0.004
 
@@ -163,7 +163,7 @@ def _lane(client: str, ops: list[Op], scale: Scale, top: float) -> Lane:
         x0 = scale.x(op.invoke_s)
         x1 = scale.x(op.return_s) if op.return_s is not None else WIDTH - RIGHT
         label, under = f"{op.number} {cut(op.kind, 18)} {cut(op.klass, 14)}", cut(op.replica, 22)
-        label_x, level = rows.place(x0, max(width(label, 12), width(under, 10.5)))
+        label_x, level = rows.place(x0, max(width(label, 13.5), width(under)))
         bars.append(Bar(op, x0, max(x1, x0 + 3), op.outcome == "info", label, under, label_x, level))
     levels = max(len(rows.ends), 1)
     return Lane(client, top + 10 + levels * LABEL, levels, bars)
@@ -174,7 +174,7 @@ def _shades(bands: list[Band], scale: Scale) -> list[Shade]:
     for band in bands:
         x0 = scale.x(band.start_s)
         x1 = scale.x(band.end_s) if band.end_s is not None else WIDTH - RIGHT
-        label_x, level = rows.place(x0, width(shade_label(band), 11.5))
+        label_x, level = rows.place(x0, width(shade_label(band), 13))
         landed = scale.x(band.landed_s) if band.landed_s is not None else None
         healed = band.end_s is not None
         shades.append(Shade(band, x0, max(x1, x0 + 2), landed, healed, label_x, level))
