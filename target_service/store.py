@@ -18,7 +18,7 @@ from typing import Any
 from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
 from target_service.problems import StoreUnreachable, Unavailable
 
@@ -79,8 +79,10 @@ class Store:
                 async with asyncio.timeout(self._timeout_s + wait_s):
                     await connection.send_command(*words)
                     reply = await connection.read_response()
-            except ResponseError:
+            except ResponseError as error:
                 self._idle.append(connection)
+                if isinstance(error, (ReadOnlyError, OutOfMemoryError)):
+                    raise Unavailable() from error
                 raise
             except BaseException as error:
                 await connection.disconnect(nowait=True)

@@ -114,9 +114,9 @@ class Worker:
                 # A job may fail in any way; what it may not do is stop the worker, or be tried for ever.
                 logs.event("job_failed", job=entry.job, fence=claim.fence, why=repr(error))
                 await self._jobs.release(claim, after_backoff=True, counts=True)
-        except Unavailable:
+        except (Unavailable, ResponseError) as error:
             # Whatever the store has of this job is a state from which the next claim goes on.
-            logs.event("store_unavailable", job=entry.job)
+            logs.event("store_unavailable", job=entry.job, why=str(error))
 
     async def _do(self, claim: Claim) -> None:
         numbers = work.steps(claim.input)

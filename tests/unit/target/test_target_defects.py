@@ -1,0 +1,138 @@
+"""Each seeded defect does what its catalogue entry says, and the clean service does not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from target_world import Crash, Replica, World, crash_before, eventually, told
+
+import target_service
+from target_service.jobs import Claim, StaleClaim
+from target_service.parts import defect_names
+
+FOLDER = Path(target_service.__file__).parent
+Bug = Callable[[World, Replica, Replica], Awaitable[bool]]
+
+
+async def session_is_unknown_elsewhere(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    assert (await first.call("GET /profile", token=token)).status == 200
+    assert (await first.pay(token, "k1")).status == 201, "the replica itself serves its sessions in full"
+    return (await second.call("GET /profile", token=token)).status == 401
+
+
+async def session_outlives_its_logout(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    for replica in (first, second):
+        assert (await replica.call("GET /profile", token=token)).status == 200
+    assert (await first.call("POST /api/logout", token=token)).status == 204
+    assert (await first.call("GET /profile", token=token)).status == 401
+    return (await second.call("GET /profile", token=token)).status == 200
+
+
+async def duplicates_charge_twice(world: World, first: Replica, second: Replica) -> bool:
+    world.ledger.delay_s = 0.05
+    token = (await first.user())["access_token"]
+    await asyncio.gather(first.pay(token, "k1"), second.pay(token, "k1"))
+    return len(world.ledger.of("r1")) == 2
+
+
+async def a_retry_charges_again(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    assert (await first.pay(token, "k0", "r0")).status == 201 == (await second.pay(token, "k0", "r0")).status
+    assert len(world.ledger.of("r0")) == 1, "harmless until an answer is lost"
+    crash_before(first, "payment_finish")
+    with pytest.raises(Crash):
+        await first.pay(token, "k1")
+
+    async def retried() -> bool:
+        return (await second.pay(token, "k1")).status == 201
+
+    await eventually(retried, "the retry is answered")
+    return len(world.ledger.of("r1")) == 2
+
+
+async def acknowledged_job_is_not_in_the_store(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    answer = await first.submit(token, "k1", [1])
+    assert answer.status == 202
+    path = f"GET /api/status/{answer.json['job_id']}"
+    assert (await first.call(path, token=token)).json["state"] == "queued"
+    missing = (await second.call(path, token=token)).status == 404
+
+    async def written() -> bool:
+        return (await second.call(path, token=token)).status == 200
+
+    await eventually(written, "the job is written at last, if nobody is killed")
+    return missing
+
+
+async def thawed_worker_overwrites(world: World, first: Replica, second: Replica) -> bool:
+    token, jobs = (await first.user())["access_token"], first.service.jobs
+    job = (await first.submit(token, "k1", [1, 2, 3])).json["job_id"]
+    await jobs.prepare()
+    (entry,) = await jobs.given(1, 0.01)
+    frozen = await jobs.claim(entry)
+    assert isinstance(frozen, Claim)
+
+    async def reclaimed() -> Any:
+        return await second.service.jobs.claim(entry)
+
+    owner = await eventually(reclaimed, "the lease ends")
+    await second.service.jobs.finish(owner, b"{}")
+    try:
+        await jobs.checkpoint(frozen, 1, 0.25, b"{}")
+    except StaleClaim:
+        return False
+    status = (await second.call(f"GET /api/status/{job}", token=token)).json
+    assert jobs.effect(frozen).fence is None
+    return bool((status["state"], status["progress"]) == ("running", 0.25))
+
+
+async def ids_are_given_twice(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    payments = [(await r.pay(token, f"k{n}", f"r{n}")).json["payment_id"] for n, r in enumerate((first, second))]
+    jobs = [(await r.submit(token, f"k{n}", [n])).json["job_id"] for n, r in enumerate((first, second))]
+    return payments == ["1", "1"] and jobs == ["1", "1"]
+
+
+BUGS: dict[str, Bug] = {
+    "sessions-in-memory": session_is_unknown_elsewhere,
+    "revocation-cached": session_outlives_its_logout,
+    "check-then-set": duplicates_charge_twice,
+    "new-downstream-key": a_retry_charges_again,
+    "job-acknowledged-early": acknowledged_job_is_not_in_the_store,
+    "no-fence": thawed_worker_overwrites,
+    "ids-from-counter": ids_are_given_twice,
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("seeded", [True, False])
+def test_the_defect_shows_and_the_clean_service_has_none(world: World, name: str, seeded: bool) -> None:
+    @told
+    async def story() -> None:
+        async with AsyncExitStack() as stack:
+            defects = {"TARGET_DEFECTS": name} if seeded else {}
+            first, second = [await stack.enter_async_context(world.replica(**defects)) for _ in range(2)]
+            assert await BUGS[name](world, first, second) is seeded
+
+    story()
+
+
+def test_catalogue_modules_and_tests_name_the_same_defects() -> None:
+    catalogue = yaml.safe_load((FOLDER / "defects" / "catalogue.yaml").read_text())
+    assert sorted(entry["name"] for entry in catalogue) == defect_names() == sorted(BUGS)
+    for entry in catalogue:
+        assert set(entry) == {"name", "title", "what", "seen_in", "scenario", "check"}
+
+
+def test_the_clean_code_never_mentions_a_defect() -> None:
+    clean = [path for path in FOLDER.rglob("*") if path.suffix in (".py", ".lua") and path.parent.name != "defects"]
+    for path in clean:
+        text = path.read_text()
+        assert not [name for name in BUGS if name in text or name.replace("-", "_") in text], path
