@@ -104,9 +104,7 @@ class Nemesis:
             with suppress(EnvironmentFailure):
                 self._record.write("healed", planned.number, how=self._platform.resume(context.victim.name))
 
-    def _intent(
-        self, planned: Planned, name: str | None, target: Member | None, undo: dict[str, Any]
-    ) -> None:
+    def _intent(self, planned: Planned, name: str | None, target: Member | None, undo: dict[str, Any]) -> None:
         self._record.write(
             "intent",
             planned.number,

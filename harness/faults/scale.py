@@ -32,9 +32,7 @@ class Scale(Fault):
     def inject(self, context: Context) -> str:
         stopped = context.keeper.set_desired(self.role, self.to)
         seen = context.keeper.wait_ready(self.role, self.to, self.reached_within, context.abort)
-        failed = [
-            context.keeper.stop_failures[name] for name in stopped if name in context.keeper.stop_failures
-        ]
+        failed = [context.keeper.stop_failures[name] for name in stopped if name in context.keeper.stop_failures]
         if failed:
             raise FaultNotSeen("; ".join(failed))
         return seen

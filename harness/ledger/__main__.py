@@ -40,9 +40,7 @@ async def serve(host: str, port: int, settings: Settings) -> str | None:
 
 def main() -> int:
     """Reads the options and serves."""
-    options = argparse.ArgumentParser(
-        prog="python -m harness.ledger", description="the outside world of a run"
-    )
+    options = argparse.ArgumentParser(prog="python -m harness.ledger", description="the outside world of a run")
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--record", required=True, help="file that every attempt and effect is appended to")

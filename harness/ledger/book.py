@@ -75,11 +75,7 @@ def parse(body: bytes) -> Order:
         raise BadRequest("fence is neither null nor a whole number from 0 up")
     if kind not in _KINDS:
         raise BadRequest(f"kind is none of {', '.join(_KINDS)}")
-    rest = {
-        name: value
-        for name, value in data.items()
-        if name not in ("reference", "key", "fence", "kind", "effect")
-    }
+    rest = {name: value for name, value in data.items() if name not in ("reference", "key", "fence", "kind", "effect")}
     return Order(reference, key, fence, kind, rest)
 
 

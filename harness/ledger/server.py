@@ -59,9 +59,7 @@ def _problem(status: int, text: str) -> Answer:
     return Answer(status, orjson.dumps({"error": text}))
 
 
-def respond(
-    settings: Settings, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes
-) -> Answer:
+def respond(settings: Settings, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes) -> Answer:
     """The answer to one request; its effect, if any, is recorded when this returns."""
     try:
         url = httptools.parse_url(target)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.ledger.book import BadRequest, Book, Record, RecordBroken, parse
+from harness.platforms.ports import HOST, Ports
+
+
+@dataclass
+class Ledger:
+    port: int
+    record: Path
+    process: subprocess.Popen[bytes]
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.record.read_text().splitlines()]
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection((HOST, self.port), timeout=5)
+
+    def say(self, raw: bytes) -> bytes:
+        with self.connect() as connection:
+            connection.sendall(raw)
+            answer = b""
+            while piece := connection.recv(65_536):
+                answer += piece
+            return answer
+
+    def call(self, method: str, target: str, body: object = None, token: str = "secret") -> tuple[int, Any]:
+        raw = b"" if body is None else json.dumps(body).encode()
+        answer = self.say(request(method, target, raw, close=True, token=token))
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), json.loads(rest) if rest else None
+
+
+def request(method: str, target: str, body: bytes, close: bool = False, token: str = "") -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nX-Control: {token}\r\n"
+    return head.encode() + (b"Connection: close\r\n" if close else b"") + b"\r\n" + body
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ports = Ports()
+    port, record = ports.take(), tmp_path / "ledger.jsonl"
+    command = [sys.executable, "-m", "harness.ledger", "--port", str(port), "--record", str(record)]
+    process = subprocess.Popen([*command, "--delay-ms", "0"], env={"LEDGER_CONTROL": "secret"})
+    made = Ledger(port, record, process)
+    until = time.monotonic() + 10
+    while True:
+        try:
+            made.connect().close()
+            break
+        except OSError:
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.01)
+    yield made
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    ports.release()
+
+
+def test_an_effect_is_accepted_once_and_then_repeated(ledger: Ledger) -> None:
+    order = {"reference": "r", "key": "k", "fence": None, "kind": "payment", "amount": 5}
+    first, second = ledger.call("POST", "/effects", order), ledger.call("POST", "/effects", order)
+    assert first == (201, {"effect": "e1", **order}) and second == (200, first[1])
+    assert ledger.call("GET", "/effects?reference=r") == (200, [first[1]])
+    assert ledger.call("GET", "/effects?reference=other") == (200, [])
+    about = {"reference": "r", "key": "k", "fence": None, "kind": "payment"}
+    assert [{k: v for k, v in line.items() if k != "at"} for line in ledger.lines()] == [
+        {"e": "attempt", "attempt": 1, **about},
+        {"e": "accepted", "attempt": 1, "effect": "e1", **about},
+        {"e": "attempt", "attempt": 2, **about},
+        {"e": "replayed", "attempt": 2, "effect": "e1", **about},
+    ]
+
+
+def test_a_lower_fence_is_refused_and_a_higher_is_remembered(ledger: Ledger) -> None:
+    def take(key: str, fence: int | None, reference: str = "r") -> int:
+        return ledger.call("POST", "/effects", {"reference": reference, "key": key, "fence": fence, "kind": "job"})[0]
+
+    assert [take("a", 3), take("b", 2), take("c", 3), take("d", None), take("e", 1, "other")] == [
+        201,
+        409,
+        201,
+        201,
+        201,
+    ]
+    assert take("a", 9) == 200 and take("f", 8) == 409
+    assert [line["e"] for line in ledger.lines() if line["e"] != "attempt"].count("refused") == 2
+
+
+def test_control_asks_for_failure_delay_and_answering_twice(ledger: Ledger) -> None:
+    order = {"reference": "r", "key": "k"}
+    assert ledger.call("POST", "/control", {"fail_next": 1}, token="wrong")[0] == 403
+    assert ledger.call("POST", "/control", {"fail_next": 1})[0] == 204
+    assert [ledger.call("POST", "/effects", order)[0] for _ in range(2)] == [503, 201]
+    assert ledger.call("POST", "/control", {"answer_twice_next": 1})[0] == 204
+    answer = ledger.say(request("POST", "/effects", json.dumps(order).encode()))
+    assert answer.count(b"HTTP/1.1 200") == 2
+    assert ledger.call("POST", "/control", {"delay_ms": 200})[0] == 204
+    begun = time.monotonic()
+    ledger.call("POST", "/effects", {"reference": "r", "key": "late"})
+    assert time.monotonic() - begun >= 0.2
+
+
+@pytest.mark.parametrize("wrong", [{"delay_ms": -1}, {"delay_ms": True}, {"speed": 1}, [], {"fail_next": "1"}])
+def test_control_refuses_what_it_does_not_know(ledger: Ledger, wrong: object) -> None:
+    assert ledger.call("POST", "/control", wrong)[0] == 400
+
+
+def test_an_effect_is_recorded_before_its_answer_and_without_anybody_waiting(ledger: Ledger) -> None:
+    ledger.call("POST", "/control", {"delay_ms": 60_000})
+    with ledger.connect() as connection:
+        connection.sendall(request("POST", "/effects", b'{"reference":"r","key":"gone"}'))
+        until = time.monotonic() + 5
+        while len(ledger.lines()) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+    assert ledger.lines()[1]["e"] == "accepted"
+    ledger.call("POST", "/control", {"delay_ms": 0})
+    assert ledger.call("POST", "/effects", {"reference": "r", "key": "gone"})[0] == 200
+
+
+def test_requests_sent_ahead_are_answered_in_order_on_one_connection(ledger: Ledger) -> None:
+    bodies = [json.dumps({"reference": "r", "key": f"k{n}"}).encode() for n in range(5)]
+    raw = b"".join(request("POST", "/effects", body) for body in bodies[:-1])
+    answer = ledger.say(raw + request("POST", "/effects", bodies[-1], close=True))
+    assert [answer.find(f'"k{n}"'.encode()) for n in range(5)] == sorted(
+        answer.find(f'"k{n}"'.encode()) for n in range(5)
+    )
+    assert answer.count(b"HTTP/1.1 201") == 5
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"junk\r\n\r\n", 400),
+        (request("POST", "/effects", b"{", close=True), 400),
+        (request("POST", "/effects", b"[1]", close=True), 400),
+        (request("POST", "/effects", b"[" * 5000, close=True), 400),
+        (request("POST", "/effects", b'{"key":"k"}', close=True), 400),
+        (request("POST", "/effects", b'{"reference":"r","key":""}', close=True), 400),
+        (request("POST", "/effects", b'{"reference":"r","key":"k","fence":true}', close=True), 400),
+        (request("POST", "/effects", b'{"reference":"r","key":"k","fence":-1}', close=True), 400),
+        (request("POST", "/effects", b'{"reference":"r","key":"k","kind":"gift"}', close=True), 400),
+        (request("POST", "/effects", b"x" * 70_000, close=True), 413),
+        (b"GET /health HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (request("GET", "/effects", b"", close=True), 400),
+        (request("GET", "/effects?reference=a&reference=b", b"", close=True), 400),
+        (request("GET", "/nowhere", b"", close=True), 404),
+        (request("DELETE", "/effects", b"", close=True), 405),
+        (request("GET", "/health", b"", close=True), 200),
+    ],
+)
+def test_junk_is_answered_and_does_no_harm(ledger: Ledger, raw: bytes, status: int) -> None:
+    assert ledger.say(raw).startswith(f"HTTP/1.1 {status} ".encode())
+    assert ledger.lines() == []
+    assert ledger.call("GET", "/health") == (200, {"status": "ok"})
+
+
+def test_it_sustains_1500_effects_a_second_with_its_usual_delay(ledger: Ledger) -> None:
+    ledger.call("POST", "/control", {"delay_ms": 50})
+    count, clients = 1500, 150
+
+    async def client(number: int) -> None:
+        reader, writer = await asyncio.open_connection(HOST, ledger.port)
+        for n in range(count // clients):
+            writer.write(request("POST", "/effects", json.dumps({"reference": "r", "key": f"{number}-{n}"}).encode()))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 201")
+            await reader.readexactly(int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0]))
+        writer.close()
+
+    async def all_of_them() -> float:
+        begun = time.monotonic()
+        await asyncio.gather(*(client(number) for number in range(clients)))
+        return time.monotonic() - begun
+
+    assert asyncio.run(all_of_them()) < 1.0
+    assert len(ledger.lines()) == 2 * count
+
+
+def test_a_record_that_cannot_be_written_is_no_effect() -> None:
+    book = Book(Record("/dev/full"))
+    with pytest.raises(RecordBroken, match="No space left"):
+        book.take(parse(b'{"reference":"r","key":"k"}'))
+    assert book.effects("r") == b"[]"
+
+
+def test_a_ledger_without_a_record_ends_and_says_why(tmp_path: Path) -> None:
+    ports = Ports()
+    port = ports.take()
+    command = [sys.executable, "-m", "harness.ledger", "--port", str(port), "--record", "/dev/full"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    made = Ledger(port, tmp_path, process)
+    until = time.monotonic() + 10
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            made.call("POST", "/effects", {"reference": "r", "key": "k"})
+        except (OSError, IndexError):
+            time.sleep(0.01)
+    assert process.wait(0) == 1
+    assert process.stderr is not None and b"the record cannot be written" in process.stderr.read()
+    process.stderr.close()
+    ports.release()
+
+
+def test_members_of_an_order_cannot_overwrite_the_ledgers_own() -> None:
+    order = parse(b'{"reference":"r","key":"k","effect":"mine","amount":1}')
+    assert order.rest == {"amount": 1}
+    with pytest.raises(BadRequest, match="reference is missing"):
+        parse(b'{"key":"k"}')
