@@ -89,9 +89,9 @@ def _boots(db: Connection, terms: Terms) -> int:
         listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in terms.metric_kinds)
         counted = f"(workload || '/' || kind) IN ({listed or 'NULL'})"
     db.execute("""CREATE OR REPLACE TEMP TABLE last AS
-        WITH at AS (SELECT boot, max(at_ns) AS at_ns FROM scrape WHERE boot IS NOT NULL GROUP BY boot)
+        WITH newest AS (SELECT boot, max(at_ns) AS at_ns FROM scrape WHERE boot IS NOT NULL GROUP BY boot)
         SELECT s.boot, s.at_ns, coalesce(sum("count") FILTER (series <> 'total'), max("count")) AS counted
-        FROM scrape s JOIN at ON at.boot = s.boot AND at.at_ns = s.at_ns GROUP BY s.boot, s.at_ns""")
+        FROM scrape s JOIN newest n ON n.boot = s.boot AND n.at_ns = s.at_ns GROUP BY s.boot, s.at_ns""")
     boots = int(one(db, "SELECT count(*) FROM last")[0])
     if not boots:
         return 0
