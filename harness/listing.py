@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from harness.catalogue import read_catalogue
-from harness.checks import CHECKS
+from harness.checks import CHECKS, PROVES
 from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.faults import FAULTS
@@ -56,7 +56,7 @@ def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]
         "scenarios": scenarios(folder),
         "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},
         "workloads": {name: workload.PROVES for name, workload in WORKLOADS.items()},
-        "checks": {name: check.PROPERTY for name, check in CHECKS.items()},
+        "checks": {name: PROVES[name] for name in CHECKS},
         "defects": defects(contracts),
         "platforms": {name: platforms.get(name, "") for name in PLATFORMS},
         "thresholds of evidence (defaults)": Evidence().model_dump(),

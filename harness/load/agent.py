@@ -202,7 +202,12 @@ class Client(User):
         else:
             self.visitor.caller.pause()
         if not self.agent.context.stopping:
-            self.work.step(self.visitor)
+            try:
+                self.work.step(self.visitor)
+            except Exception as error:
+                # Locust would log it and go on, and the clients that died would be missed by nobody.
+                self.agent.say({"failed": "load", "error": f"{type(error).__name__}: {error}"})
+                raise
 
 
 def serve() -> int:

@@ -125,7 +125,7 @@ def test_the_defect_shows_and_the_clean_service_has_none(world: World, name: str
 
 
 def test_catalogue_modules_and_tests_name_the_same_defects() -> None:
-    catalogue = yaml.safe_load((FOLDER / "defects" / "catalogue.yaml").read_text())
+    catalogue = yaml.safe_load((FOLDER / "defects" / "catalogue.yaml").read_text())["defects"]
     assert sorted(entry["name"] for entry in catalogue) == defect_names() == sorted(BUGS)
     for entry in catalogue:
         assert set(entry) == {"name", "title", "what", "seen_in", "scenario", "check"}
