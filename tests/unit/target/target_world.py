@@ -4,6 +4,7 @@ import asyncio
 import functools
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -45,10 +46,16 @@ async def eventually(seen: Callable[[], Awaitable[Any]], what: str) -> Any:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, below those that connections are given, which would take it meanwhile."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for_port(port: int, process: "subprocess.Popen[Any]") -> None:
