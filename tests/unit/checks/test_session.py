@@ -62,7 +62,11 @@ GUILTY = {
         "sessions/read s1 ok 31-40",
     ],
     "lost, after a failed log-out": [LOGIN, "sessions/logout s1 absent 11-20"],
-    "lost, after an early read": ["sessions/login s1 ok 0-50", "sessions/read s1 ok 1-9", "sessions/read s1 absent 10-12"],
+    "lost, after an early read": [
+        "sessions/login s1 ok 0-50",
+        "sessions/read s1 ok 1-9",
+        "sessions/read s1 absent 10-12",
+    ],
     "zombie": [LOGIN, "sessions/logout s1 ok 11-20", "sessions/read s1 ok 21-30"],
     "zombie, by refresh": [LOGIN, "sessions/logout s1 ok 11-20", "sessions/refresh s1 ok 21-30 arg=a value=b"],
     "zombie, by a payment": [LOGIN, "sessions/logout s1 ok 11-20", "payments/pay p1 mismatch 21-30 session=s1"],

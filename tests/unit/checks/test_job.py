@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harness.checks import Terms, job
+from harness.checks.verdict import Verdict
+
+from .histories import effect, history, told
+
+TERMS = Terms()
+SUBMIT = "jobs/submit j1 ok 0-10 arg=x given_id=i1"
+DONE = "jobs/status j1 ok 90-99 arg=x state=done value=out want=out number=1"
+RAN = [effect("j1", 50, "job", 1)]
+
+GUILTY: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
+    "lost": ([SUBMIT, "jobs/status j1 missing 20-30"], []),
+    "unfinished": ([SUBMIT, "jobs/status j1 ok 90-99 state=running phase=final"], []),
+    "failed": ([SUBMIT, "jobs/status j1 ok 90-99 state=failed want=out"], []),
+    "wrong output": ([SUBMIT, DONE.replace("value=out", "value=bad")], RAN),
+    "output changed": (
+        [SUBMIT, "jobs/status j1 ok 80-85 state=done value=a", "jobs/status j1 ok 90-99 state=done value=b"],
+        RAN,
+    ),
+    "output changed, since before the faults": (
+        [
+            "jobs/submit j0 ok 0-1 arg=x phase=steady",
+            "jobs/status j0 ok 2-3 arg=x state=done value=a phase=steady",
+            SUBMIT,
+            "jobs/status j1 ok 90-99 arg=x state=done value=b",
+        ],
+        [*RAN, effect("j0", 1, "job")],
+    ),
+    "progress went back": (
+        [
+            SUBMIT,
+            "jobs/status j1 ok 20-30 state=running number=0.5",
+            "jobs/status j1 ok 31-40 state=running number=0.4",
+        ],
+        [],
+    ),
+    "progress went back, behind others": (
+        [
+            SUBMIT,
+            "jobs/status j1 ok 20-30 number=0.5 state=running",
+            "jobs/status j1 ok 21-90 number=0.1 state=running",
+            "jobs/status j1 ok 31-40 number=0.4 state=running",
+        ],
+        [],
+    ),
+    "terminal state left": ([SUBMIT, DONE, "jobs/status j1 ok 100-110 state=running"], RAN),
+    "terminal state left, for the other": (
+        [SUBMIT, "jobs/status j1 ok 90-99 state=done", "jobs/status j1 ok 100-110 state=failed"],
+        RAN,
+    ),
+    "duplicate effect": ([SUBMIT, DONE], [*RAN, effect("j1", 60, "job", 2)]),
+    "done without effect": ([SUBMIT, DONE], []),
+    "fence went back": (
+        [SUBMIT, "jobs/status j1 ok 20-30 state=running"],
+        [effect("j1", 50, "job", 2), effect("j1", 60, "job", 1)],
+    ),
+    "submitted twice": ([SUBMIT, "jobs/submit j1 ok 11-20 given_id=i2", DONE], RAN),
+}
+
+
+@pytest.mark.parametrize("name", GUILTY)
+def test_guilty(name: str) -> None:
+    lines, effects = GUILTY[name]
+    rule = name.split(",")[0]
+    terms = replace(TERMS, ledger_deduplicates=rule != "fence went back")
+    result = job.check(history(*lines, effect=effects), terms)
+    assert told(result) == ("invalid", {rule: 1})
+
+
+INNOCENT: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
+    "done": ([SUBMIT, DONE, "jobs/status j1 ok 200-210 state=done value=out want=out phase=final"], RAN),
+    "missing before it was acknowledged": (["jobs/status j1 missing 5-30", SUBMIT, DONE], RAN),
+    "unfinished before quiet": ([SUBMIT, "jobs/status j1 ok 90-99 state=running"], []),
+    "doubtful submit that never ran": (["jobs/submit j1 error 0-10", "jobs/status j9 ok 20-30 state=running"], []),
+    "doubtful submit that ran": (["jobs/submit j1 error 0-10", "jobs/status j9 ok 20-30 state=running"], RAN),
+    "progress of overlapping reads": (
+        [
+            SUBMIT,
+            "jobs/status j1 ok 20-30 number=0.5 state=running",
+            "jobs/status j1 ok 30-40 number=0.4 state=running",
+        ],
+        [],
+    ),
+    "progress of a doubtful read": (
+        [SUBMIT, "jobs/status j1 error 20-30 number=0.5", "jobs/status j1 ok 31-40 number=0.4 state=running"],
+        [],
+    ),
+    "terminal state read beside another": ([SUBMIT, DONE, "jobs/status j1 ok 99-110 state=running"], RAN),
+    "failed where no output is promised": ([SUBMIT, "jobs/status j1 ok 90-99 state=failed phase=final"], []),
+    "outputs that differed before the faults": (
+        [
+            "jobs/status j0 ok 2-3 arg=x state=done value=a phase=steady",
+            "jobs/status j8 ok 2-3 arg=x state=done value=b phase=steady",
+            SUBMIT,
+            "jobs/status j1 ok 90-99 arg=x state=done value=c",
+        ],
+        [*RAN, effect("j0", 1, "job"), effect("j8", 1, "job")],
+    ),
+    "fences that rise": ([SUBMIT, DONE], [effect("j1", 50, "job", 2)]),
+    "refused for its session": ([SUBMIT, DONE, "jobs/status j1 absent 200-210 phase=final"], RAN),
+}
+
+
+@pytest.mark.parametrize("name", INNOCENT)
+def test_innocent(name: str) -> None:
+    lines, effects = INNOCENT[name]
+    db = history(*lines, "jobs/submit j7 ok 0-1", effect=effects)
+    assert told(job.check(db, TERMS)) == ("valid", {})
+
+
+def test_effects_are_judged_only_where_they_can_be_seen() -> None:
+    db = history(SUBMIT, DONE)
+    assert told(job.check(db, replace(TERMS, job_effects="nowhere"))) == ("valid", {})
+    db = history(SUBMIT, DONE, effect=[*RAN, effect("j1", 60, "job", 1)])
+    assert told(job.check(db, replace(TERMS, ledger_deduplicates=False))) == ("valid", {})
+
+
+def test_the_witness_of_progress_holds_both_reads() -> None:
+    lines, _ = GUILTY["progress went back, behind others"]
+    (witness,) = job.check(history(*lines), TERMS).witnesses
+    numbers = [op["number"] for op in witness.ops]
+    assert numbers == [None, 0.5, 0.1, 0.4]
+    assert witness.text == "j1: showed less progress than had been read before"
+
+
+def test_nothing_examined_is_unknown() -> None:
+    result = job.check(history(SUBMIT), TERMS)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason == "1 jobs were acknowledged and 0 states read: nothing to judge"

@@ -1,0 +1,204 @@
+"""steady, unique ids, hostile tokens, graceful, accounting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.checks import Terms, accounting, graceful, hostile, steady, unique_ids
+from harness.checks.verdict import Verdict
+
+from .histories import MS, fault, history, told
+
+TERMS = Terms()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sessions/read s1 ok 0-10 phase=steady expect=ok", ("valid", {})),
+        ("sessions/read s1 absent 0-10 phase=steady expect=ok,absent", ("valid", {})),
+        ("sessions/read s1 absent 0-10 phase=steady expect=ok", ("invalid", {"unexpected": 1})),
+        ("sessions/read s1 error 0-10 phase=steady expect=ok", ("invalid", {"unexpected": 1})),
+        ("sessions/read s1 error 0-? phase=steady expect=ok", ("unknown", {})),
+        ("sessions/read s1 no_effect 0-10 phase=steady expect=ok", ("unknown", {})),
+        ("sessions/read s1 absent 0-10 phase=load", ("unknown", {})),
+    ],
+)
+def test_steady(line: str, expected: tuple[str, dict[str, int]]) -> None:
+    assert told(steady.check(history(line), TERMS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["payments/pay p1 ok 0-1 given_id=i", "payments/pay p2 ok 0-1 given_id=i"], ("invalid", {"given twice": 1})),
+        (["payments/pay p1 ok 0-1 given_id=i", "payments/pay p1 ok 0-1 given_id=i"], ("valid", {})),
+        (["payments/pay p1 ok 0-1 given_id=i", "jobs/submit j1 ok 0-1 given_id=i"], ("valid", {})),
+        (["payments/pay p1 ok 0-1"], ("unknown", {})),
+    ],
+)
+def test_unique_ids(lines: list[str], expected: tuple[str, dict[str, int]]) -> None:
+    assert told(unique_ids.check(history(*lines), TERMS)) == expected
+
+
+def test_the_witness_of_an_id_given_twice_holds_both() -> None:
+    db = history(
+        "jobs/submit j2 ok 0-1 given_id=i", "jobs/submit j1 ok 2-3 given_id=i", "jobs/submit j3 ok 4-5 given_id=k"
+    )
+    (witness,) = unique_ids.check(db, TERMS).witnesses
+    assert (witness.key, [op["id"] for op in witness.ops]) == ("j1", [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["hostile/forge a ok 0-1 arg=unsigned"], ("invalid", {"accepted": 1})),
+        (["hostile/forge a absent 0-1 arg=unsigned", "hostile/forge b refused 0-1"], ("valid", {})),
+        (["hostile/forge a error 0-1"], ("unknown", {})),
+        (["sessions/read s ok 0-1"], ("unknown", {})),
+    ],
+)
+def test_hostile(lines: list[str], expected: tuple[str, dict[str, int]]) -> None:
+    assert told(hostile.check(history(*lines), TERMS)) == expected
+
+
+STOP = fault(0, "stop", 100, 500, 900)
+MEMBERS = [
+    {"name": "replica-1", "role": "replica", "boot": "b1", "state": "stopping", "at_ns": 100 * MS},
+    {"name": "replica-1", "role": "replica", "boot": "b1", "state": "gone", "at_ns": 500 * MS},
+]
+OTHER = "sessions/read s9 ok 150-160 replica=replica-2"
+AT = "failed at the stopping one"
+MEANWHILE = "failed meanwhile"
+
+
+@pytest.mark.parametrize(
+    ("line", "faults", "expected"),
+    [
+        ("sessions/read s1 ok 90-110", [STOP], ("valid", {})),
+        ("sessions/read s1 error 90-110 replica=- sent_to=replica-1", [STOP], ("invalid", {AT: 1})),
+        ("sessions/read s1 error 900-1000 replica=- sent_to=replica-1", [STOP], ("invalid", {AT: 1})),
+        ("sessions/read s1 no_effect 200-210 replica=replica-1", [STOP], ("invalid", {AT: 1})),
+        ("sessions/read s1 error 200-210 replica=-", [STOP], ("invalid", {MEANWHILE: 1})),
+        ("sessions/read s1 error 1001-1010 replica=-", [STOP], ("valid", {})),
+        ("sessions/read s1 error 10-99 replica=-", [STOP], ("valid", {})),
+        ("sessions/read s1 error 200-? replica=-", [STOP], ("valid", {})),
+        (
+            "sessions/read s1 error 200-210 replica=-",
+            [STOP, fault(1, "kill", 50, 60, 70, target="replica-3")],
+            ("valid", {}),
+        ),
+        (
+            "sessions/read s1 error 200-210 replica=- sent_to=replica-1",
+            [STOP, fault(1, "kill", 50, 60, 70, target="replica-3")],
+            ("invalid", {AT: 1}),
+        ),
+        (
+            "sessions/read s1 error 200-210 replica=- sent_to=replica-1",
+            [STOP, fault(1, "kill", 205, 206, None)],
+            ("valid", {}),
+        ),
+        (
+            "sessions/read s1 error 200-210 replica=-",
+            [fault(0, "scale", 100, 500, 900, target="5->2")],
+            ("invalid", {MEANWHILE: 1}),
+        ),
+    ],
+)
+def test_graceful(line: str, faults: list[dict[str, Any]], expected: tuple[str, dict[str, int]]) -> None:
+    assert told(graceful.check(history(line, OTHER, fault=faults, member=MEMBERS), TERMS)) == expected
+
+
+def test_graceful_is_not_tested_without_a_graceful_fault() -> None:
+    faults = [
+        fault(0, "kill", 1, 2, 3),
+        fault(1, "scale", 4, 5, 6, target="2->5"),
+        fault(2, "stop", 7, 8, 9, role="worker"),
+    ]
+    assert graceful.check(history(OTHER, fault=faults), TERMS) is None
+
+
+def test_a_graceful_stop_that_no_request_saw_is_unknown() -> None:
+    result = graceful.check(history("sessions/read s1 ok 2000-2010", fault=[STOP], member=MEMBERS), TERMS)
+    assert result is not None
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason == "1 graceful stops were seen and no request was under way during one"
+
+
+def summary(requests: int, **by_kind: int) -> list[dict[str, Any]]:
+    kinds = {name.replace("_", "/"): count for name, count in by_kind.items()}
+    return [{"agent": 0, "requests": requests, "failures": 0, "by_kind": json.dumps(kinds), "dropped": 0}]
+
+
+def scrape(at: int, count: float, boot: str = "b1", series: str = "/profile") -> dict[str, Any]:
+    return {"at_ns": at * MS, "replica": "replica-1", "boot": boot, "series": series, "count": count}
+
+
+READS = ["sessions/read s1 ok 0-10", "sessions/read s2 ok 20-30", "sessions/read s3 error 40-?"]
+
+
+def test_accounting_agrees_with_locust_but_for_open_ops() -> None:
+    result = accounting.check(history(*READS, summary=summary(2, sessions_read=2)), TERMS)
+    assert told(result) == ("valid", {})
+    assert result.examined == {"ops": 3, "completions": 2, "boots": 0, "summaries": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (
+            summary(2, sessions_read=1, sessions_login=1),
+            "the journal and Locust disagree: agent 0, sessions/login: 0 journalled, 1 counted; "
+            "agent 0, sessions/read: 2 journalled, 1 counted",
+        ),
+        (
+            summary(3, sessions_read=2),
+            "the journal and Locust disagree: agent 0, all: 2 journalled, 3 counted",
+        ),
+        ([], "the journal and Locust disagree: agent 0 left no summary"),
+    ],
+)
+def test_a_journal_that_disagrees_with_locust_is_unknown(given: list[dict[str, Any]], reason: str) -> None:
+    result = accounting.check(history(*READS, summary=given), TERMS)
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, reason)
+
+
+@pytest.mark.parametrize(
+    ("scrapes", "expected"),
+    [
+        ([scrape(5000, 2)], ("valid", {})),
+        ([scrape(5000, 3)], ("invalid", {"more than were sent": 1})),
+        ([scrape(5000, 1)], ("invalid", {"fewer than were answered": 1})),
+        ([scrape(15, 1)], ("valid", {})),
+        ([scrape(15, 2)], ("invalid", {"more than were sent": 1})),
+        ([scrape(15, 0)], ("valid", {})),
+        ([scrape(15, 9), scrape(5000, 1), scrape(5000, 1, series="/payment")], ("valid", {})),
+        ([scrape(5000, 2), scrape(5000, 90, series="total")], ("valid", {})),
+        ([scrape(5000, 90, series="total")], ("invalid", {"more than were sent": 1})),
+    ],
+)
+def test_accounting_against_metrics(scrapes: list[dict[str, Any]], expected: tuple[str, dict[str, int]]) -> None:
+    db = history(*READS[:2], summary=summary(2, sessions_read=2), scrape=scrapes)
+    assert told(accounting.check(db, Terms(metrics=True))) == expected
+
+
+def test_ops_of_unknown_boot_are_counted_in_the_service_s_favour() -> None:
+    lines = [*READS[:2], "sessions/read s3 error 40-50 boot=- replica=-"]
+    for count, verdict in ((2, "valid"), (3, "valid"), (4, "invalid")):
+        db = history(*lines, summary=summary(3, sessions_read=3), scrape=[scrape(5000, count)])
+        assert told(accounting.check(db, Terms(metrics=True)))[0] == verdict
+
+
+def test_only_kinds_that_the_metrics_count_are_compared() -> None:
+    lines = [*READS[:2], "users/signup u ok 0-5"]
+    db = history(*lines, summary=summary(3, sessions_read=2, users_signup=1), scrape=[scrape(5000, 2)])
+    assert told(accounting.check(db, Terms(metrics=True)))[0] == "invalid"
+    assert told(accounting.check(db, Terms(metrics=True, metric_kinds=("sessions/read",))))[0] == "valid"
+
+
+def test_promised_metrics_that_nobody_scraped_are_unknown() -> None:
+    result = accounting.check(history(*READS, summary=summary(2, sessions_read=2)), Terms(metrics=True))
+    assert result.reason == "the contract names metrics, and no scrape of them was recorded"
