@@ -56,6 +56,7 @@ class Keeper:
         self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
         self._accounted: set[str] = set()
         self._replaced: dict[str, str] = {}
+        self._been_ready: set[str] = set()
         self._asked: set[str] = set()
         self._told: set[str] = set()
         self._stopping: list[threading.Thread] = []
@@ -115,6 +116,7 @@ class Keeper:
     def _look(self) -> None:
         members = self.platform.members()
         with self._changed:
+            self._been_ready |= {member.name for member in members if member.state == "ready"}
             if members == self._members:
                 return
             self._members = members
@@ -183,6 +185,7 @@ class Keeper:
             mine.sort(key=lambda member: (member.state == "paused", -member.number))
             surplus = [member.name for member in mine[: max(0, len(mine) - count)]]
             self._accounted.update(surplus)
+            self._replaced.update(dict.fromkeys(surplus, _NOT_WANTED))
         for name in surplus:
             thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
             self._stopping.append(thread)
@@ -222,7 +225,44 @@ class Keeper:
             states = Counter(m.state for m in self.platform.members() if m.role == role and m.state not in DEAD)
             return f"{count} of {count} {role}s ready" if states == Counter({"ready": count}) else None
 
-        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count, deadline_s))
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
+
+    def wait_scaled(
+        self, role: Role, stopped: list[str], deadline_s: float, abort: threading.Event | None = None
+    ) -> str:
+        """Waits until the number given to `set_desired` is reached; `stopped` is what that returned.
+
+        Fewer: the stopped ones have exited. More: so many have been ready, and those of them that another fault
+        took since are being replaced; were all to be ready in one moment, frequent kills would hide the growth.
+        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        """
+        count = self.desired[role]
+
+        def settled() -> str | None:
+            members = self.platform.members()
+            if any(member.name in stopped and member.state not in DEAD for member in members):
+                return None
+            ready = sum(member.role == role and member.state == "ready" for member in members)
+            if stopped:
+                return f"{len(stopped)} exited, {ready} {role}s ready"
+            lost = self._seats(role, members) - ready
+            missing = f", {lost} lost to other faults meanwhile" if lost > 0 else ""
+            return f"{ready} {role}s ready{missing}" if ready + max(0, lost) >= count else None
+
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
+
+    def _seats(self, role: Role, members: list[Member]) -> int:
+        """Places that have been filled by a ready member, and are, or are being filled again."""
+        living = {member.name for member in members if member.state in LIVING}
+        taken = 0
+        for name in self._been_ready:
+            if not name.startswith(role):
+                continue
+            heir = self._replaced.get(name)
+            while heir and heir not in self._been_ready and heir not in living:
+                heir = self._replaced.get(heir)
+            taken += name in living or (heir != _NOT_WANTED and heir not in self._been_ready)
+        return taken
 
     def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
         """Waits until the member that took the place of a dead one (or of its dead heir) is ready.
@@ -239,7 +279,7 @@ class Keeper:
             return f"{heir} is ready in its place" if heir != name and states.get(heir) == "ready" else None
 
         role: Role = "worker" if name.startswith("worker") else "replica"
-        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role], deadline_s))
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
 
     def _wait(
         self,
@@ -255,13 +295,15 @@ class Keeper:
                 if seen is not None:
                     return seen
                 left = until - time.monotonic()
-                if left <= 0 or (abort is not None and abort.is_set()):
-                    raise EnvironmentFailure(failure())
+                if abort is not None and abort.is_set():
+                    raise EnvironmentFailure(f"not awaited any longer, the run is being ended: {failure()}")
+                if left <= 0:
+                    raise EnvironmentFailure(f"not within {deadline_s:g} s: {failure()}")
                 self._changed.wait(min(left, 0.05))
 
-    def _short_of(self, role: Role, count: int, deadline_s: float) -> str:
+    def _short_of(self, role: Role, count: int) -> str:
         mine = [m for m in self.platform.members() if m.role == role and m.state not in DEAD]
         states = ", ".join(f"{member.name} {member.state}" for member in mine) or "none is there"
         waiting = next((member.name for member in mine if member.state != "ready"), None)
         log = f"\n{self.platform.log_tail(waiting)}" if waiting else ""
-        return f"not {count} ready {role}s within {deadline_s:g} s: {states}{log}"
+        return f"{count} ready {role}s are wanted, there are {states}{log}"

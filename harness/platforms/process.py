@@ -103,6 +103,9 @@ class ProcessPlatform:
         members = [self.start("replica") for _ in range(deployment.replicas)]
         members += [self.start("worker") for _ in range(deployment.workers)]
         self._await(up, {member.name: partial(self.ready, member) for member in members}, until)
+        # A worker has nothing to be asked: one that dies of its first steps shows by now.
+        for member in members:
+            self._raise_if_dead(up, member.name)
 
     def _start_parts(self, up: _Up) -> dict[str, Callable[[], bool]]:
         data = up.directory / "store"

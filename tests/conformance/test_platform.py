@@ -150,7 +150,9 @@ def test_the_keeper_scales_and_stops_the_newest(platform: Platform, tmp_path: Pa
         keeper.wait_ready("replica", 1, 10)
         assert [m.name for m in keeper.ready("replica")] == ["replica-1"]
         assert keeper.stop_failures == {}
-        with pytest.raises(EnvironmentFailure, match=r"not 2 ready replicas within 0.1 s: replica-1 ready"):
+        with pytest.raises(
+            EnvironmentFailure, match=r"not within 0.1 s: 2 ready replicas are wanted, there are replica-1 ready"
+        ):
             keeper.wait_ready("replica", 2, 0.1)
     finally:
         keeper.stop()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import FaultNotSeen
+from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.faults import Fault, Kill, Noop, Pause, Scale, Stop
 from harness.faults.intents import FaultRecord, read, unhealed
 from harness.faults.nemesis import Nemesis
@@ -253,3 +253,32 @@ def test_the_pick_is_a_fraction_of_those_there(stage: Stage) -> None:
     assert stage.lines()[0]["target"] == expected
     with pytest.raises(FaultNotSeen):
         stage.platform.kill(expected)
+
+
+def test_growth_is_seen_although_kills_never_leave_all_ready_at_once(stage: Stage) -> None:
+    stage.platform.ready_after_s = 0.2
+    assert stage.keeper.set_desired("replica", 4) == []
+    eventually(lambda: "replica-4" in {m.name for m in stage.platform.members()})
+    stage.platform.kill("replica-1")
+    eventually(lambda: "replica-4" in {m.name for m in stage.keeper.ready("replica")})
+    stage.platform.kill("replica-2")
+    assert "lost to other faults" in stage.keeper.wait_scaled("replica", [], 0.15)
+
+
+def test_growth_that_does_not_come_up_is_not_seen(stage: Stage) -> None:
+    stage.platform.ready_after_s = 60
+    stage.keeper.set_desired("replica", 4)
+    eventually(lambda: "replica-4" in {m.name for m in stage.platform.members()})
+    stage.platform.crash("replica-4")
+    stage.platform.kill("replica-1")
+    with pytest.raises(EnvironmentFailure, match="4 ready replicas are wanted"):
+        stage.keeper.wait_scaled("replica", [], 0.3)
+
+
+def test_a_kill_whose_replacement_is_scaled_away_is_healed(stage: Stage) -> None:
+    nemesis = stage.nemesis(Scale(at=0, to=4), Kill(at=0.3))
+    eventually(lambda: stage.events(2)[-1:] == ["landed"])
+    victim = stage.lines(2)[0]["target"]
+    eventually(lambda: stage.keeper._replaced.get(victim))
+    assert nemesis.heal_all() == []
+    assert stage.events(2)[-1] == "healed"
