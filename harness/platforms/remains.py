@@ -35,10 +35,18 @@ def make_work_directory(run_id: str) -> Path:
 
 
 def _is_ours(place: Path, run_id: str) -> bool:
+    """Marked with the run's id, or empty: a death just before the mark is written, or after it is removed."""
     try:
-        return not place.is_symlink() and place.stat().st_uid == os.getuid() and (place / _MARK).read_text() == run_id
+        if place.is_symlink() or place.stat().st_uid != os.getuid():
+            return False
+        entries = {entry.name for entry in place.iterdir()}
+        return not entries or (place / _MARK).read_text() == run_id or (entries == {_MARK} and not _size(place / _MARK))
     except OSError:
         return False
+
+
+def _size(place: Path) -> int:
+    return place.stat().st_size
 
 
 def runs() -> set[str]:

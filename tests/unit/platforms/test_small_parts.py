@@ -83,6 +83,8 @@ def test_a_directory_that_no_run_marked_is_not_removed(tmp_path: Path, monkeypat
     assert remains.remove_work_directory("mine") == [] and remains.leftovers("mine") == []
     with pytest.raises(EnvironmentFailure, match="cannot be made"):
         remains.make_work_directory("mine")
+    (tmp_path / "harness-empty").mkdir()
+    assert remains.remove("empty") == [f"removed directory {tmp_path / 'harness-empty'}"]
     place = remains.make_work_directory("run")
     (place / "store").mkdir()
     (place / "store" / "data").write_text("x")
