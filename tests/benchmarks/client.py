@@ -5,6 +5,8 @@ process at a time to the last. Each round measures every part once, in turn, so 
 all of them; medians are compared. Exit code 1 when a wanted ratio is missed.
 
 bare      the recording client: 20 greenlets, every op journalled before it is sent and after it is answered
+contract  the sessions workload as the load agent runs it, driven by a contract: 20 Locust users without think time,
+          both routings, every op journalled, classified and told to Locust
 fast      Locust FastHttpUser, 20 users without wait time, that record nothing
 http      Locust HttpUser, the same
 """
@@ -69,6 +71,85 @@ def bare(port: int, seconds: float) -> float:
     return rate
 
 
+SESSIONS = {
+    "login": {
+        "request": "POST /api/login",
+        "json": {"username": "{username}", "password": "{password}"},
+        "extract": {"token": "/access_token", "refresh": "/refresh_token"},
+        "answers": {"ok": [200], "refused": [401]},
+    },
+    "read": {
+        "request": "GET /profile",
+        "headers": {"Authorization": "Bearer {token}"},
+        "extract": {"user": "/username"},
+        "answers": {"ok": [200], "absent": [401], "no_effect": [{"status": 503, "header": {"X-No-Effect": "1"}}]},
+    },
+    "refresh": {
+        "request": "POST /api/refresh",
+        "json": {"refresh_token": "{refresh}"},
+        "extract": {"token": "/access_token", "refresh": "/refresh_token"},
+        "answers": {"ok": [200], "refused": [401]},
+    },
+    "logout": {
+        "request": "POST /api/logout",
+        "headers": {"Authorization": "Bearer {token}"},
+        "answers": {"ok": [200], "absent": [401]},
+    },
+}
+
+
+def contract(port: int, seconds: float) -> float:
+    """Journalled ops a second of the load agent, by the way that every run takes."""
+    import gevent
+
+    from harness.contract.model import Contract
+    from harness.load.agent import Agent
+    from harness.load.settings import AgentSettings
+
+    trivial = {
+        "contract": 1,
+        "service": "trivial server",
+        "start": {"replica": {"command": ["true"]}},
+        "identity": {"replica": "X-Replica", "boot": "X-Boot-Id"},
+        "users": {"file": "users.csv"},
+        "session": SESSIONS,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        settings = AgentSettings(
+            agent=0,
+            seed=1,
+            journal=str(Path(folder) / "journal-0.jsonl"),
+            master="5a" * 32,
+            contract=Contract.model_validate(trivial),
+            users=[(f"user-{number}", f"password-{number}") for number in range(24)],
+            balancer=("127.0.0.1", port),
+            hop=True,
+            clients={"sessions/hop": CLIENTS - CLIENTS // 3, "sessions/balancer": CLIENTS // 3},
+            rate_per_s=None,
+            duration_s=WARM_UP_S + seconds + 1,
+            think_s=(0, 0),
+            timeout_s=5,
+            members=[
+                {"name": f"replica-{number}", "host": "127.0.0.1", "port": port, "state": "ready"}
+                for number in range(1, 4)
+            ],
+        )
+        failed: list[object] = []
+        agent = Agent(settings, lambda message: failed.append(message) if "failed" in message else None)
+        journal = agent.journal
+        running = gevent.spawn(agent.load)
+        rate = _rate(gevent.sleep, lambda: journal.completed, seconds)
+        running.get()
+        told, lines = sum(agent.counted.values()), Path(settings.journal).read_bytes().count(b"\n")
+        if failed or agent.failures or told != journal.completed or lines != 2 * told:
+            raise SystemExit(
+                f"{agent.failures} ops failed, Locust was told of {told}, the journal has {lines} lines "
+                f"for {journal.completed} ops {failed[:1]}: not a measurement"
+            )
+        agent.finish()
+    return rate
+
+
 def _locust(user_class: Any, port: int, seconds: float) -> float:
     import gevent
     from locust import constant, task
@@ -116,10 +197,10 @@ def _rate(sleep: Callable[[float], None], counted: Callable[[], int], seconds: f
     return (after - before) / (end - begin)
 
 
-PARTS: dict[str, Callable[[int, float], float]] = {"bare": bare, "fast": fast, "http": http}
+PARTS: dict[str, Callable[[int, float], float]] = {"bare": bare, "contract": contract, "fast": fast, "http": http}
 
 # (part, compared with, wanted ratio of their medians)
-WANTED: list[tuple[str, str, float]] = [("bare", "fast", 2.0), ("bare", "http", 6.0)]
+WANTED: list[tuple[str, str, float]] = [("bare", "fast", 2.0), ("bare", "http", 6.0), ("contract", "fast", 1.2)]
 
 
 @dataclass

@@ -16,7 +16,8 @@ from typing import cast
 import httptools
 import uvloop
 
-BODY = b'{"username":"user-0001","display_name":"A user of the benchmark","balance":1250}'
+# Everything that an operation of the contract benchmark takes from an answer, tokens at their usual length.
+BODY = b'{"username":"user-0001","access_token":"%b","refresh_token":"%b"}' % (b"a" * 250, b"r" * 43)
 ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-replica: replica-1\r\n"
     b"x-boot-id: 0123456789abcdef\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
