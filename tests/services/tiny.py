@@ -44,9 +44,7 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, draining.set)
     print(f"up as {os.environ.get('REPLICA')}", flush=True)
     if sys.argv[1:] != ["worker"]:
-        await asyncio.start_server(
-            lambda r, w: answer(r, w, draining), os.environ["HOST"], int(os.environ["PORT"])
-        )
+        await asyncio.start_server(lambda r, w: answer(r, w, draining), os.environ["HOST"], int(os.environ["PORT"]))
     await draining.wait()
     await asyncio.sleep(0.1)
 
