@@ -23,7 +23,7 @@ from target_service.settings import Settings
 from target_service.worker import Worker
 
 SECRET = "0123456789abcdef-not-a-default-0123456789abcdef-0123456789abcdef"
-DEADLINE_S = 6.0
+DEADLINE_S = 20.0
 
 
 def told(story: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -234,10 +234,10 @@ class World:
             "TARGET_TEST_MODE": "1",
             "ARGON2_TIME_COST": "1",
             "ARGON2_MEMORY_KIB": "8",
-            "LEDGER_TIMEOUT_S": "0.25",
-            "PAYMENT_LEASE_S": "0.3",
+            "LEDGER_TIMEOUT_S": "0.5",
+            "PAYMENT_LEASE_S": "0.6",
             "COMPLETER_POLL_S": "0.05",
-            "LEASE_S": "0.4",
+            "LEASE_S": "0.6",
             "RECLAIM_S": "0.05",
             "BACKOFF_S": "0.1",
             "STEP_S": "0.01",

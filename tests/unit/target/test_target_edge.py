@@ -106,9 +106,9 @@ async def test_without_the_store_nothing_is_allowed_through(world: World, silent
 
 @told
 async def test_a_reply_that_does_not_come_is_not_sent_again_and_claims_nothing(world: World) -> None:
-    async with world.replica(STORE_TIMEOUT_S="0.1") as replica, world.replica() as other:
+    async with world.replica(STORE_TIMEOUT_S="0.4") as replica, world.replica() as other:
         token = (await replica.user())["access_token"]
-        await other.service.store.command("CLIENT", "PAUSE", 300, "WRITE")
+        await other.service.store.command("CLIENT", "PAUSE", 5000, "WRITE")
         answer = await replica.submit(token, "k1", [1])
         assert answer.status == 503 and "x-no-effect" not in answer.headers
         await other.service.store.command("CLIENT", "UNPAUSE")

@@ -75,7 +75,7 @@ async def test_another_users_job_is_hidden(world: World) -> None:
 
 @told
 async def test_a_stale_fence_writes_nothing(world: World) -> None:
-    async with world.replica(LEASE_S="0.3") as replica:
+    async with world.replica(LEASE_S="0.6") as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         job = (await replica.submit(token, "k1", NUMBERS)).json["job_id"]
         frozen = await claimed(jobs)
@@ -100,11 +100,11 @@ async def test_a_stale_fence_writes_nothing(world: World) -> None:
 
 @told
 async def test_a_lease_that_has_ended_is_no_lease_even_before_somebody_else_has_it(world: World) -> None:
-    async with world.replica(LEASE_S="0.3") as replica:
+    async with world.replica(LEASE_S="0.6") as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         await replica.submit(token, "k1", NUMBERS)
         claim = await claimed(jobs)
-        await asyncio.sleep(0.35)
+        await asyncio.sleep(0.65)
         with pytest.raises(StaleClaim):
             await jobs.checkpoint(claim, 1, 0.2, b"{}")
 
@@ -192,12 +192,12 @@ async def test_a_worker_makes_the_group_again_when_the_store_has_lost_it(world: 
 
 @told
 async def test_more_abandoned_jobs_than_one_look_reaches_are_found(world: World) -> None:
-    async with world.replica(LEASE_S="0.3") as replica:
+    async with world.replica(LEASE_S="0.6") as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         await jobs.prepare()
         for number in range(24):
             await replica.submit(token, f"k{number}", NUMBERS)
         assert len(await jobs.given(24, 0.01)) == 24
-        await asyncio.sleep(0.31)
+        await asyncio.sleep(0.61)
         assert len(await jobs.abandoned(23)) == 23
         assert len(await jobs.abandoned(1)) == 1, "the last one is behind 23 that are not idle"

@@ -105,9 +105,9 @@ async def test_a_failing_ledger_leaves_the_payment_open_and_free_to_retry(world:
 
 @told
 async def test_a_ledger_that_is_too_slow_is_asked_again_with_the_same_key(world: World) -> None:
-    async with world.replica(LEDGER_TIMEOUT_S="0.05") as replica:
+    async with world.replica(LEDGER_TIMEOUT_S="0.2") as replica:
         token = (await replica.user())["access_token"]
-        world.ledger.delay_s = 0.2
+        world.ledger.delay_s = 0.5
         assert (await replica.pay(token, "k1")).status == 503
         world.ledger.delay_s = 0.0
         assert (await replica.pay(token, "k1")).status == 201

@@ -30,7 +30,7 @@ def test_every_answer_names_replica_and_boot_even_to_what_is_no_http(world: Worl
 def test_sigterm_under_load_fails_no_request(world: World) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    with world.process(PORT=str(port), DRAIN_S="0.8") as process:
+    with world.process(PORT=str(port), DRAIN_S="1.5") as process:
         wait_for_port(port, process)
         leaving, failures, served, closes = threading.Event(), [], [0], [0]
 
@@ -59,11 +59,11 @@ def test_sigterm_under_load_fails_no_request(world: World) -> None:
         process.send_signal(signal.SIGTERM)
         for thread in clients:
             thread.join(DEADLINE_S)
-        assert time.monotonic() - began < 0.5, "readiness turns at once"
+        assert time.monotonic() - began < 1.2, "readiness turns at once"
         while_draining = requests.get(base + "/profile", timeout=5)
         assert (while_draining.status_code, while_draining.headers["Connection"]) == (401, "close")
         assert process.wait(DEADLINE_S) == 0
-        assert 0.75 < time.monotonic() - began < 3
+        assert 1.45 < time.monotonic() - began < 6
         leaving.set()
         assert not failures and served[0] > 20
         lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
@@ -73,7 +73,7 @@ def test_sigterm_under_load_fails_no_request(world: World) -> None:
 def test_a_request_in_flight_is_finished(world: World) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    overrides = {"DRAIN_S": "0", "LEDGER_TIMEOUT_S": "0.9", "PAYMENT_LEASE_S": "1", "LEASE_S": "1"}
+    overrides = {"DRAIN_S": "0", "LEDGER_TIMEOUT_S": "3", "PAYMENT_LEASE_S": "4", "LEASE_S": "4"}
     with world.process(PORT=str(port), **overrides) as process:
         wait_for_port(port, process)
         user = {"username": "ada", "password": "lovelace"}
