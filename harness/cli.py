@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from harness import __version__
-from harness.errors import HarnessError, UsageError
+from harness.errors import HarnessError, Interrupted, UsageError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -31,6 +31,8 @@ def answers_for_errors(command: Function) -> Function:
             return command(*args, **kwargs)
         except HarnessError as error:
             fail(error)
+        except KeyboardInterrupt:
+            fail(Interrupted("interrupted"))
 
     return guarded  # type: ignore[return-value]
 

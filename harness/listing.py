@@ -51,7 +51,7 @@ def defects(contracts: list[Path]) -> dict[str, str]:
 def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]:
     """Section -> name -> sentence or default."""
     modules = {name: __import__(kind.__module__, fromlist=["_"]) for name, kind in FAULTS.items()}
-    platforms = {"process": "real parts as plain processes on 127.0.0.1", "memory": "a fake, for tests of the harness"}
+    platforms = {"process": "real parts as plain processes on 127.0.0.1"}
     return {
         "scenarios": scenarios(folder),
         "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},

@@ -115,10 +115,9 @@ def load_scenario(path: Path) -> LoadedScenario:
     except UsageError as error:
         problems, scenario = list(error.problems), None
     faults, fault_problems = _faults(document)
-    problems += fault_problems
+    problems += [*fault_problems, *_names(document)]
     contract = None
     if scenario:
-        problems += _names(document, scenario)
         try:
             contract = read_contract(path.parent / scenario.target.contract)
         except UsageError as error:
@@ -150,14 +149,17 @@ def _faults(document: Document) -> tuple[list[Fault], list[str]]:
     return faults, problems
 
 
-def _names(document: Document, scenario: Scenario) -> list[str]:
+def _names(document: Document) -> list[str]:
+    """Names that must be registered; looked up in the raw data, so that they are reported with all other problems."""
     problems = []
-    if scenario.platform not in PLATFORMS:
-        message = f"{scenario.platform!r} is no platform{nearest(scenario.platform, PLATFORMS)}"
-        problems.append(document.problem(("platform",), message))
-    for name in scenario.load.mix:
+    platform = document.data.get("platform", "process")
+    if isinstance(platform, str) and platform not in PLATFORMS:
+        problems.append(document.problem(("platform",), f"{platform!r} is no platform{nearest(platform, PLATFORMS)}"))
+    load = document.data.get("load")
+    mix = load.get("mix") if isinstance(load, dict) else None
+    for name in mix if isinstance(mix, dict) else ():
         if name not in WORKLOADS:
-            message = f"{name!r} is no workload{nearest(name, WORKLOADS)}"
+            message = f"{name!r} is no workload{nearest(str(name), WORKLOADS)}"
             problems.append(document.problem(("load", "mix", name), message))
     return problems
 

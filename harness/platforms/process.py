@@ -28,7 +28,7 @@ from harness.platforms.ports import HOST, Ports
 _POLL_S = 0.02
 _READY_TIMEOUT_S = 0.35
 _WORKER_SETTLED_S = 0.3
-_TERM_S = 1.0
+_TERM_S = 0.3
 _DEAD_KEPT = 64
 
 
@@ -315,7 +315,7 @@ class ProcessPlatform:
     # -- the end
 
     def tear_down(self) -> None:
-        """Asks the members to end, gives them a second, ends the rest; then looks for what is left."""
+        """Asks the members to end, gives them a moment, ends the rest; then looks for what is left."""
         up = self._up
         if up is None:
             return
@@ -383,7 +383,7 @@ def _get(port: int, path: str) -> tuple[int, dict[str, str]]:
 
 
 def _end(children: list[Child]) -> None:
-    """SIGTERM to all (thawed, or it would not be heard), a second for all together, then SIGKILL."""
+    """SIGTERM to all (thawed, or it would not be heard), a moment for all together, then SIGKILL."""
     living = [child for child in children if child.status() is None]
     for child in living:
         with suppress(FaultNotSeen):
