@@ -159,15 +159,18 @@ def _progress(db: Connection) -> None:
         db,
         "progress went back",
         """WITH reached AS (
-          SELECT key, return_ns, max(number) OVER running AS highest, arg_max(id, number) OVER running AS by
+          SELECT key, return_ns, max(number) OVER (PARTITION BY key ORDER BY return_ns
+            RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS highest
           FROM op WHERE kind = 'status' AND outcome = 'ok' AND number IS NOT NULL
-            AND key IN (SELECT key FROM falling)
-          WINDOW running AS (PARTITION BY key ORDER BY return_ns, id
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-          QUALIFY row_number() OVER (PARTITION BY key, return_ns ORDER BY id DESC) = 1)
-        SELECT f.key AS item, min(f.invoke_ns) AS at_ns, [arg_min(f.id, f.invoke_ns), arg_min(r.by, f.invoke_ns)] AS ops
-        FROM falling f ASOF JOIN reached r ON f.key = r.key AND f.invoke_ns > r.return_ns
-        WHERE f.number < r.highest GROUP BY f.key""",
+            AND key IN (SELECT key FROM falling)),
+        back AS (
+          SELECT f.key, min(f.invoke_ns) AS at_ns, arg_min(f.id, f.invoke_ns) AS id,
+            arg_min(r.highest, f.invoke_ns) AS highest
+          FROM falling f ASOF JOIN reached r ON f.key = r.key AND f.invoke_ns > r.return_ns
+          WHERE f.number < r.highest GROUP BY f.key)
+        SELECT b.key AS item, at_ns, [b.id, min(o.id)] AS ops FROM back b
+        JOIN op o ON o.key = b.key AND o.kind = 'status' AND o.number = b.highest AND o.return_ns < b.at_ns
+        GROUP BY b.key, at_ns, b.id""",
     )
 
 

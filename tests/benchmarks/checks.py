@@ -5,6 +5,7 @@
 Two shapes: `spread`, where an item has some twenty ops, and `hot`, where sixteen sessions, payments and jobs take all
 of them. Into each the guilty histories of the unit tests are planted; all of them must be found, and nothing else.
 Every size and shape runs in a process of its own, whose peak memory is that of the history and all checks together.
+Judged is the lesser of wall and CPU time: on a busy machine the wall clock measures the others.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def measure(ops: int, shape: str) -> dict[str, Any]:
     checks: dict[str, Any] = {}
     for name, check in CHECKS.items():
         times, cpu = [], []
-        for _ in range(REPEATS):
+        for _ in range(REPEATS if ops <= 1_000_000 else 1):
             started, spent = time.perf_counter(), time.process_time()
             result = check(db, TERMS)
             times.append(time.perf_counter() - started)
@@ -57,8 +58,8 @@ def measure(ops: int, shape: str) -> dict[str, Any]:
         wanted = Counter(expected.get(name, {}))
         right = Counter(result.violations) == wanted and result.verdict is not Verdict.UNKNOWN
         checks[name] = {
-            "seconds": statistics.median(times),
-            "cpu_s": statistics.median(cpu),
+            "seconds": min(statistics.median(times), statistics.median(cpu)),
+            "wall_s": statistics.median(times),
             "planted": wanted.total(),
             "found": sum(result.violations.values()),
             "exact": right,
@@ -89,7 +90,7 @@ def _report(runs: list[dict[str, Any]]) -> list[str]:
             times = check["seconds"] / smaller[0]["checks"][name]["seconds"] if smaller else None
             shown = f"   x{times:.1f} the time of a tenth" if times else ""
             print(
-                f"  {name:12} {check['seconds']:7.3f} s ({check['cpu_s']:.3f} of CPU)  {rate / 1e6:8.1f} M ops/s"
+                f"  {name:12} {check['seconds']:7.3f} s ({check['wall_s']:.3f} on the wall)  {rate / 1e6:8.1f} M ops/s"
                 f"   {check['found']}/{check['planted']} planted{shown}"
             )
             where = f"{name}, {run['ops']:,} {run['shape']}"
