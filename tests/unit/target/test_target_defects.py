@@ -88,6 +88,8 @@ async def thawed_worker_overwrites(world: World, first: Replica, second: Replica
         await jobs.checkpoint(frozen, 1, 0.25, b"{}")
     except StaleClaim:
         return False
+    with pytest.raises(StaleClaim):
+        await jobs.finish(frozen, b"{}")
     status = (await second.call(f"GET /api/status/{job}", token=token)).json
     assert jobs.effect(frozen).fence is None
     return bool((status["state"], status["progress"]) == ("running", 0.25))
