@@ -18,16 +18,15 @@ from typing import Any
 import harness
 from harness import rundir
 from harness.console import Progress
-from harness.contract.launch import resolve
-from harness.contract.read import masked, read_users
+from harness.contract.read import masked
 from harness.errors import EnvironmentFailure, HarnessError, Interrupted
 from harness.faults.nemesis import Nemesis
 from harness.faults.schedule import plan
 from harness.judge import check_folder, report_folder
 from harness.load.handle import AgentDied, AgentHandle
-from harness.load.settings import AgentSettings, shares
+from harness.orders import Orders
 from harness.platforms import PLATFORMS
-from harness.platforms.base import Deployment, Launcher, Member, Platform, Program, Role, Slot
+from harness.platforms.base import Member, Platform
 from harness.platforms.keeper import Keeper
 from harness.recover import hold
 from harness.scenario import LoadedScenario
@@ -81,10 +80,10 @@ class Run:
         self.platform_name = options.platform or loaded.scenario.platform
         self.progress = progress
         self.stoppable = stoppable
-        self.master = secrets.token_bytes(32)
         self.platform: Platform = PLATFORMS[self.platform_name]()
         self.folder = rundir.create(options.reports, loaded.name)
         self.id = f"{loaded.name}-{self.folder.name}"[-40:].lstrip("-") + f"-{secrets.token_hex(3)}"
+        self.orders = Orders(loaded, self.id, self.folder, self.seed, options.defects)
         self.record = rundir.Record(self.folder / "run.jsonl")
         self.metrics = rundir.Record(self.folder / "metrics.jsonl")
         self.agents: list[AgentHandle] = []
@@ -152,89 +151,26 @@ class Run:
 
     def _deploy(self) -> None:
         self._phase("deploy")
-        target, start = self.scenario.target, self.contract.start
-        directory = (self.loaded.contract_path.parent / start.directory).resolve()
-        self.platform.deploy(
-            Deployment(
-                run_id=self.id,
-                logs=self.folder / "logs",
-                ledger_record=self.folder / "ledger.jsonl",
-                replicas=target.replicas,
-                workers=target.workers if start.worker else 0,
-                directory=directory,
-                replica=self._launcher("replica"),
-                worker=self._launcher("worker") if start.worker else None,
-                health=start.health,
-                ready=start.ready,
-                stop_grace_s=start.stop_grace_s,
-                ledger_delay_ms=target.ledger_delay_ms,
-                deadline_s=target.deadline_s,
-                boot_header=self.contract.identity.boot,
-            )
-        )
-        desired: dict[Role, int] = {"replica": target.replicas, "worker": target.workers if start.worker else 0}
+        self.platform.deploy(self.orders.deployment())
         self.keeper = Keeper(
             self.platform,
-            desired,
+            self.orders.desired,
             self._members_changed,
-            stop_grace_s=start.stop_grace_s,
-            replace_after_s=target.replace_after_s,
+            stop_grace_s=self.contract.start.stop_grace_s,
+            replace_after_s=self.scenario.target.replace_after_s,
             on_problem=lambda text: self._problem("environment", text),
         )
         self.keeper.start()
-        if self.contract.metrics:
-            self.scraper = Scraper(
-                self.contract.metrics, self.metrics, self.keeper.members, self.contract.identity.boot
-            )
+        metrics, boot_header = self.contract.metrics, self.contract.identity.boot
+        if metrics:
+            self.scraper = Scraper(metrics, self.metrics, self.keeper.members, boot_header)
             self.scraper.start()
-        self._start_agents()
-
-    def _launcher(self, role: str) -> Launcher:
-        extra = dict(self.scenario.target.environment)
-        if self.options.defects and self.contract.defects:
-            extra[self.contract.defects.variable] = ",".join(self.options.defects)
-
-        def launch(slot: Slot) -> Program:
-            values = {"host": slot.host, "name": slot.name, "run": self.id}
-            values |= {"store_url": slot.store_url, "ledger_url": slot.ledger_url}
-            if slot.port is not None:
-                values["port"] = str(slot.port)
-            return Program(*resolve(self.contract, role, values, self.master, extra))
-
-        return launch
-
-    def _start_agents(self) -> None:
-        load = self.scenario.load
-        hop = "hop" in self.platform.capabilities
-        weights = {
-            f"{name}/{routing}": share * part
-            for name, share in load.mix.items()
-            for routing, part in (load.routing if hop else {"balancer": 1.0}).items()
-        }
-        users = read_users(self.contract, self.loaded.contract_path)
-        clients = shares(weights, load.users)
-        for number in range(load.agents):
-            settings = AgentSettings(
-                agent=number,
-                seed=self.seed,
-                journal=str(self.folder / f"journal-{number}.jsonl"),
-                master=self.master.hex(),
-                contract=self.contract,
-                users=users,
-                balancer=self.platform.balancer(),
-                hop=hop,
-                clients=clients,
-                rate_per_s=load.rate_per_s / load.agents if load.rate_per_s else None,
-                duration_s=load.duration_s,
-                think_s=load.think_s,
-                timeout_s=load.timeout_s,
-            )
-            log = self.folder / "logs" / f"agent-{number}.log"
+        for settings in self.orders.agents(self.platform.balancer(), "hop" in self.platform.capabilities):
+            log = self.folder / "logs" / f"agent-{settings.agent}.log"
             self.agents.append(AgentHandle(settings, self.id, log, self.progress.status))
         for agent in self.agents:
             agent.wait("start", 30)
-        if self.keeper:
-            self._push(self.keeper.members())
+        self._push(self.keeper.members())
 
     def _steady(self) -> bool:
         """True when the target is healthy and right, so that a load says something about faults."""
@@ -345,7 +281,7 @@ class Run:
         if keeper:
             attempt(keeper.stop)
         attempt(self.platform.tear_down)
-        attempt(lambda: scrub_logs(self.folder / "logs", self.contract, self.master))
+        attempt(lambda: scrub_logs(self.folder / "logs", self.contract, self.orders.master))
         for text in failed:
             self._problem("not_cleaned_up", text)
         if failed:

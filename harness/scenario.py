@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from harness.contract.model import Contract, Strict
-from harness.contract.read import read_contract
+from harness.contract.read import read_contract, read_users, read_users
 from harness.document import Document, check, nearest, read, validate
 from harness.errors import UsageError
 from harness.faults import FAULTS
@@ -120,6 +120,8 @@ def load_scenario(path: Path) -> LoadedScenario:
     if scenario:
         try:
             contract = read_contract(path.parent / scenario.target.contract)
+            read_users(contract, path.parent / scenario.target.contract)
+            read_users(contract, path.parent / scenario.target.contract)
         except UsageError as error:
             place = ("target", "contract")
             problems += error.problems or [document.problem(place, str(error))]
@@ -139,7 +141,7 @@ def _faults(document: Document) -> tuple[list[Fault], list[str]]:
         if not isinstance(entry, dict):
             continue
         kind = entry.get("kind")
-        if kind not in FAULTS:
+        if not isinstance(kind, str) or kind not in FAULTS:
             problems.append(document.problem((*place, "kind"), f"{kind!r} is no fault{nearest(str(kind), FAULTS)}"))
             continue
         fault, wrong = check(document, FAULTS[kind], entry, place)

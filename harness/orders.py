@@ -1,0 +1,98 @@
+"""From a scenario and its contract to the orders of one run: what the platform deploys, what each load agent does."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.contract.launch import resolve
+from harness.contract.read import read_users
+from harness.load.settings import AgentSettings, shares
+from harness.platforms.base import Deployment, Launcher, Program, Role, Slot
+from harness.scenario import LoadedScenario
+
+
+@dataclass(frozen=True)
+class Orders:
+    """`master` is the run's secret: every other is made from it, it is in memory only, and goes with the run."""
+
+    loaded: LoadedScenario
+    run_id: str
+    folder: Path
+    seed: int
+    defects: list[str]
+    master: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    @property
+    def desired(self) -> dict[Role, int]:
+        """How many members of each role the scenario declares."""
+        target, start = self.loaded.scenario.target, self.loaded.contract.start
+        return {"replica": target.replicas, "worker": target.workers if start.worker else 0}
+
+    def deployment(self) -> Deployment:
+        """What the platform brings up."""
+        target, start = self.loaded.scenario.target, self.loaded.contract.start
+        return Deployment(
+            run_id=self.run_id,
+            logs=self.folder / "logs",
+            ledger_record=self.folder / "ledger.jsonl",
+            replicas=self.desired["replica"],
+            workers=self.desired["worker"],
+            directory=(self.loaded.contract_path.parent / start.directory).resolve(),
+            replica=self._launcher("replica"),
+            worker=self._launcher("worker") if start.worker else None,
+            health=start.health,
+            ready=start.ready,
+            stop_grace_s=start.stop_grace_s,
+            ledger_delay_ms=target.ledger_delay_ms,
+            deadline_s=target.deadline_s,
+            boot_header=self.loaded.contract.identity.boot,
+        )
+
+    def _launcher(self, role: str) -> Launcher:
+        contract = self.loaded.contract
+        extra = dict(self.loaded.scenario.target.environment)
+        if self.defects and contract.defects:
+            extra[contract.defects.variable] = ",".join(self.defects)
+
+        def launch(slot: Slot) -> Program:
+            values = {"host": slot.host, "name": slot.name, "run": self.run_id}
+            values |= {"store_url": slot.store_url, "ledger_url": slot.ledger_url}
+            if slot.port is not None:
+                values["port"] = str(slot.port)
+            return Program(*resolve(contract, role, values, self.master, extra))
+
+        return launch
+
+    def agents(self, balancer: tuple[str, int], hop: bool) -> list[AgentSettings]:
+        """One agent's share each; the rate of an open model is divided, the clients of a closed one are too.
+
+        Raises:
+            UsageError: the contract's file of users cannot be used.
+        """
+        load = self.loaded.scenario.load
+        weights = {
+            f"{name}/{routing}": share * part
+            for name, share in load.mix.items()
+            for routing, part in (load.routing if hop else {"balancer": 1.0}).items()
+        }
+        users = read_users(self.loaded.contract, self.loaded.contract_path)
+        return [
+            AgentSettings(
+                agent=number,
+                seed=self.seed,
+                journal=str(self.folder / f"journal-{number}.jsonl"),
+                master=self.master.hex(),
+                contract=self.loaded.contract,
+                users=users,
+                balancer=balancer,
+                hop=hop,
+                clients=shares(weights, load.users // load.agents + (number < load.users % load.agents)),
+                rate_per_s=load.rate_per_s / load.agents if load.rate_per_s else None,
+                duration_s=load.duration_s,
+                think_s=load.think_s,
+                timeout_s=load.timeout_s,
+            )
+            for number in range(load.agents)
+        ]
