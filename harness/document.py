@@ -22,6 +22,8 @@ from harness.errors import UsageError
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
 
+MOST_PLACES = 100_000
+
 
 @dataclass(frozen=True)
 class Document:
@@ -54,11 +56,16 @@ def read(path: Path, what: str) -> Document:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such {what} file. Check the path; `harness list` names those here.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as a {what}: {error}. It must be a UTF-8 text file.") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+        lines: dict[Location, int] = {}
+        twice: list[tuple[Location, int]] = []
+        _walk(node, (), lines, twice)
+    except RecursionError:
+        raise UsageError(f"{path}: nests too deeply for a {what}, or an alias holds itself. Flatten it.") from None
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -66,9 +73,6 @@ def read(path: Path, what: str) -> Document:
         raise UsageError(f"{path}:{line}: not YAML: {reason}. Mend that line of the {what}.") from None
     if not isinstance(data, dict):
         raise UsageError(f"{path}:1: a {what} is a YAML mapping (`key: value` lines), this is {_kind(data)}.")
-    lines: dict[Location, int] = {}
-    twice: list[tuple[Location, int]] = []
-    _walk(node, (), lines, twice)
     document = Document(path, data, lines, text)
     if twice:
         problems = [f"{path}:{line}: {'.'.join(map(str, place))}: this key stands twice" for place, line in twice]
@@ -85,6 +89,9 @@ def _walk(
 ) -> None:
     if node is None:
         return
+    if len(lines) > MOST_PLACES:
+        # A few lines of aliases of aliases stand for billions of places.
+        raise ValueError(f"it has more than {MOST_PLACES:,} places")
     lines.setdefault(here, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:

@@ -8,13 +8,14 @@ from typing import Any
 
 from harness.catalogue import Defect, known, read_catalogue
 from harness.console import Progress
-from harness.contract.read import read_contract
+from harness.contract.model import Contract
+from harness.contract.read import read_contract, read_users
 from harness.document import nearest, read
 from harness.errors import UsageError
 from harness.platforms import PLATFORMS
 from harness.prove import Finding, Prover, as_json, trials_for
 from harness.run import Options, Outcome, run
-from harness.scenario import load_scenario
+from harness.scenario import Scenario, load_scenario
 from harness.signals import Stoppable
 
 REFERENCE_CONTRACT = Path("target_service/contract.yaml")
@@ -46,8 +47,11 @@ def problems_of(path: Path) -> list[str]:
     """Every problem of a scenario or contract file; which it is, its keys tell."""
     try:
         document = read(path, "scenario or contract")
-        if "contract" in document.data and "service" in document.data:
-            read_contract(path)
+        of_contract, of_scenario = (len(document.data.keys() & set(kind.model_fields)) for kind in (Contract, Scenario))
+        if of_contract > of_scenario:
+            contract = read_contract(path)
+            read_users(contract, path)
+            read_catalogue(contract, path)
         else:
             load_scenario(path)
     except UsageError as error:
