@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import yaml
@@ -10,6 +11,7 @@ import yaml
 from harness.contract.model import Contract, Operation, placeholders
 from harness.document import Document, nearest, read, validate
 from harness.errors import UsageError
+from harness.load.requests import Template
 
 COMMON = {"username", "password"}
 AVAILABLE: dict[str, set[str]] = {
@@ -34,11 +36,7 @@ def read_contract(path: Path) -> Contract:
     """
     document = read(path, "contract")
     contract = validate(document, Contract, "contract")
-    problems = [
-        *_operations(document, contract),
-        *_start(document, contract),
-        *_properties(document, contract),
-    ]
+    problems = [*_operations(document, contract), *_start(document, contract), *_properties(document, contract)]
     if problems:
         raise UsageError(f"{path}: not a usable contract:", problems)
     return contract
@@ -48,7 +46,11 @@ def _operations(document: Document, contract: Contract) -> list[str]:
     problems = []
     for place, operation in contract.operations().items():
         location = tuple(place.split("."))
-        used = _used(operation)
+        try:
+            used = _used(operation)
+        except ValueError as error:
+            problems.append(document.problem(location, f"cannot be sent: {error}"))
+            continue
         problems += [
             document.problem(location, f"unknown placeholder `{{{name}}}`{nearest(name, AVAILABLE[place])}")
             for name in sorted(used - AVAILABLE[place])
@@ -58,7 +60,7 @@ def _operations(document: Document, contract: Contract) -> list[str]:
 
 
 def _used(operation: Operation) -> set[str]:
-    return placeholders([operation.path, operation.headers, operation.body])
+    return set(Template(operation.method, operation.path, operation.headers, operation.body).placeholders)
 
 
 def _start(document: Document, contract: Contract) -> list[str]:
@@ -103,7 +105,8 @@ def _properties(document: Document, contract: Contract) -> list[str]:
         problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
     if contract.job and {"id"} - set(contract.job.submit.extract):
         problems.append(document.problem(("job", "submit"), "`extract` must say where the `id` is"))
-    if contract.idempotency and "key" not in _used(contract.idempotency.pay):
+    pay = contract.idempotency.pay if contract.idempotency else None
+    if pay and "key" not in placeholders([pay.path, pay.headers, pay.body]):
         problems.append(document.problem(("idempotency", "pay"), "the `{key}` stands nowhere in the request"))
     effects = contract.idempotency.effects if contract.idempotency else None
     if isinstance(effects, Operation) and "count" not in effects.extract:
@@ -122,7 +125,7 @@ def read_users(contract: Contract, contract_path: Path) -> list[tuple[str, str]]
     path = contract_path.parent / contract.users.file
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"{path}: users cannot be read: {error}. `users.file` is relative to the contract.") from None
     problems = [f"{path}:{n}: must be `username,password`" for n, row in enumerate(rows, 1) if row and len(row) != 2]
     if problems or not any(rows):
@@ -139,26 +142,33 @@ def masked(text: str) -> str:
         events = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return ""
-    spans = sorted(_secret_spans(events), reverse=True)
+    spans = sorted(set(_secret_spans(events)), reverse=True)
     for start, end in spans:
-        text = f"{text[:start]}'***'{text[end:]}"
+        whole = text[start:end]
+        anchor = ANCHOR.match(whole)
+        # A block scalar ends with its line, which must not be joined with the next.
+        text = f"{text[:start]}{anchor.group() if anchor else ''}'***'{whole[len(whole.rstrip()) :]}{text[end:]}"
     return text
 
 
+ANCHOR = re.compile(r"&\S+\s+")
 SECRET_WORDS = ("secret", "password", "passwd", "token", "api_key", "apikey", "private", "credential")
 
 
-def _secret_spans(node: yaml.Node | None, inside: bool = False) -> list[tuple[int, int]]:
+def _literal(text: str) -> bool:
+    return bool(text) and not placeholders(text) and not text.startswith("/")
+
+
+def _secret_spans(node: yaml.Node | None, here: str = "", secret: bool = False) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            secret = any(word in str(key.value).lower() for word in SECRET_WORDS)
-            if secret and isinstance(value, yaml.ScalarNode):
-                if not (placeholders(value.value) or value.value.startswith("/") or not value.value):
-                    spans.append((value.start_mark.index, value.end_mark.index))
-            else:
-                spans += _secret_spans(value, inside)
+            name = str(key.value).lower()
+            sounds = any(word in name for word in SECRET_WORDS) or (here, name) == ("hostile", "key")
+            spans += _secret_spans(value, name, secret or sounds)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            spans += _secret_spans(value, inside)
+            spans += _secret_spans(value, here, secret)
+    elif secret and isinstance(node, yaml.ScalarNode) and _literal(node.value):
+        spans.append((node.start_mark.index, node.end_mark.index))
     return spans
