@@ -104,16 +104,18 @@ class AgentHandle:
 
     def _wait(self, what: Callable[[], dict[str, Any] | None], phase: str, deadline_s: float) -> dict[str, Any]:
         until = time.monotonic() + deadline_s
+        log = self._log.name
         with self._changed:
             while True:
                 found = what()
                 if found is not None:
                     return found
                 if self._failed:
-                    raise AgentDied(f"load agent {self.number} died in {phase}: {self._failed} (see {self._log.name})")
+                    raise AgentDied(f"load agent {self.number} died in {phase}: {self._failed} (see {log})")
                 left = until - time.monotonic()
                 if left <= 0:
-                    raise AgentDied(f"load agent {self.number} was not done with {phase} after {deadline_s:.0f} s")
+                    late = f"was not done with {phase} after {deadline_s:.0f} s"
+                    raise AgentDied(f"load agent {self.number} {late} (see {log})")
                 # Short waits, so that a signal's handler gets its turn.
                 self._changed.wait(min(left, 0.2))
 

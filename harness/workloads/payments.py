@@ -77,7 +77,7 @@ class Payments:
         second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
         other = gevent.spawn(self.attempt, second, payment)
         self.attempt(caller, payment)
-        other.join()
+        other.get()
         second.close()
 
     def _until_definite(self, caller: Caller, payment: Payment) -> None:
