@@ -108,6 +108,9 @@ class Agent:
         self.runner.start(total, spawn_rate=total)
         gevent.sleep(max(0.0, self.settings.duration_s - (time.monotonic_ns() - begun) / 1e9))
         self.context.stopping = True
+        while not self.slots.empty():
+            # Clients that wait for an arrival would wait until Locust ends them by force.
+            self.slots.get_nowait().put(None)
         self.runner.stop()
         gevent.killall(helpers)
         self._count()
@@ -196,6 +199,8 @@ class Client(User):
     @task
     def act(self) -> None:
         """One step: after a pause (closed model), or when an arrival is handed over (open model)."""
+        if self.agent.context.stopping:
+            return
         if self.agent.settings.rate_per_s:
             self.agent.slots.put(self.due)
             self.visitor.caller.intended_ns = self.due.get()
