@@ -11,8 +11,8 @@ from harness.rundir import write_whole
 
 TOKEN = re.compile(
     rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*"
-    rb"|(?i:bearer\s+)[A-Za-z0-9._~+/=-]{8,}"
-    rb"|(?i:(?:password|passwd|secret|api[_-]?key|(?:access|refresh)_token)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]{4,}"
+    rb"|(?i:(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
+    rb"|(?i:(?:password|passwd|secret|api[_-]?key|(?:access|refresh)_token)[\"'\\]*\s*[=:]\s*[\"'\\]*)[^\s\"'\\,;&]{4,}"
 )
 
 
