@@ -139,13 +139,13 @@ def check_folder(folder: Path) -> dict[str, Any]:
 
 
 def _last(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    return next((event for event in reversed(events) if event["e"] == kind), {})
+    return next((event for event in reversed(events) if event.get("e") == kind), {})
 
 
 def _nothing_recorded(scenario: Scenario, events: list[dict[str, Any]]) -> dict[str, Any]:
     """The results of a run that ended before its first operation: unknown, and why."""
     declared = _last(events, "declared")
-    problems = [str(event["text"]) for event in events if event["e"] == "problem"]
+    problems = [str(event.get("text")) for event in events if event.get("e") == "problem"]
     return {
         "schema": 1,
         "scenario": declared.get("scenario", ""),

@@ -102,7 +102,14 @@ def events(path: Path) -> list[dict[str, Any]]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once: whoever reads sees the old or the new one, never half."""
+    """Replace a file at once: whoever reads sees the old or the new one, never half.
+
+    Raises:
+        EnvironmentFailure: it cannot be written.
+    """
     fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(path)
+    except OSError as error:
+        raise EnvironmentFailure(f"{path}: cannot be written: {error}. Free some space, or copy the folder.") from None
