@@ -124,19 +124,18 @@ def check(document: Document, model: type[Model], data: Any, base: Location = ()
     except ValidationError as error:
         problems = []
         for each in error.errors():
-            place = _known(document, (*base, *each["loc"]))
+            place = _known(document, (*base, *each["loc"]), each["type"] == "missing")
             problems.append((document.line(place), document.problem(place, _say(each, model))))
         return None, list(dict.fromkeys(text for _, text in sorted(problems)))
 
 
-def _known(document: Document, location: Location) -> Location:
-    """`location` without the parts that pydantic adds for unions and that the file does not hold."""
+def _known(document: Document, location: Location, missing: bool) -> Location:
+    """`location` without the parts that pydantic adds for unions and keys. What is missing stays: it is its last."""
     known: Location = ()
     for part in location:
         if (*known, part) in document.lines:
             known = (*known, part)
-    last = location[-1] if location else ""
-    return known if not location or (known and known[-1] == last) or not isinstance(last, str) else (*known, last)
+    return (*known, location[-1]) if missing and location else known
 
 
 def _say(error: Any, model: type[BaseModel]) -> str:
