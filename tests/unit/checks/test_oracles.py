@@ -24,7 +24,7 @@ State = Any
 Step = Callable[[State, Row], list[State]]
 
 ITEMS = 30
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 
 def linearizable(ops: list[Row], start: State, step: Step) -> bool:
