@@ -15,6 +15,7 @@ from harness.contract.model import Matcher, Operation
 
 OUTCOMES = {"ok": "ok", "error": "info", "unexpected": "info"}
 MISSING = object()
+OPTIONAL = ("progress", "output")
 
 
 def outcome(answer_class: str) -> str:
@@ -36,7 +37,7 @@ class Answers:
                 self._by_status.setdefault(matcher.status, []).append((matcher, name))
         for pairs in self._by_status.values():
             pairs.sort(key=lambda pair: not pair[0].specific)
-        self._pointers = {name: _split(pointer) for name, pointer in operation.extract.items()}
+        self._pointers = [(name, _split(pointer), name in OPTIONAL) for name, pointer in operation.extract.items()]
 
     def classify(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
         """The class of an answer, and its extracted fields when the class is `ok`.
@@ -49,14 +50,23 @@ class Answers:
                 continue
             if name != "ok" or not self._pointers:
                 return name, {}
-            document = _parse(body)
-            fields = {field: point(document, path) for field, path in self._pointers.items()}
-            missing = any(value is MISSING for field, value in fields.items() if field not in ("progress", "output"))
-            present = {field: value for field, value in fields.items() if value is not MISSING}
-            return ("unexpected", {}) if missing else (name, present)
+            fields = self._extract(body)
+            return ("unexpected", {}) if fields is None else (name, fields)
         if self._balancer_header in headers:
             return "no_effect", {}
         return ("error" if status >= 500 or status == 408 else "unexpected"), {}
+
+    def _extract(self, body: bytes) -> dict[str, Any] | None:
+        """The fields that are there; None when one is missing that is not optional."""
+        document = _parse(body)
+        fields = {}
+        for name, path, optional in self._pointers:
+            value = point(document, path)
+            if value is not MISSING:
+                fields[name] = value
+            elif not optional:
+                return None
+        return fields
 
 
 def _split(pointer: str) -> tuple[str, ...]:

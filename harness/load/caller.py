@@ -251,7 +251,8 @@ class Caller:
         """Think: wait as long as the scenario says, or between the bounds given."""
         think = self.context.settings.think_s
         low, high = (think[0] if shortest_s is None else shortest_s), (think[1] if longest_s is None else longest_s)
-        gevent.sleep(self.random.uniform(low, max(low, high)))
+        if max(low, high) > 0:
+            gevent.sleep(self.random.uniform(low, max(low, high)))
 
     def close(self) -> None:
         """Close every connection."""
