@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,10 @@ def run_scenario(
     if defects:
         known(read_catalogue(loaded.contract, loaded.contract_path), defects)
     effective = loaded.scenario.seed if seed is None else seed
-    words = ["harness run", str(path), f"--seed {effective}"]
-    words += [f"--platform {platform}"] if platform else []
-    words += [f"--defect {name}" for name in defects]
-    options = Options(seed, platform, defects, reports, " ".join(words))
+    words = ["harness", "run", str(path), "--seed", str(effective)]
+    words += ["--platform", platform] if platform else []
+    words += [word for name in defects for word in ("--defect", name)]
+    options = Options(seed, platform, defects, reports, shlex.join(words))
     with Progress(quiet=quiet) as progress, Stoppable(lambda text: progress.event("problem", text)) as stoppable:
         return run(loaded, options, progress, stoppable)
 

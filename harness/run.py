@@ -6,6 +6,7 @@ healed and everything that was started is removed; what is left is the run folde
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -82,7 +83,9 @@ class Run:
         self.stoppable = stoppable
         self.platform: Platform = PLATFORMS[self.platform_name]()
         self.folder = rundir.create(options.reports, loaded.name)
-        self.id = f"{loaded.name}-{self.folder.name}"[-40:].lstrip("-") + f"-{secrets.token_hex(3)}"
+        # A scenario may be called anything; a run id names directories, sockets and variables.
+        named = re.sub(r"[^A-Za-z0-9._-]", "-", f"{loaded.name}-{self.folder.name}")
+        self.id = f"{named[-40:].lstrip('._-')}-{secrets.token_hex(3)}"
         self.orders = Orders(loaded, self.id, self.folder, self.seed, options.defects)
         self.record = rundir.Record(self.folder / "run.jsonl")
         self.metrics = rundir.Record(self.folder / "metrics.jsonl")
