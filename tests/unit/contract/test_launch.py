@@ -1,0 +1,69 @@
+"""From a contract to a command: placeholders, secrets of the run, who wins."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from harness.contract.launch import fill, resolve, secret
+from harness.contract.model import Contract
+
+MASTER = bytes(range(32))
+
+
+def contract(**start: object) -> Contract:
+    return Contract.model_validate(
+        {
+            "contract": 1,
+            "service": "s",
+            "users": {"file": "users.csv"},
+            "start": {
+                "replica": {"command": ["{python}", "-m", "s", "--port={port}"], "environment": {"ROLE": "{name}"}},
+                "environment": {"PORT": "{port}", "ROLE": "any", "KEY": "{secret:jwt}", "AT": "{host}:{port}"},
+                **start,
+            },
+        }
+    )
+
+
+def test_a_secret_is_the_same_for_all_replicas_of_a_run_and_for_no_other_run():
+    assert secret(MASTER, "jwt") == secret(bytes(range(32)), "jwt")
+    assert len(bytes.fromhex(secret(MASTER, "jwt"))) == 32
+    assert len({secret(MASTER, "jwt"), secret(MASTER, "other"), secret(bytes(32), "jwt"), MASTER.hex()}) == 4
+
+
+def test_fill():
+    values = {"name": "replica-1", "port": "80"}
+    assert fill("{name}:{port}/{nobody}/{{name}}", values, MASTER) == "replica-1:80/{nobody}/{{name}}"
+    assert fill("x{secret:jwt}", values, MASTER) == "x" + secret(MASTER, "jwt")
+    assert fill("{name}", {"name": "{port}"}, MASTER) == "{port}", "values are not filled again"
+
+
+def test_a_replica():
+    command, environment = resolve(
+        contract(), "replica", {"name": "replica-1", "host": "127.0.0.1", "port": "80"}, MASTER, {"EXTRA": "1"}
+    )
+    assert command == [sys.executable, "-m", "s", "--port=80"]
+    assert environment == {
+        "PORT": "80",
+        "ROLE": "replica-1",
+        "KEY": secret(MASTER, "jwt"),
+        "AT": "127.0.0.1:80",
+        "EXTRA": "1",
+    }
+
+
+def test_a_worker_gets_no_port_and_what_the_scenario_adds_wins():
+    made = contract(worker={"command": ["{python}", "w.py"], "environment": {"ONLY": "worker"}})
+    values = {"name": "worker-1", "host": "127.0.0.1"}
+    command, environment = resolve(made, "worker", values, MASTER, {"ROLE": "{as it stands}"})
+    assert command == [sys.executable, "w.py"]
+    assert "PORT" not in environment
+    assert environment["ROLE"] == "{as it stands}"
+    assert environment["ONLY"] == "worker"
+
+
+def test_a_role_that_the_contract_does_not_start():
+    with pytest.raises(ValueError, match="starts no worker"):
+        resolve(contract(), "worker", {}, MASTER, {})
