@@ -153,7 +153,7 @@ def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) 
 @click.option("--only", multiple=True, metavar="NAME", help="Only this defect; may be given several times.")
 @click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Runs of each.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Runs at once.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the first run of each.")
 @click.option("--reports", type=FOLDER, default=Path("reports"), show_default=True, help="Where run folders go.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output, and nothing else.")
 @answers_for_errors

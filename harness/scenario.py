@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from harness.contract.model import Contract, Strict
-from harness.contract.read import read_contract, read_users, read_users
+from harness.contract.read import read_contract, read_users
 from harness.document import Document, check, nearest, read, validate
 from harness.errors import UsageError
 from harness.faults import FAULTS
@@ -120,7 +120,6 @@ def load_scenario(path: Path) -> LoadedScenario:
     if scenario:
         try:
             contract = read_contract(path.parent / scenario.target.contract)
-            read_users(contract, path.parent / scenario.target.contract)
             read_users(contract, path.parent / scenario.target.contract)
         except UsageError as error:
             place = ("target", "contract")

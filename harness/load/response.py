@@ -39,6 +39,7 @@ class Response:
 
     @property
     def body(self) -> bytes:
+        """The content, without transfer coding."""
         return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> None:

@@ -179,6 +179,7 @@ def band(fault: Fault) -> Band | None:
 
 
 def check(found: Record, bands: list[Band]) -> Check:
+    """One check of the results, with its witnesses."""
     violations = r.record(found, "violations")
     verdict = r.text(found, "verdict")
     return Check(
@@ -231,6 +232,7 @@ def _op(number: int, op: Record) -> Op:
 
 
 def need(found: Record) -> Need:
+    """One piece of evidence that was asked for, and what was found of it."""
     return Need(
         name=r.text(found, "name"),
         needed=r.text(found, "needed", "–"),
@@ -241,6 +243,7 @@ def need(found: Record) -> Need:
 
 
 def slo(found: Record) -> Slo:
+    """One objective with what was measured."""
     unit = r.text(found, "unit")
     threshold, measured = (
         f"{value} {unit}".strip() if (value := r.text(found, name)) else "–" for name in ("threshold", "measured")
@@ -249,5 +252,6 @@ def slo(found: Record) -> Slo:
 
 
 def tally(row: Record) -> Count:
+    """How the ops of one kind ended."""
     ok, fail, info = (r.whole(row, outcome) for outcome in ("ok", "fail", "info"))
     return Count(r.text(row, "workload"), r.text(row, "kind"), ok, fail, info)
