@@ -25,13 +25,19 @@ _EVENTS = "run.jsonl"
 
 @dataclass(frozen=True)
 class Leftover:
-    """One dead run. `run` is None when its record broke off before it named itself; `folder` when none is known."""
+    """One dead run. `run` is None when its record broke off before it named itself; `folder` when none is known.
+
+    Of a check that died, `scratch` alone is there.
+    """
 
     run: str | None
     folder: Path | None
     things: list[str]
+    scratch: Path | None = None
 
     def __str__(self) -> str:
+        if self.scratch:
+            return f"a check that died: directory {self.scratch}"
         where = f" in {self.folder}" if self.folder else ""
         return f"run {self.run or '(unnamed)'}{where}: {'; '.join(self.things) or 'not marked as ended'}"
 
@@ -122,7 +128,9 @@ def find(reports: Path, run: str | None = None) -> list[Leftover]:
     for name in sorted(remains.runs() - seen):
         if run in (None, name) and _is_dead(name):
             found.append(Leftover(name, None, _things(name)))
-    return [left for left in found if left.things or left.folder]
+    dead_checks = remains.scratch() if run is None else []
+    found += [Leftover(None, None, [], scratch=place) for place in dead_checks]
+    return [left for left in found if left.things or left.folder or left.scratch]
 
 
 def _is_dead(name: str) -> bool:
@@ -155,6 +163,8 @@ def recover(reports: Path, run: str | None = None) -> list[str]:
 
 
 def _recover_one(left: Leftover) -> list[str]:
+    if left.scratch:
+        return [remains.remove_scratch(left.scratch)]
     done = []
     label = f"run {left.run or '(unnamed)'}"
     with ExitStack() as stack:

@@ -33,7 +33,7 @@ from harness.recover import hold
 from harness.scenario import LoadedScenario
 from harness.scrape import Scraper
 from harness.scrub import scrub_logs
-from harness.signals import Stoppable
+from harness.signals import Stoppable, uninterrupted
 
 PHASE_TEXT = {
     "deploy": "deploying",
@@ -170,7 +170,8 @@ class Run:
             self.scraper.start()
         for settings in self.orders.agents(self.platform.balancer(), "hop" in self.platform.capabilities):
             log = self.folder / "logs" / f"agent-{settings.agent}.log"
-            self.agents.append(AgentHandle(settings, self.id, log, self.progress.status))
+            with uninterrupted():
+                self.agents.append(AgentHandle(settings, self.id, log, self.progress.status))
         for agent in self.agents:
             agent.wait("start", 30)
         self._push(self.keeper.members())

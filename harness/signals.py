@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: the first asks the run to heal and end, further ones are answered and ignored.
 
-A signal raises `Interrupted` only while the run is `armed`; the way out is never interrupted.
+A signal raises `Interrupted` only while the run is `armed`; the way out is never interrupted, and neither is what
+stands inside `uninterrupted`: between the making of a thing and the noting of it, nobody would know what to undo.
 """
 
 from __future__ import annotations
@@ -12,6 +13,26 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from harness.errors import Interrupted
+
+_depth = 0
+_late: Interrupted | None = None
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A signal that comes meanwhile raises at the end. To be kept short; in other threads signals raise nothing."""
+    global _depth, _late
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+    if _late and not _depth:
+        late, _late = _late, None
+        raise late
 
 
 class Stoppable:
@@ -34,6 +55,7 @@ class Stoppable:
             self._armed = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        global _late
         name = signal.Signals(number).name
         if self._asked:
             self._on_signal("still healing and cleaning up; `harness recover` does it after a kill")
@@ -42,9 +64,14 @@ class Stoppable:
         self._on_signal(f"{name}: healing, cleaning up and reporting first")
         if self._armed:
             self._armed = False
-            raise Interrupted(f"interrupted by {name}; it was healed and cleaned up")
+            interrupted = Interrupted(f"interrupted by {name}; it was healed and cleaned up")
+            if not _depth:
+                raise interrupted
+            _late = interrupted
 
     def __enter__(self) -> Stoppable:
+        global _late
+        _late = None
         if threading.current_thread() is threading.main_thread():
             self._before = {each: signal.signal(each, self._handle) for each in (signal.SIGINT, signal.SIGTERM)}
         else:

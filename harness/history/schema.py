@@ -6,6 +6,8 @@ error `open` and no `return_ns`; for the rules every `info` op returns at infini
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 import weakref
@@ -75,19 +77,36 @@ SEEN = """CASE
 """What an op saw of the session it authenticated with. A forged token is no session's, whatever it was made of; a
 limiter may well turn an op away before it looked at the session."""
 
+SCRATCH = "harness-history-"
+"""How the temporary folder of a connection begins; `harness recover` removes those of dead processes."""
+
 _connections = "memory_limit='700MB'", "threads=2", "preserve_insertion_order=true"
 
 
 def connect() -> duckdb.DuckDBPyConnection:
     """A new, empty connection; its database and spill files are removed with it."""
-    folder = Path(tempfile.mkdtemp(prefix="harness-history-"))
+    folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
+    # The kernel takes the lock back when this process dies: then whoever clears up knows that nobody needs it.
+    lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     db = duckdb.connect(str(folder / "history.duckdb"))
     for setting in _connections:
         db.execute(f"SET {setting}")
     db.execute(f"SET temp_directory='{folder / 'spill'}'")
     db.execute("SET enable_progress_bar=false")
-    weakref.finalize(db, shutil.rmtree, folder, ignore_errors=True)
+    weakref.finalize(db, _discard, folder, lock)
     return db
+
+
+def _discard(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+
+
+def scratch(db: duckdb.DuckDBPyConnection) -> str | None:
+    """The folder of the connection's own files, for others that go with it; None for one in memory."""
+    row = db.execute("SELECT path FROM duckdb_databases() WHERE NOT internal").fetchone()
+    return str(Path(row[0]).parent) if row and row[0] else None
 
 
 def create_tables(db: duckdb.DuckDBPyConnection, *names: str) -> None:

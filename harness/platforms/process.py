@@ -24,6 +24,7 @@ from harness.platforms.children import Child, tail
 from harness.platforms.haproxy import Balancer
 from harness.platforms.hold import hold_name
 from harness.platforms.ports import HOST, Ports
+from harness.signals import uninterrupted
 
 _POLL_S = 0.02
 _READY_TIMEOUT_S = 0.35
@@ -93,15 +94,17 @@ class ProcessPlatform:
 
     def _bring_up(self, deployment: Deployment) -> None:
         until = time.monotonic() + deployment.deadline_s
-        with ExitStack() as held:
+        with uninterrupted(), ExitStack() as held:
             held.enter_context(hold_name(deployment.run_id))
             deployment.logs.mkdir(parents=True, exist_ok=True)
             directory = remains.make_work_directory(deployment.run_id)
             self._up = up = _Up(deployment, directory, Ports(), held.pop_all())
-        checks = self._start_parts(up)
+        with uninterrupted():
+            checks = self._start_parts(up)
         self._await(up, checks, until)
-        members = [self.start("replica") for _ in range(deployment.replicas)]
-        members += [self.start("worker") for _ in range(deployment.workers)]
+        with uninterrupted():
+            members = [self.start("replica") for _ in range(deployment.replicas)]
+            members += [self.start("worker") for _ in range(deployment.workers)]
         self._await(up, {member.name: partial(self.ready, member) for member in members}, until)
         # A worker has nothing to be asked: one that dies of its first steps shows by now.
         for member in members:

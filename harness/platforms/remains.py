@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from harness.platforms import procfs
 from harness.platforms.hold import check_run_id
 
 _PREFIX = "harness-"
+_SCRATCH = "harness-history-"
 _MARK = "run-id"
 
 
@@ -83,6 +85,35 @@ def remove(run_id: str) -> list[str]:
     if left:
         raise EnvironmentFailure(f"run {run_id}: cannot be removed: {'; '.join(left)}. Remove it by hand")
     return removed
+
+
+def scratch() -> list[Path]:
+    """Folders of histories (`harness.history.schema.SCRATCH`) whose process died while it judged a run."""
+    return [place for place in sorted(Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*")) if _is_forsaken(place)]
+
+
+def _is_forsaken(place: Path) -> bool:
+    try:
+        if place.is_symlink() or place.stat().st_uid != os.getuid():
+            return False
+        handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def remove_scratch(place: Path) -> str:
+    """Removes one of `scratch`; returns what it did."""
+    shutil.rmtree(place, ignore_errors=True)
+    if place.exists():
+        raise EnvironmentFailure(f"directory {place} of a dead check cannot be removed. Remove it by hand")
+    return f"removed directory {place} of a dead check"
 
 
 def remove_work_directory(run_id: str) -> list[str]:

@@ -72,6 +72,7 @@ def test_a_dead_run_is_found_without_its_folder(tmp_path: Path) -> None:
 def folders_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other runs of this machine are none of a test's business."""
     monkeypatch.setattr(remains, "runs", set)
+    monkeypatch.setattr(remains, "scratch", list)
 
 
 def folder_of(reports: Path, *lines: str) -> Path:
