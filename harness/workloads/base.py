@@ -118,12 +118,13 @@ def seen(item: SessionItem, reply: Reply) -> Reply:
 
 
 def read_back(context: Context, items: Sequence[Any], read: Callable[..., object]) -> None:
-    """Every item once through another replica than its `replica`, then up to a hundred of them through each.
+    """Up to a hundred of the items through each replica, every other one through another than its `replica`.
 
     `read(caller, item, avoid=NAME, through=NAME)` performs the read.
     """
-    spread(context, "hop", list(items), lambda caller, item: read(caller, item, avoid=item.replica))
-    if context.settings.hop:
-        few = items[:: max(1, len(items) // THROUGH_ALL)][:THROUGH_ALL]
-        pairs = [(item, name) for item in few for name, _ in context.members.ready]
-        spread(context, "hop", pairs, lambda caller, pair: read(caller, pair[0], through=pair[1]))
+    replicas = [name for name, _ in context.members.ready] if context.settings.hop else []
+    few = range(0, len(items), max(1, len(items) // THROUGH_ALL))[: THROUGH_ALL if replicas else 0]
+    once = [item for index, item in enumerate(items) if index not in few]
+    spread(context, "hop", once, lambda caller, item: read(caller, item, avoid=item.replica))
+    pairs = [(items[index], name) for index in few for name in replicas]
+    spread(context, "hop", pairs, lambda caller, pair: read(caller, pair[0], through=pair[1]))
