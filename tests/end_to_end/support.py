@@ -1,4 +1,4 @@
-"""Runs the harness as a user does, and looks for what it left with eyes of its own: /proc, and a TMPDIR for each test."""
+"""Runs the harness as a user does, and looks for what it left with own eyes: /proc, and a TMPDIR for each run."""
 
 from __future__ import annotations
 

@@ -49,8 +49,9 @@ def stranger_service() -> None:
 
 
 def target_service() -> None:
-    import target_service.__main__ as service
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    import target_service.__main__ as service
 
     create_app = service.create_app
 

@@ -2,7 +2,7 @@
 
 POST /signin {email, pass} -> {sid} · GET /me · POST /signout · POST /orders {ref, total} · GET /orders/count?ref=
 Authenticated by X-Session. X-Request-Key makes an order idempotent: one Lua script counts it and keeps its answer, so
-it is done wholly or not at all wherever the process dies. GET /healthz, /readyz. Environment: BIND, LISTEN, REDIS, USERS.
+it is done wholly or not at all wherever the process dies. GET /healthz, /readyz. Environment: BIND LISTEN REDIS USERS.
 """
 
 from __future__ import annotations
