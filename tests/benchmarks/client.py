@@ -82,82 +82,18 @@ def bare(port: int, seconds: float) -> Rate:
     return rate
 
 
-SESSIONS = {
-    "login": {
-        "request": "POST /api/login",
-        "json": {"username": "{username}", "password": "{password}"},
-        "extract": {"token": "/access_token", "refresh": "/refresh_token"},
-        "answers": {"ok": [200], "refused": [401]},
-    },
-    "read": {
-        "request": "GET /profile",
-        "headers": {"Authorization": "Bearer {token}"},
-        "extract": {"user": "/username"},
-        "answers": {"ok": [200], "absent": [401], "no_effect": [{"status": 503, "header": {"X-No-Effect": "1"}}]},
-    },
-    "refresh": {
-        "request": "POST /api/refresh",
-        "json": {"refresh_token": "{refresh}"},
-        "extract": {"token": "/access_token", "refresh": "/refresh_token"},
-        "answers": {"ok": [200], "refused": [401]},
-    },
-    "logout": {
-        "request": "POST /api/logout",
-        "headers": {"Authorization": "Bearer {token}"},
-        "answers": {"ok": [200], "absent": [401]},
-    },
-}
-
-
 def contract(port: int, seconds: float) -> Rate:
     """Journalled ops a second of the load agent, by the way that every run takes."""
     import gevent
 
-    from harness.contract.model import Contract
-    from harness.load.agent import Agent
-    from harness.load.settings import AgentSettings
+    from tests.benchmarks.contract import Measured
 
-    trivial = {
-        "contract": 1,
-        "service": "trivial server",
-        "start": {"replica": {"command": ["true"]}},
-        "identity": {"replica": "X-Replica", "boot": "X-Boot-Id"},
-        "users": {"file": "users.csv"},
-        "session": SESSIONS,
-    }
     with tempfile.TemporaryDirectory() as folder:
-        settings = AgentSettings(
-            agent=0,
-            seed=1,
-            journal=str(Path(folder) / "journal-0.jsonl"),
-            master="5a" * 32,
-            contract=Contract.model_validate(trivial),
-            users=[(f"user-{number}", f"password-{number}") for number in range(24)],
-            balancer=("127.0.0.1", port),
-            hop=True,
-            clients={"sessions/hop": CLIENTS - CLIENTS // 3, "sessions/balancer": CLIENTS // 3},
-            rate_per_s=None,
-            duration_s=WARM_UP_S + seconds + 1,
-            think_s=(0, 0),
-            timeout_s=5,
-            members=[
-                {"name": f"replica-{number}", "host": "127.0.0.1", "port": port, "state": "ready"}
-                for number in range(1, 4)
-            ],
-        )
-        failed: list[object] = []
-        agent = Agent(settings, lambda message: failed.append(message) if "failed" in message else None)
-        journal = agent.journal
-        running = gevent.spawn(agent.load)
-        rate = _rate(gevent.sleep, lambda: journal.completed, seconds)
+        measured = Measured(port, CLIENTS, WARM_UP_S + seconds + 0.5, Path(folder))
+        running = gevent.spawn(measured.agent.load)
+        rate = _rate(gevent.sleep, measured.completed, seconds)
         running.get()
-        told, lines = sum(agent.counted.values()), Path(settings.journal).read_bytes().count(b"\n")
-        if failed or agent.failures or told != journal.completed or lines != 2 * told:
-            raise SystemExit(
-                f"{agent.failures} ops failed, Locust was told of {told}, the journal has {lines} lines "
-                f"for {journal.completed} ops {failed[:1]}: not a measurement"
-            )
-        agent.finish()
+        measured.verify()
     return rate
 
 
@@ -260,32 +196,42 @@ def _measure_once(part: str, port: str, seconds: float, server: int) -> tuple[Ra
     return Rate(*json.loads(done.stdout.splitlines()[-1])), used_s / (seconds + WARM_UP_S)
 
 
+def ratios(measured: dict[str, Part]) -> list[tuple[str, float, float, float]]:
+    """What is judged: (name, ratio of core times, wanted, ratio by the clock)."""
+    return [
+        (
+            f"{name} / {other}",
+            measured[name].core / measured[other].core,
+            wanted,
+            measured[name].wall / measured[other].wall,
+        )
+        for name, other, wanted in WANTED
+    ]
+
+
 def report(measured: dict[str, Part]) -> bool:
     """Print medians and ratios; whether every wanted ratio was reached."""
-    print(
-        f"\n{'part':<18}{'ops/core-s':>12}{'lowest':>10}{'highest':>10}{'by clock':>10}{'had core':>10}{'server':>10}"
-    )
+    columns = ("lowest", "highest", "by clock", "had core", "server")
+    print(f"\n{'part':<18}{'ops/core-s':>12}" + "".join(f"{name:>10}" for name in columns))
     for name, part in measured.items():
         busy, cores = median(part.busy), [rate.core for rate in part.rates]
         note = "   the server is the limit" if busy > BUSY_LIMIT else ""
         figures = f"{part.core:>12,.0f}{min(cores):>10,.0f}{max(cores):>10,.0f}{part.wall:>10,.0f}"
         print(f"{name:<18}{figures}{part.wall / part.core:>10.0%}{busy:>10.0%}{note}")
-    print(f"\n{'ratio':<18}{'measured':>10}{'wanted':>10}{'by clock':>12}")
-    reached = True
-    for name, other, wanted in WANTED:
-        ratio, by_clock = measured[name].core / measured[other].core, measured[name].wall / measured[other].wall
-        reached &= ratio >= wanted
+    print(f"\n{'ratio':<18}{'measured':>12}{'wanted':>10}{'by clock':>10}")
+    for name, ratio, wanted, by_clock in ratios(measured):
         missed = "" if ratio >= wanted else "   MISSED"
-        print(f"{name + ' / ' + other:<18}{ratio:>10.2f}{wanted:>10.1f}{by_clock:>12.2f}{missed}")
+        print(f"{name:<18}{ratio:>12.2f}{wanted:>10.1f}{by_clock:>10.2f}{missed}")
     if len(CORES) < 2:
         print("\nOnly one core: client and server shared it.")
-    return reached
+    return all(ratio >= wanted for _, ratio, wanted, _ in ratios(measured))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--json", action="store_true", help="the ratios once more, as JSON on the last line")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -293,7 +239,15 @@ def main() -> int:
         os.sched_setaffinity(0, {CORES[-1]})
         print(json.dumps(PARTS[arguments.part](arguments.port, arguments.seconds)))
         return 0
-    return 0 if report(measure(arguments.rounds, arguments.seconds)) else 1
+    measured = measure(arguments.rounds, arguments.seconds)
+    reached = report(measured)
+    if arguments.json:
+        print(
+            json.dumps(
+                [{"name": name, "measured": ratio, "wanted": least} for name, ratio, least, _ in ratios(measured)]
+            )
+        )
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":
