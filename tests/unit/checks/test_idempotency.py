@@ -122,6 +122,10 @@ INNOCENT = {
         ],
         PAID,
     ),
+    "refused beside its acknowledgement, another body about": (
+        [OK, "payments/pay p1 mismatch 5-20 arg=A", "payments/pay p1 mismatch 6-40 arg=B"],
+        PAID,
+    ),
     "refused for its session": ([OK, "payments/pay p1 absent 9000-9010 arg=A phase=final"], PAID),
 }
 

@@ -170,6 +170,11 @@ def test_a_read_through_the_replica_that_acknowledged_it_is_no_evidence() -> Non
     assert any(reason.startswith("items: session: 0 items") for reason in judged(lines).reasons)
 
 
+def test_a_read_before_the_fault_landed_is_no_evidence() -> None:
+    lines = [line.replace("1500-1510", "1311-1319").replace("s1 ok 5100-5110", "s9 ok 5100-5110") for line in LINES]
+    assert any(reason.startswith("items: session: 0 items") for reason in judged(lines).reasons)
+
+
 def test_without_a_declared_fault_it_says_that_it_proves_only_steady_behaviour() -> None:
     judgement = judged(terms=replace(TERMS, expects_faults=False), fault=[])
     assert judgement.verdict is Verdict.VALID
