@@ -121,9 +121,9 @@ def check_folder(folder: Path) -> dict[str, Any]:
     """Judge a run again from its folder; results.json and history.parquet are written anew.
 
     Raises:
-        UsageError: not a run folder, or its scenario or contract cannot be read.
+        UsageError: not a run folder, a cut one, or its scenario or contract cannot be read.
     """
-    rundir.require(folder)
+    rundir.require_whole(rundir.require(folder))
     scenario = validate(read(folder / "scenario.yaml", "scenario"), Scenario, "scenario")
     contract = read_contract(folder / "contract.yaml")
     terms = terms_of(scenario, contract)

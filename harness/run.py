@@ -114,7 +114,7 @@ class Run:
                 error = self._clean_up() or error
             how = "interrupted" if isinstance(error, Interrupted) else "environment" if error else "complete"
             self.record.write("phase", name="end")
-            self.record.write("ended", how=how)
+            self.record.write("ended", how=how, bytes=rundir.sizes(self.folder))
         return self._judge(error)
 
     def _declare(self) -> None:

@@ -89,6 +89,31 @@ def require(folder: Path) -> Path:
     return folder
 
 
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of every record of a run but its own, as they are once nobody writes any more."""
+    return {path.name: path.stat().st_size for path in sorted(folder.glob("*.jsonl")) if path.name != "run.jsonl"}
+
+
+def require_whole(folder: Path) -> None:
+    """Refuse a folder whose records are shorter than the run left them: what is missing may be what explains the rest.
+
+    A run that died left no such sizes; its records are taken as they are.
+
+    Raises:
+        UsageError: with one line for every record that is cut or missing.
+    """
+    ended = [event for event in events(folder / "run.jsonl") if event.get("e") == "ended"]
+    left = ended[-1].get("bytes") if ended else None
+    there = sizes(folder)
+    cut = [
+        f"{folder / name}: {there.get(name, 0):,} of {size:,} bytes are there"
+        for name, size in (left.items() if isinstance(left, dict) else ())
+        if isinstance(size, int) and there.get(name, 0) < size
+    ]
+    if cut:
+        raise UsageError(f"{folder}: the run folder was cut. Copy it again, whole; nothing in it was changed.", cut)
+
+
 def events(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a .jsonl file; a missing file has none, torn lines are left out."""
     found = []

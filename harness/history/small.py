@@ -62,6 +62,9 @@ def _run(db: Connection, found: list[Event]) -> None:
     for event in of("ended"):
         if event.get("how") != "complete":
             problems.append([event.get("how"), f"the run ended early: {event.get('how')}", event["at"]])
+    if not of("ended"):
+        text = "run.jsonl breaks off before the end of the run; `harness recover` ends one that died"
+        problems.append(["not_ended", text, max((event["at"] for event in found), default=0)])
     _insert(db, "problem", problems)
 
 
