@@ -50,7 +50,7 @@ def agent(folder: Path, service: Service, clients: dict[str, int], **more: Any) 
         "clients": clients,
         "rate_per_s": None,
         "duration_s": 0.6,
-        "think_s": (0.0, 0.01),
+        "think_s": (0.01, 0.03),
         "timeout_s": 1.0,
         "members": [{"name": "replica-1", "host": host, "port": port, "state": "ready"}],
         **more,
@@ -184,14 +184,14 @@ def test_load_keeps_its_records_and_no_secret_of_a_user(tmp_path: Path, service:
 
 
 def test_the_same_answer_twice_whatever_way_a_payment_went(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"payments/hop": 4}, duration_s=1.0) as made:
+    with agent(tmp_path, service, {"payments/hop": 4}) as made:
         for phase in ("steady", "load", "settle", "final"):
             do(made, phase)
     answers: dict[tuple[str, str], set[str]] = {}
     for start, end in ops(tmp_path):
         if start["k"] == "pay" and end["cl"] == "ok":
             answers.setdefault((start["key"], start["a"]), set()).add(end["v"])
-    assert len(answers) > 5
+    assert len(answers) > 3
     assert all(len(values) == 1 for values in answers.values())
     assert len(service.paid) == len(answers)
 
