@@ -19,3 +19,10 @@ def stranger_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """The stranger's service while its replicas are killed, run once for all tests that look at its folder."""
     with place_in(tmp_path_factory.mktemp("stranger")) as place:
         yield place.run(SERVICES / "stranger-kill.yaml", "--json", "--seed", "5")
+
+
+@pytest.fixture(scope="session")
+def payments_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Payments at the clean reference service, run once."""
+    with place_in(tmp_path_factory.mktemp("payments")) as place:
+        yield place.run("scenarios/prove/payments.yaml", "--json", "--quiet")

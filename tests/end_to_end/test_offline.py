@@ -58,22 +58,41 @@ def cut(path: Path, share: float) -> None:
     path.write_bytes(content[: (begin + end) // 2])
 
 
-@pytest.mark.parametrize("name", ["journal-0.jsonl", "run.jsonl", "metrics.jsonl", "faults.jsonl"])
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_file_that_is_cut_is_told_and_never_valid_by_accident(copied: Path, name: str, share: float) -> None:
-    cut(copied / name, share)
+@pytest.mark.parametrize("name", ["journal-0.jsonl", "faults.jsonl", "metrics.jsonl"])
+def test_a_folder_of_which_a_record_was_cut_is_refused(copied: Path, name: str) -> None:
+    cut(copied / name, 0.5)
+    before = {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()}
     checked = command("check", copied)
+    assert (checked.returncode, checked.stdout) == (2, "")
+    assert f"{copied / name}: " in checked.stderr and "Copy it again, whole" in checked.stderr
     assert "Traceback" not in checked.stderr
-    if checked.returncode == 2:
-        assert name in checked.stderr or str(copied) in checked.stderr
-        return
+    assert {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()} == before, "nothing is lost"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6])
+@pytest.mark.parametrize("name", ["run.jsonl", "journal-0.jsonl", "faults.jsonl", "metrics.jsonl"])
+def test_what_a_run_left_that_broke_off_is_judged_and_never_valid(copied: Path, name: str, share: float) -> None:
+    cut(copied / name, share)
+    torn = 1
+    if name != "run.jsonl":
+        # A run that was killed did not say how long its records are.
+        cut(copied / "run.jsonl", 0.8)
+        torn += 1
+    checked = command("check", copied)
     results = json.loads((copied / "results.json").read_text())
-    assert results["torn_lines"] == 1
-    # Without the members' changes nothing that was promised to clients is lost.
-    expected = ("valid", 0) if name == "metrics.jsonl" else ("unknown", 4)
-    assert (results["verdict"], checked.returncode) == expected, results["reasons"]
-    assert command("report", copied).returncode == 0
-    assert (copied / "report.html").is_file()
+    assert (results["verdict"], checked.returncode) == ("unknown", 4), results["reasons"]
+    assert any("run.jsonl breaks off before the end" in reason for reason in results["reasons"])
+    assert results["torn_lines"] == torn
+    assert "Traceback" not in checked.stderr
+    assert command("report", copied).returncode == 0 and (copied / "report.html").is_file()
+
+
+def test_effects_that_were_cut_off_are_no_violation(payments_run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "copied"
+    shutil.copytree(payments_run.folder, folder)
+    cut(folder / "ledger.jsonl", 0.5)
+    checked = command("check", folder)
+    assert checked.returncode == 2 and f"{folder / 'ledger.jsonl'}: " in checked.stderr
 
 
 @pytest.mark.parametrize("name", ["scenario.yaml", "contract.yaml", "run.jsonl"])
