@@ -285,7 +285,8 @@ class Run:
         if keeper:
             attempt(keeper.stop)
         attempt(self.platform.tear_down)
-        attempt(lambda: scrub_logs(self.folder / "logs", self.contract, self.orders.master))
+        known = {secret for agent in self.agents for secret in agent.secrets}
+        attempt(lambda: scrub_logs(self.folder / "logs", self.contract, self.orders.master, known))
         for text in failed:
             self._problem("not_cleaned_up", text)
         if failed:

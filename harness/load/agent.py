@@ -16,6 +16,7 @@ from typing import Any
 import gevent
 import orjson
 from gevent.fileobject import FileObjectPosix
+from gevent.lock import Semaphore
 from gevent.queue import Empty, Queue
 from locust import User, constant, task
 from locust.env import Environment
@@ -84,6 +85,7 @@ class Agent:
                 (f"user-{self.settings.agent}-{index}", f"{chooser.getrandbits(96):024x}")
                 for index in range(users.count)
             ]
+            self.context.secrets += [password for _, password in wanted]
             spread(self.context, "balancer", wanted, self._sign_up, width=8)
         if self.context.users:
             passes = [
@@ -170,6 +172,12 @@ class Agent:
         )
         self.journal.close()
 
+    def tell_secrets(self) -> None:
+        """Tell the parent which tokens and passwords there are, so that it can take them out of the target's logs."""
+        secrets, self.context.secrets = self.context.secrets, []
+        if secrets:
+            self.say({"secrets": secrets})
+
     def watch_lag(self) -> None:
         """How late this process wakes up, the worst of each second: latencies below it mean nothing."""
         while True:
@@ -179,6 +187,7 @@ class Agent:
                 gevent.sleep(LAG_STEP_S)
                 worst = max(worst, time.monotonic() - before - LAG_STEP_S)
             self.journal.event({"e": "lag", "ms": round(worst * 1000, 3)})
+            self.tell_secrets()
             self.say({"status": {"ops": self.journal.completed, **self.outcomes, "dropped": self.dropped}})
 
 
@@ -220,8 +229,14 @@ def serve() -> int:
     standard_input = FileObjectPosix(0, "rb", close=False)
     output = FileObjectPosix(1, "wb", buffering=0, close=False)
 
+    turn = Semaphore()
+
     def say(message: dict[str, Any]) -> None:
-        output.write(orjson.dumps(message) + b"\n")
+        left = memoryview(orjson.dumps(message) + b"\n")
+        # A pipe takes a long line in parts, and another greenlet's line must not come between them.
+        with turn:
+            while left:
+                left = left[output.write(left) :]
 
     agent = Agent(AgentSettings.model_validate_json(standard_input.readline()), say)
     helpers = [gevent.spawn(agent.watch_lag)]
@@ -240,6 +255,7 @@ def serve() -> int:
     if current is not None:
         current.kill()
     gevent.killall(helpers)
+    agent.tell_secrets()
     agent.finish()
     say({"done": "quit"})
     return 0

@@ -113,6 +113,7 @@ class Context:
         self.phase = "steady"
         self.stopping = False
         self.surprises: list[str] = []
+        self.secrets: list[str] = []
         self.users: list[tuple[str, str]] = list(settings.users)
         self.answered: Callable[[str, str, float, int, str | None], None] = lambda *_: None
         identity = self.contract.identity
@@ -193,6 +194,8 @@ class Caller:
         replica = by_header or to or answer.headers.get("x-harness-server")
         boot = (answer.headers.get(context.boot_header) if context.boot_header else None) or replica
         reply = Reply(outcome(kind), kind, answer.status, fields, replica)
+        if "token" in fields:
+            context.secrets += [str(fields[name]) for name in ("token", "refresh") if name in fields]
         extra: dict[str, Any] = observe(fields) if observe and reply.ok else {}
         extra["st"] = answer.status
         if replica:

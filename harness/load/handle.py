@@ -36,6 +36,7 @@ class AgentHandle:
         self._done: dict[str, dict[str, Any]] = {}
         self._failed: str | None = None
         self.window: dict[str, int] | None = None
+        self.secrets: set[str] = {password for _, password in settings.users}
         environment = {**os.environ, "HARNESS_RUN": run_id, "HARNESS_NAME": f"agent-{self.number}"}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -64,6 +65,8 @@ class AgentHandle:
                     self._failed = f"{message['failed']}: {message['error']}"
                 elif "window" in message:
                     self.window = message["window"]
+                elif "secrets" in message:
+                    self.secrets.update(message["secrets"])
                 self._changed.notify_all()
             if "status" in message:
                 self._on_status(self.number, message["status"])
