@@ -2,7 +2,7 @@
 
     journal against Locust     per agent and kind of op: completions in the journal = requests that Locust counted
     more than were sent        a boot counted more requests than it can have got by then
-    fewer than were answered   a boot, scraped a second after its last answer, counted fewer than it answered
+    fewer than were answered   a boot, scraped a quarter of a second after its last answer, counted fewer than it answered
 
 A journal that disagrees with Locust makes this check `unknown`: then the harness is at fault, and nothing it says
 about the service can be trusted. Disagreement with the service's own metrics is `invalid`: a request was answered by
@@ -11,9 +11,9 @@ what did not serve it, or served behind our back, say by a second delivery.
 Why this is right: by a scrape at t a boot can have counted the ops it answered, those of unknown boot (all `info`,
 open and turned-away ones; each counted in the service's favour) and those under way through the balancer at t, which
 may deliver one twice; all invoked before t. And a boot counts before or soon after it answers, so what it answered a
-second before the scrape is in it. Every boot's last scrape is judged: for one that lived on this is equality but for
+quarter of a second before the scrape is in it. Every boot's last scrape is judged: for one that lived on this is equality but for
 the doubtful, for one that died it is a bound from above.
-Time limits: one second for the counter to follow the answer. Without metrics in the contract only Locust is compared.
+Time limits: a quarter of a second for the counter to follow the answer; the run's last scrape waits for it. Without metrics in the contract only Locust is compared.
 
 Cost: one aggregation by kind and one by boot. O(n).
 """
@@ -118,6 +118,6 @@ def _boots(db: Connection, terms: Terms) -> int:
     add_bad(
         db,
         "fewer than were answered",
-        f"SELECT boot AS item, at_ns, {none} WHERE counted < answered AND at_ns >= last_answer + {NS}",
+        f"SELECT boot AS item, at_ns, {none} WHERE counted < answered AND at_ns >= last_answer + {NS // 4}",
     )
     return boots
