@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -58,6 +59,7 @@ class Scraper:
         list(self._pool.map(self._one, ready))
 
     def _one(self, member: Member) -> None:
+        asked_ns = time.monotonic_ns()
         try:
             answer = requests.get(f"http://{member.host}:{member.port}{self._metrics.path}", timeout=0.5)
         except requests.RequestException:
@@ -66,7 +68,8 @@ class Scraper:
         if answer.status_code == 200:
             boot = answer.headers.get(self._boot_header) if self._boot_header else None
             series = counts(answer.text, self._metrics)
-            self._record.write("scrape", replica=member.name, boot=boot or member.boot or member.name, series=series)
+            boot = boot or member.boot or member.name
+            self._record.write("scrape", asked=asked_ns, replica=member.name, boot=boot, series=series)
 
     def stop(self) -> None:
         """No scrape is under way after it returns. Idempotent."""

@@ -2,7 +2,7 @@
 
     journal against Locust     per agent and kind of op: completions in the journal = requests that Locust counted
     more than were sent        a boot counted more requests than it can have got by then
-    fewer than were answered   a boot, scraped a quarter of a second after its last answer, counted fewer than it answered
+    fewer than were answered   a boot, asked a quarter of a second after its last answer, counted fewer than it answered
 
 A journal that disagrees with Locust makes this check `unknown`: then the harness is at fault, and nothing it says
 about the service can be trusted. Disagreement with the service's own metrics is `invalid`: a request was answered by
@@ -11,7 +11,7 @@ what did not serve it, or served behind our back, say by a second delivery.
 Why this is right: by a scrape at t a boot can have counted the ops it answered, those of unknown boot (all `info`,
 open and turned-away ones; each counted in the service's favour) and those under way through the balancer at t, which
 may deliver one twice; all invoked before t. And a boot counts before or soon after it answers, so what it answered a
-quarter of a second before the scrape is in it. Every boot's last scrape is judged: for one that lived on this is equality but for
+quarter of a second before the scrape was asked for is in it. Every boot's last scrape is judged: for one that lived on this is equality but for
 the doubtful, for one that died it is a bound from above.
 Time limits: a quarter of a second for the counter to follow the answer; the run's last scrape waits for it. Without metrics in the contract only Locust is compared.
 
@@ -90,7 +90,7 @@ def _boots(db: Connection, terms: Terms) -> int:
         counted = f"(workload || '/' || kind) IN ({listed or 'NULL'})"
     db.execute("""CREATE OR REPLACE TEMP TABLE last AS
         WITH newest AS (SELECT boot, max(at_ns) AS at_ns FROM scrape WHERE boot IS NOT NULL GROUP BY boot)
-        SELECT s.boot, s.at_ns, coalesce(sum("count") FILTER (series <> 'total'), max("count")) AS counted
+        SELECT s.boot, s.at_ns, min(s.asked_ns) AS asked_ns, coalesce(sum("count") FILTER (series <> 'total'), max("count")) AS counted
         FROM scrape s JOIN newest n ON n.boot = s.boot AND n.at_ns = s.at_ns GROUP BY s.boot, s.at_ns""")
     boots = int(one(db, "SELECT count(*) FROM last")[0])
     if not boots:
@@ -104,11 +104,11 @@ def _boots(db: Connection, terms: Terms) -> int:
     row = db.execute(f"SELECT {columns} FROM op WHERE {counted}", names).fetchone()
     db.executemany("INSERT INTO doubtful VALUES (?, ?)", list(zip(names, row or (), strict=True)))
     db.execute(f"""CREATE OR REPLACE TEMP TABLE boot_count AS
-        SELECT l.boot, l.at_ns, l.counted, count(o.id) FILTER (o.invoke_ns <= l.at_ns) AS answered,
+        SELECT l.boot, l.at_ns, l.asked_ns, l.counted, count(o.id) FILTER (o.invoke_ns <= l.at_ns) AS answered,
           max(o.return_ns) AS last_answer, max(d.ops) AS doubtful
         FROM last l JOIN doubtful d ON d.boot = l.boot
         LEFT JOIN (SELECT id, boot, invoke_ns, return_ns FROM op WHERE boot IS NOT NULL AND {counted}) o
-          ON o.boot = l.boot GROUP BY l.boot, l.at_ns, l.counted""")
+          ON o.boot = l.boot GROUP BY l.boot, l.at_ns, l.asked_ns, l.counted""")
     none = "[]::BIGINT[] AS ops FROM boot_count"
     add_bad(
         db,
@@ -118,6 +118,6 @@ def _boots(db: Connection, terms: Terms) -> int:
     add_bad(
         db,
         "fewer than were answered",
-        f"SELECT boot AS item, at_ns, {none} WHERE counted < answered AND at_ns >= last_answer + {NS // 4}",
+        f"SELECT boot AS item, at_ns, {none} WHERE counted < answered AND asked_ns >= last_answer + {NS // 4}",
     )
     return boots

@@ -56,7 +56,7 @@ TABLES: dict[str, str] = {
     "effect": f"{_EFFECT}, line BIGINT",
     "attempt": f"{_EFFECT}, event VARCHAR, attempt BIGINT",
     "member": "name VARCHAR, role VARCHAR, boot VARCHAR, state VARCHAR, at_ns BIGINT",
-    "scrape": 'at_ns BIGINT, replica VARCHAR, boot VARCHAR, series VARCHAR, "count" DOUBLE',
+    "scrape": 'asked_ns BIGINT, at_ns BIGINT, replica VARCHAR, boot VARCHAR, series VARCHAR, "count" DOUBLE',
     "lag": "at_ns BIGINT, ms DOUBLE",
     "summary": "agent INTEGER, requests BIGINT, failures BIGINT, by_kind JSON, dropped BIGINT",
     "phase": "name VARCHAR, at_ns BIGINT",

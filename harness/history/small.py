@@ -100,7 +100,16 @@ def _metrics(db: Connection, found: list[Event]) -> None:
     for event in of("scrape"):
         series = event.get("series")
         for name in sorted(series) if isinstance(series, dict) else ():
-            scrapes.append([event["at"], event.get("replica"), event.get("boot"), name, series[name]])
+            scrapes.append(
+                [
+                    event.get("asked", event["at"]),
+                    event["at"],
+                    event.get("replica"),
+                    event.get("boot"),
+                    name,
+                    series[name],
+                ]
+            )
     _insert(db, "scrape", scrapes)
 
 

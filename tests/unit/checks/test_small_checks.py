@@ -133,8 +133,17 @@ def summary(requests: int, **by_kind: int) -> list[dict[str, Any]]:
     return [{"agent": 0, "requests": requests, "failures": 0, "by_kind": json.dumps(kinds), "dropped": 0}]
 
 
-def scrape(at: int, count: float, boot: str = "b1", series: str = "/profile") -> dict[str, Any]:
-    return {"at_ns": at * MS, "replica": "replica-1", "boot": boot, "series": series, "count": count}
+def scrape(
+    at: int, count: float, boot: str = "b1", series: str = "/profile", asked: int | None = None
+) -> dict[str, Any]:
+    return {
+        "asked_ns": (at if asked is None else asked) * MS,
+        "at_ns": at * MS,
+        "replica": "replica-1",
+        "boot": boot,
+        "series": series,
+        "count": count,
+    }
 
 
 READS = ["sessions/read s1 ok 0-10", "sessions/read s2 ok 20-30", "sessions/read s3 error 40-?"]
@@ -172,6 +181,7 @@ def test_a_journal_that_disagrees_with_locust_is_unknown(given: list[dict[str, A
         ([scrape(5000, 2)], ("valid", {})),
         ([scrape(5000, 3)], ("invalid", {"more than were sent": 1})),
         ([scrape(5000, 1)], ("invalid", {"fewer than were answered": 1})),
+        ([scrape(5000, 1, asked=25)], ("valid", {})),
         ([scrape(15, 1)], ("valid", {})),
         ([scrape(15, 2)], ("invalid", {"more than were sent": 1})),
         ([scrape(15, 0)], ("valid", {})),

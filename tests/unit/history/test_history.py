@@ -147,7 +147,7 @@ def test_the_small_files_are_loaded(tmp_path: Path) -> None:
         ],
         metrics=[
             {"e": "member", "at": 1, "name": "replica-1", "role": "replica", "boot": "b1", "state": "ready"},
-            {"e": "scrape", "at": 2, "replica": "replica-1", "boot": "b1", "series": {"/b": 2, "/a": 1.0}},
+            {"e": "scrape", "at": 2, "asked": 1, "replica": "replica-1", "boot": "b1", "series": {"/b": 2, "/a": 1.0}},
         ],
         ledger=[{"e": "attempt", **ledger}, {"e": "accepted", **ledger}],
     )  # fmt: skip
@@ -165,7 +165,7 @@ def test_the_small_files_are_loaded(tmp_path: Path) -> None:
         (1, "stop", None, None, None, None, None, None, None, "gone"),
     ]
     assert rows("member") == [("replica-1", "replica", "b1", "ready", 1)]
-    assert rows("scrape") == [(2, "replica-1", "b1", "/a", 1.0), (2, "replica-1", "b1", "/b", 2.0)]
+    assert rows("scrape") == [(1, 2, "replica-1", "b1", "/a", 1.0), (1, 2, "replica-1", "b1", "/b", 2.0)]
     assert rows("effect") == [("e1", 4, "p1", "k1", 2, "payment", 2)]
     assert [row[6] for row in rows("attempt")] == ["attempt", "accepted"]
     assert rows("lag") == [(3, 1.5)]
