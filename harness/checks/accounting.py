@@ -31,7 +31,7 @@ PROPERTY = "The journal, the load generator and the service count the same reque
 
 RULES = {
     "more than were sent": "this boot counted more requests than it can have got",
-    "fewer than were answered": "this boot counted fewer requests than it answered",
+    "fewer than were answered": "this boot counted fewer requests than it answered (are these the metrics' routes?)",
 }
 
 

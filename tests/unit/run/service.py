@@ -6,7 +6,7 @@ import json
 import secrets
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -97,6 +97,7 @@ class Service:
         self.paid: dict[str, tuple[bytes, str]] = {}
         self.jobs: dict[str, int] = {}
         self.asked: Counter[str] = Counter()
+        self.bodies: defaultdict[str, list[bytes]] = defaultdict(list)
         self.secrets: set[str] = set()
         self.spoil: Callable[[str, int, bytes], Answer | None] = lambda *_: None
         self._lock = threading.Lock()
@@ -144,6 +145,7 @@ class Service:
         with self._lock:
             self.asked[operation] += 1
             count = self.asked[operation]
+            self.bodies[operation].append(body)
         spoilt = self.spoil(operation, count, body)
         if spoilt is not None:
             return spoilt

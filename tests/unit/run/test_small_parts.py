@@ -187,14 +187,16 @@ http_requests_total{method="GET",route="/profile",status="200"} 7.0
 http_requests_total{method="GET",route="/profile",status="401"} 2
 http_requests_total{route="/pay\\"ment",x="}"} 1e3
 http_requests_total{route="/other"} 5
+http_requests_total{route="/status/{id}",x="1"} 4
 http_requests_total_created{route="/profile"} 1.7e9
 http_requests_total{method="GET"} 9
 """
 
 
 def test_counts_of_an_exposition():
+    metrics = Metrics(counter="http_requests_total", routes=["/profile", "/never", "/status/{id}"])
+    assert counts(EXPOSITION, metrics) == {"/profile": 9.0, "/never": 0.0, "/status/{id}": 4.0}
     metrics = Metrics(counter="http_requests_total", routes=["/profile", "/never"])
-    assert counts(EXPOSITION, metrics) == {"/profile": 9.0, "/never": 0.0}
     assert counts("", metrics) == {"/profile": 0.0, "/never": 0.0}
     assert counts("x <html> {", metrics) == {"/profile": 0.0, "/never": 0.0}
 
