@@ -11,9 +11,10 @@ what did not serve it, or served behind our back, say by a second delivery.
 Why this is right: by a scrape at t a boot can have counted the ops it answered, those of unknown boot (all `info`,
 open and turned-away ones; each counted in the service's favour) and those under way through the balancer at t, which
 may deliver one twice; all invoked before t. And a boot counts before or soon after it answers, so what it answered a
-quarter of a second before the scrape was asked for is in it. Every boot's last scrape is judged: for one that lived on this is equality but for
-the doubtful, for one that died it is a bound from above.
-Time limits: a quarter of a second for the counter to follow the answer; the run's last scrape waits for it. Without metrics in the contract only Locust is compared.
+quarter of a second before the scrape was asked for is in it. Every boot's last scrape is judged: for one that lived
+on this is equality but for the doubtful, for one that died it is a bound from above.
+Time limits: a quarter of a second for the counter to follow the answer; the run's last scrape waits for it. Without
+metrics in the contract only Locust is compared.
 
 Cost: one aggregation by kind and one by boot. O(n).
 """
@@ -90,7 +91,8 @@ def _boots(db: Connection, terms: Terms) -> int:
         counted = f"(workload || '/' || kind) IN ({listed or 'NULL'})"
     db.execute("""CREATE OR REPLACE TEMP TABLE last AS
         WITH newest AS (SELECT boot, max(at_ns) AS at_ns FROM scrape WHERE boot IS NOT NULL GROUP BY boot)
-        SELECT s.boot, s.at_ns, min(s.asked_ns) AS asked_ns, coalesce(sum("count") FILTER (series <> 'total'), max("count")) AS counted
+        SELECT s.boot, s.at_ns, min(s.asked_ns) AS asked_ns,
+          coalesce(sum("count") FILTER (series <> 'total'), max("count")) AS counted
         FROM scrape s JOIN newest n ON n.boot = s.boot AND n.at_ns = s.at_ns GROUP BY s.boot, s.at_ns""")
     boots = int(one(db, "SELECT count(*) FROM last")[0])
     if not boots:

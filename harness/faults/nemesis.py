@@ -20,7 +20,7 @@ from harness.faults.schedule import Planned
 from harness.platforms.base import Member, Platform, Role
 from harness.platforms.keeper import Keeper
 
-_SPARE_WAIT_S = 2.0
+_SPARE_WAIT_S = 6.0
 _LOOK_S = 0.02
 _THAW_S = 6.0
 
