@@ -13,6 +13,7 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError, Interrupted, UsageError
+from harness.signals import held_back
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -73,7 +74,8 @@ def run(
     quiet: bool,
 ) -> None:
     """Run SCENARIO: deploy the target, load it while faults are injected, and judge what clients were promised."""
-    from harness import console, entry
+    with held_back():
+        from harness import console, entry
 
     outcome = entry.run_scenario(scenario, seed, platform, list(defects), reports, quiet)
     if as_json:
@@ -90,7 +92,8 @@ def run(
 @answers_for_errors
 def validate(files: tuple[Path, ...]) -> None:
     """Check scenario and contract FILES; every problem is shown with its line."""
-    from harness import entry
+    with held_back():
+        from harness import entry
 
     problems = [problem for path in files for problem in entry.problems_of(path)]
     for problem in problems:
@@ -106,7 +109,8 @@ def validate(files: tuple[Path, ...]) -> None:
 @answers_for_errors
 def check(folder: Path, as_json: bool) -> None:
     """Judge a run again from its folder alone; the same folder gives the same bytes."""
-    from harness import console, judge
+    with held_back():
+        from harness import console, judge
 
     results = judge.check_folder(folder)
     if as_json:
@@ -121,7 +125,8 @@ def check(folder: Path, as_json: bool) -> None:
 @answers_for_errors
 def report(folder: Path) -> None:
     """Write report.html of a run again from its folder alone."""
-    from harness import judge
+    with held_back():
+        from harness import judge
 
     click.echo(str(judge.report_folder(folder)))
 
@@ -133,7 +138,8 @@ def report(folder: Path) -> None:
 @answers_for_errors
 def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) -> None:
     """List scenarios, faults, workloads, checks, defects, platforms, and the default thresholds."""
-    from harness import entry, listing
+    with held_back():
+        from harness import entry, listing
 
     contracts = list(contract) or [path for path in [entry.REFERENCE_CONTRACT] if path.is_file()]
     found = listing.everything(scenarios, contracts)
@@ -161,7 +167,8 @@ def prove(
     contract: Path | None, only: tuple[str, ...], repeat: int, jobs: int, seed: int, reports: Path, as_json: bool
 ) -> None:
     """Prove that the harness can fail: every seeded defect is caught by its own check, the clean service is valid."""
-    from harness import entry
+    with held_back():
+        from harness import entry
 
     document = entry.prove_defects(
         contract, list(only), repeat, jobs, seed, reports, lambda text: click.echo(text, err=True)

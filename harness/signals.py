@@ -35,6 +35,16 @@ def uninterrupted() -> Iterator[None]:
         raise late
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Signals wait until the end. For imports: an extension whose start is interrupted aborts the whole process."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Stoppable:
     """Installs the handlers for as long as it is entered; only in the main thread, elsewhere it does nothing."""
 
