@@ -1,0 +1,1 @@
+"""The long repetitions: what holds once must hold thirty, seventy and fifty times."""

@@ -1,0 +1,85 @@
+"""The long repetitions, resumable: `python -m tests.soak [--minutes N] [--sample] [--state FILE]`, also `make soak`.
+
+Thirty runs of the main scenario with thirty seeds (all `valid`), each seeded defect ten times in its scenario (always
+`invalid` by its own check), fifty harnesses killed with SIGKILL at seeded moments of a short run and recovered
+(nothing left, and a second recover with nothing to do).
+
+Every finished repetition is a line of the state file; those that are there for the same commit, with no file changed,
+are not done again. Run folders are kept, beside the state file, only where something was wrong. Ctrl-C heals and ends
+what is under way. Exit codes: 0 nothing wrong so far, 1 something was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from harness.catalogue import read_catalogue
+from harness.contract.read import read_contract
+from tests.end_to_end.support import ROOT
+from tests.soak import state
+from tests.soak.plan import Repetition, fits, plan, remaining, sample
+from tests.soak.repeat import do
+from tests.soak.state import Finding
+from tests.soak.summary import summarise
+
+CONTRACT = ROOT / "target_service" / "contract.yaml"
+
+
+def planned() -> list[Repetition]:
+    """All repetitions, with the defects that the reference service's catalogue names."""
+    return plan(read_catalogue(read_contract(CONTRACT), CONTRACT))
+
+
+def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: bool) -> tuple[list[Finding], bool]:
+    """Do what is left, as far as the budget goes. All findings of this revision, and whether it was interrupted."""
+    revision = state.revision(ROOT)
+    found = state.of_revision(state.read(path), revision)
+    todo = remaining(every, found)
+    shown = revision[:12] + (", with changes: not resumable" if revision.endswith(state.UNCOMMITTED) else "")
+    print(f"{len(found)} of {len(every)} done at {shown}", flush=True)
+    begun = time.monotonic()
+    groups = {finding.group for finding in found.values()}
+    try:
+        for each in sample(todo, revision) if sampled else todo:
+            if not fits(each, time.monotonic() - begun, budget_s, sampled and each.group not in groups):
+                continue
+            finding = do(each, path.parent / path.stem / each.key, revision)
+            found[each.key] = finding
+            groups.add(each.group)
+            state.append(path, finding)
+            said = "right" if finding.right else f"WRONG: {finding.why}"
+            print(f"{each.key:28}{finding.seconds:>7.1f} s  {said}", flush=True)
+    except KeyboardInterrupt:
+        return list(found.values()), True
+    return list(found.values()), False
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, help="begin nothing that is not likely to end within them")
+    parser.add_argument("--sample", action="store_true", help="in turns of every kind, and at least one of each")
+    parser.add_argument("--state", type=Path, default=ROOT / "build" / "soak.jsonl", help="default: build/soak.jsonl")
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    every = planned()
+    budget_s = None if chosen.minutes is None else chosen.minutes * 60
+    findings, interrupted = soak(every, chosen.state.absolute(), budget_s, chosen.sample)
+    print(f"\n{summarise(every, findings)}")
+    if interrupted:
+        print("\ninterrupted; the same command goes on from here")
+        return 130
+    return 0 if all(finding.right for finding in findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
