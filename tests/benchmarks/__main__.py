@@ -93,10 +93,10 @@ def _last_line(output: str) -> Any:
 
 
 PARTS = {
-    "client": Part(["--rounds", "5", "--seconds", "2", "--json"], 150, read_client),
+    "client": Part(["--rounds", "5", "--seconds", "2", "--json"], 120, read_client),
     "checks": Part(["--json"], 240, read_checks, quiet=True),
     "profile": Part([], 60, read_profile),
-    "wall": Part(["--json"], 120, read_wall),
+    "wall": Part(["--json"], 150, read_wall),
 }
 
 
