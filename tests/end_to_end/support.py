@@ -267,3 +267,10 @@ def verdicts(results: dict[str, Any]) -> dict[str, str]:
 def unmet(results: dict[str, Any]) -> list[str]:
     """Names of the evidence that was missing."""
     return [proof["name"] for proof in results["evidence"] if not proof["met"]]
+
+
+def why(results: dict[str, Any]) -> str:
+    """What speaks against the run, for a failing test to show: run folders of tests are soon gone."""
+    wrong = [check for check in results["checks"] if check["verdict"] != "valid"]
+    shown = [{name: check[name] for name in ("name", "reason", "violations", "witnesses")} for check in wrong]
+    return json.dumps({"reasons": results["reasons"], "checks": shown}, indent=1)

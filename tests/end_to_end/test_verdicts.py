@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from .support import SERVICES, Place, Run, scenario, stranger, unmet, verdicts
+from .support import SERVICES, Place, Run, scenario, stranger, unmet, verdicts, why
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_strangers_service_is_valid_through_its_contract_alone(stranger_run: Run) -> None:
     results = stranger_run.results()
-    assert (results["verdict"], stranger_run.process.returncode) == ("valid", 0), results["reasons"]
+    assert (results["verdict"], stranger_run.process.returncode) == ("valid", 0), why(results)
     assert set(verdicts(results)) == {"steady", "session", "idempotency", "unique_ids", "hostile", "accounting"}
     kills = results["faults"]
     assert len(kills) == 3 and all(kill["kind"] == "kill" and kill["landed_s"] and kill["healed"] for kill in kills)
@@ -64,7 +64,7 @@ def test_one_forgetful_replica_is_right_until_it_is_killed(place: Place, tmp_pat
     alone = {"target": {"replicas": 1}, "faults": [{"kind": "kill", "at": 1.0, "min_ready": 0}]}
     run = place.run(scenario(tmp_path, contract, load={"duration_s": 3.5}, **alone))
     results = run.results()
-    assert (results["verdict"], run.process.returncode) == ("invalid", 1), results["reasons"]
+    assert (results["verdict"], run.process.returncode) == ("invalid", 1), why(results)
     found = verdicts(results)
     assert (found["steady"], found["session"], found["idempotency"]) == ("valid", "invalid", "valid")
     (session,) = [check for check in results["checks"] if check["name"] == "session"]
@@ -83,7 +83,7 @@ def test_defects_are_caught_by_their_own_checks(place: Place) -> None:
     for defect, run in runs.items():
         code = run.wait()
         results = json.loads(run.output.read_text())
-        assert (results["verdict"], code) == ("invalid", 1), (defect, results["reasons"])
+        assert (results["verdict"], code) == ("invalid", 1), (defect, why(results))
         assert verdicts(results)[DEFECTS[defect]] == "invalid", defect
         assert f"--defect {defect}" in results["repeat"]
         assert run.left() == [] and run.said() == ""
@@ -91,14 +91,14 @@ def test_defects_are_caught_by_their_own_checks(place: Place) -> None:
 
 def test_the_clean_service_is_valid(payments_run: Run) -> None:
     results = json.loads(payments_run.output.read_text())
-    assert (results["verdict"], payments_run.process.returncode) == ("valid", 0), results["reasons"]
+    assert (results["verdict"], payments_run.process.returncode) == ("valid", 0), why(results)
     assert set(verdicts(results).values()) == {"valid"}
 
 
 def test_faults_that_never_land_leave_the_verdict_unknown(place: Place, tmp_path: Path) -> None:
     run = place.run(scenario(tmp_path, stranger(tmp_path), faults=[{"kind": "kill", "at": 30}]))
     results = run.results()
-    assert (results["verdict"], run.process.returncode) == ("unknown", 4)
+    assert (results["verdict"], run.process.returncode) == ("unknown", 4), why(results)
     assert "faults landed" in unmet(results)
     assert any("faults landed" in reason for reason in results["reasons"])
     assert "UNKNOWN" in run.output.read_text() and "faults landed" in run.output.read_text()
@@ -111,7 +111,7 @@ def test_too_little_evidence_is_named(place: Place, tmp_path: Path) -> None:
     )
     run = place.run(little)
     results = run.results()
-    assert (results["verdict"], run.process.returncode) == ("unknown", 4)
+    assert (results["verdict"], run.process.returncode) == ("unknown", 4), why(results)
     assert {"items: session", "items: idempotency", "ops in windows"} <= set(unmet(results))
     assert "faults landed" not in unmet(results)
     assert all(any(name in reason for reason in results["reasons"]) for name in unmet(results))
@@ -121,7 +121,7 @@ def test_too_little_evidence_is_named(place: Place, tmp_path: Path) -> None:
 def test_a_target_that_comes_up_wrong_is_invalid(place: Place, tmp_path: Path, mistake: str, check: str) -> None:
     run = place.run(scenario(tmp_path, stranger(tmp_path, "mistaken.py", MISTAKE=mistake), load={"duration_s": 1}))
     results = run.results()
-    assert (results["verdict"], run.process.returncode) == ("invalid", 1), results["reasons"]
+    assert (results["verdict"], run.process.returncode) == ("invalid", 1), why(results)
     assert verdicts(results)[check] == "invalid"
 
 

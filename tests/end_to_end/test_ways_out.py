@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from .support import ROOT, Place, Run, command, eventually, processes, scenario, stranger, unmet, verdicts
+from .support import ROOT, Place, Run, command, eventually, processes, scenario, stranger, unmet, verdicts, why
 
 pytestmark = pytest.mark.slow
 
@@ -144,7 +144,7 @@ def test_recover_does_not_touch_a_run_in_progress_and_a_missed_slo_exits_3(place
     assert len(before - set(processes(f"HARNESS_RUN={run.id}"))) <= 1
     code = run.wait()
     results = run.results()
-    assert (results["verdict"], code) == ("valid", 3), results["reasons"]
+    assert (results["verdict"], code) == ("valid", 3), why(results)
     assert {slo["name"]: slo["met"] for slo in results["slos"]} == {
         "availability": True,
         "recovery_s": None,

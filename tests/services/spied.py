@@ -1,7 +1,7 @@
 """A service under observation: every secret that it takes or gives is written to the file SPY.
 
-`python spied.py stranger` is the stranger's service, `python spied.py target` the reference service. With SPY_LOUD
-they also print to their log what a careless service prints.
+And to its log, as careless services do. `python spied.py stranger` is the stranger's service, `python spied.py target`
+the reference service.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterable
 
 KINDS = ("pass", "password", "sid", "access_token", "refresh_token")
-LOUD = bool(os.environ.get("SPY_LOUD"))
 
 
 def note(secrets: Iterable[str]) -> None:
@@ -26,9 +25,9 @@ def note_body(body: bytes) -> None:
     except ValueError:
         return
     if isinstance(document, dict):
-        note(str(document[kind]) for kind in KINDS if kind in document)
-        if LOUD:
-            print("seen:", {kind: document[kind] for kind in KINDS if kind in document}, flush=True)
+        found = {kind: str(document[kind]) for kind in KINDS if kind in document}
+        note(found.values())
+        print("seen:", found, " ".join(found.values()), flush=True)
 
 
 def stranger_service() -> None:
