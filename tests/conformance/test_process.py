@@ -135,15 +135,18 @@ def test_a_kill_of_what_has_died_by_itself_is_not_counted(process: ProcessPlatfo
     ("changes", "said"),
     [
         (
-            {"replica": tiny(TINY_EXIT="cannot reach the database"), "deadline_s": 5},
+            {"replica": tiny(TINY_EXIT="cannot reach the database"), "replicas": 1, "deadline_s": 20},
             ["replica-1 did not come up: exited with status 3", "tiny.py", "cannot reach the database", "Remedy"],
         ),
         (
-            {"replica": tiny(TINY_NEVER_READY="1"), "deadline_s": 1},
-            ["not ready within 1 s", "GET /ready: answered 503", "up as replica-1"],
+            {"replica": tiny(TINY_NEVER_READY="1"), "replicas": 1, "deadline_s": 3},
+            ["not ready within 3 s", "GET /ready: answered 503", "up as replica-1"],
         ),
         ({"replica": lambda slot: Program(["/no/such/program"], {})}, ["replica-1 cannot be started", "/no/such"]),
-        ({"worker": tiny("worker", TINY_EXIT="no queue")}, ["worker-1 did not come up", "no queue"]),
+        (
+            {"worker": lambda slot: Program(["/bin/sh", "-c", "echo no queue; exit 3"], {})},
+            ["worker-1 did not come up", "no queue"],
+        ),
     ],
 )
 def test_a_target_that_does_not_come_up_says_why_and_leaves_nothing(

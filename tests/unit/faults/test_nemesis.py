@@ -165,7 +165,8 @@ def test_a_pause_that_is_not_seen_is_undone_all_the_same(stage: Stage) -> None:
     assert resumed == [stage.lines()[0]["target"]]
 
 
-def test_the_last_ready_member_is_spared(tmp_path: Path) -> None:
+def test_the_last_ready_member_is_spared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.faults.nemesis._SPARE_WAIT_S", 0.2)
     stage = staged(tmp_path, 1)
     try:
         stage.nemesis(Kill(at=0))
