@@ -105,12 +105,13 @@ def summary(results: dict[str, Any], report: str, stream: TextIO | None = None) 
 
     verdict = str(results["verdict"])
     ops = results["ops"]
+    dropped = f", {ops['dropped']:,} arrivals dropped" if ops["dropped"] else ""
     landed = sum(fault["landed_s"] is not None for fault in results["faults"])
     line()
     line((verdict.upper(), VERDICT_STYLE[verdict]), f"  {results['title']}")
     line(
         f"  {ops['total']:,} ops ({ops['ok']:,} ok, {ops['fail']:,} fail, {ops['info']:,} info), "
-        f"{ops['reached']:,} reached a replica; {landed} of {len(results['faults'])} faults landed"
+        f"{ops['reached']:,} reached a replica{dropped}; {landed} of {len(results['faults'])} faults landed"
     )
     line()
     for check in results["checks"]:
@@ -123,9 +124,9 @@ def summary(results: dict[str, Any], report: str, stream: TextIO | None = None) 
             line(" " * 11, (f"{witness['rule']}: ", "bold"), str(witness["text"]))
     for slo in results["slos"]:
         if slo["met"] is not None:
-            line(
-                "  ", ("met     " if slo["met"] else "MISSED  ", "green" if slo["met"] else "yellow"), str(slo["text"])
-            )
+            mark = ("met     ", "green") if slo["met"] else ("MISSED  ", "yellow")
+            value = f"{slo['measured']:g} {slo['unit']}, {slo['threshold']:g} wanted"
+            line("  ", mark, f"{slo['name']:12} {value}: {slo['text']}")
     if results["reasons"]:
         line()
         for reason in results["reasons"]:

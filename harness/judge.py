@@ -157,7 +157,7 @@ def _nothing_recorded(scenario: Scenario, events: list[dict[str, Any]]) -> dict[
         "verdict": "unknown",
         "exit_code": 4,
         "reasons": problems or ["the run ended before its first operation"],
-        "ops": dict.fromkeys(("total", "ok", "fail", "info", "reached"), 0),
+        "ops": dict.fromkeys(("total", "ok", "fail", "info", "reached", "dropped"), 0),
         "by_kind": [],
         "faults": [],
         "checks": [],

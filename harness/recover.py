@@ -18,6 +18,7 @@ from pathlib import Path
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import PLATFORMS, remains
 from harness.platforms.hold import check_run_id, hold_name, name_is_held
+from harness.scrub import scrub_patterns
 
 _LOCK = "lock"
 _EVENTS = "run.jsonl"
@@ -177,6 +178,7 @@ def _recover_one(left: Leftover) -> list[str]:
             for make in PLATFORMS.values():
                 done += [f"{label}: {thing}" for thing in make().remove(left.run)]
         if left.folder is not None and not _declared(left.folder)[1]:
+            scrub_patterns(left.folder / "logs")
             _mark_ended(left.folder)
             done.append(f"{label}: marked {left.folder} as ended")
     return done

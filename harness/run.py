@@ -157,7 +157,14 @@ class Run:
 
     def _deploy(self) -> None:
         self._phase("deploy")
+        for number in range(self.scenario.load.agents):
+            log = self.folder / "logs" / f"agent-{number}.log"
+            with uninterrupted():
+                self.agents.append(AgentHandle(number, self.id, log, self.progress.status))
         self.platform.deploy(self.orders.deployment())
+        hop = "hop" in self.platform.capabilities
+        for agent, settings in zip(self.agents, self.orders.agents(self.platform.balancer(), hop), strict=True):
+            agent.begin(settings)
         self.keeper = Keeper(
             self.platform,
             self.orders.desired,
@@ -171,10 +178,6 @@ class Run:
         if metrics:
             self.scraper = Scraper(metrics, self.metrics, self.keeper.members, boot_header)
             self.scraper.start()
-        for settings in self.orders.agents(self.platform.balancer(), "hop" in self.platform.capabilities):
-            log = self.folder / "logs" / f"agent-{settings.agent}.log"
-            with uninterrupted():
-                self.agents.append(AgentHandle(settings, self.id, log, self.progress.status))
         for agent in self.agents:
             agent.wait("start", 30)
         self._push(self.keeper.members())

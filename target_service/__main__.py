@@ -1,27 +1,18 @@
-"""Entry points: `python -m target_service` is a replica, `python -m target_service.worker` a worker.
+"""A replica: `python -m target_service`.
 
 Exit codes: 0 left as asked (SIGTERM, SIGINT), 1 the port cannot be had, 2 the environment is wrong.
 """
 
-import asyncio
-import logging
-import os
-import secrets
 import socket
 import sys
-from collections.abc import Coroutine
-from typing import Any
 
 import uvicorn
-import uvloop
 
 from target_service import logs
 from target_service.app import create_app
+from target_service.boot import assembled, identify, read_settings, run
 from target_service.drain import DrainingServer
-from target_service.parts import Service, assemble, chosen_parts
-from target_service.settings import Settings, SettingsError, load
-from target_service.worker import Worker
-from target_service.worker import serve as serve_worker
+from target_service.settings import Settings
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 75
@@ -30,25 +21,18 @@ KEEP_ALIVE_S = 75
 
 def main() -> None:
     """Runs a replica."""
-    settings = _settings()
-    boot = _identify(settings, "replica")
+    settings = read_settings()
+    boot = identify(settings, "replica")
     try:
         listener = _listen(settings.host, settings.port)
     except OSError as error:
         sys.stderr.write(f"target_service: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
         sys.exit(1)
-    _run(_replica(settings, boot, listener))
-
-
-def main_worker() -> None:
-    """Runs a job worker."""
-    settings = _settings()
-    _identify(settings, "worker")
-    _run(_worker(settings))
+    run(_replica(settings, boot, listener))
 
 
 async def _replica(settings: Settings, boot: str, listener: socket.socket) -> None:
-    service = _assembled(settings)
+    service = assembled(settings)
     config = uvicorn.Config(
         create_app(service),
         http="httptools",
@@ -67,33 +51,6 @@ async def _replica(settings: Settings, boot: str, listener: socket.socket) -> No
     logs.event("stopped")
 
 
-async def _worker(settings: Settings) -> None:
-    service = _assembled(settings)
-    await serve_worker(Worker(service.jobs, service.payments, service.ledger, settings))
-    await service.close()
-
-
-def _settings() -> Settings:
-    try:
-        settings = load(os.environ)
-        chosen_parts(settings.defects)
-    except SettingsError as error:
-        sys.stderr.write(f"target_service: refuses to start: {error}\n")
-        sys.exit(2)
-    return settings
-
-
-def _assembled(settings: Settings) -> Service:
-    return assemble(settings, chosen_parts(settings.defects))
-
-
-def _identify(settings: Settings, role: str) -> str:
-    boot = secrets.token_hex(8)
-    logs.identify(role=role, replica=settings.replica, boot=boot)
-    logging.basicConfig(handlers=[logs.Handler()], level=logging.WARNING, force=True)
-    return boot
-
-
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -106,11 +63,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main)
 
 
 if __name__ == "__main__":

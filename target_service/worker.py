@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from redis.exceptions import ResponseError
 
 from target_service import logs, work
+from target_service.boot import assembled, identify, read_settings, run
 from target_service.jobs import Claim, Entry, Jobs, StaleClaim
 from target_service.ledger import Ledger, LedgerUnavailable, StaleFence
 from target_service.payments import Payments
@@ -157,7 +158,18 @@ async def serve(worker: Worker) -> None:
     logs.event("stopped")
 
 
-if __name__ == "__main__":
-    from target_service.__main__ import main_worker
+async def _serve(settings: Settings) -> None:
+    service = assembled(settings)
+    await serve(Worker(service.jobs, service.payments, service.ledger, settings))
+    await service.close()
 
-    main_worker()
+
+def main() -> None:
+    """Runs a job worker."""
+    settings = read_settings()
+    identify(settings, "worker")
+    run(_serve(settings))
+
+
+if __name__ == "__main__":
+    main()

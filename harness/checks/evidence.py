@@ -126,14 +126,15 @@ def _items(db: Connection, terms: Terms, name: str) -> list[Proof]:
             terms.items_per_property,
             items,
             items >= terms.items_per_property,
-            f"{items} items of {name} were acknowledged before a fault and read after it through another replica",
+            f"{items} items of {name}, {terms.items_per_property} needed, were acknowledged before a fault "
+            "and read after it through another replica",
         ),
         Proof(
             f"covered: {name}",
             terms.faults_covered,
             share,
             share >= terms.faults_covered,
-            f"{faults} of {landed} landed faults have such an item of {name}",
+            f"{faults} of {landed} landed faults, {terms.faults_covered:.0%} needed, have such an item of {name}",
         ),
     ]
 
@@ -151,7 +152,7 @@ def _windows(db: Connection, terms: Terms) -> Proof:
         for fault, ops in found.items():
             fewest = ops if fewest is None else min(fewest, ops)
             if ops < terms.ops_per_window:
-                short.append(f"{ops} of {kind} in the window of fault {fault}")
+                short.append(f"{ops} of {kind} in the window of fault {fault}, {terms.ops_per_window} needed")
     text = f"at least {fewest or 0} ops of each of {len(terms.kinds)} kinds in each of {len(windows)} fault windows"
     if short:
         text = "; ".join(short[:6]) + (f"; and {len(short) - 6} more" if len(short) > 6 else "")

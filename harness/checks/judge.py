@@ -133,7 +133,8 @@ _OUTCOMES = ", ".join(f"count(*) FILTER (outcome = '{outcome}')" for outcome in 
 
 def _ops(db: Connection) -> dict[str, int]:
     row = one(db, f"SELECT count(*), {_OUTCOMES}, count(*) FILTER (replica IS NOT NULL) FROM op")
-    return dict(zip(("total", "ok", "fail", "info", "reached"), map(int, row), strict=True))
+    dropped = int(one(db, "SELECT coalesce(sum(dropped), 0) FROM summary")[0])
+    return {**dict(zip(("total", "ok", "fail", "info", "reached"), map(int, row), strict=True)), "dropped": dropped}
 
 
 def _by_kind(db: Connection) -> list[dict[str, Any]]:

@@ -24,19 +24,20 @@ class AgentDied(Exception):
 
 
 class AgentHandle:
-    """One agent process. Methods are called from the run's thread; `members` also from the keeper's."""
+    """One agent process. Methods are called from the run's thread; `members` also from the keeper's.
 
-    def __init__(
-        self, settings: AgentSettings, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]
-    ) -> None:
-        self.number = settings.agent
+    Its imports take a while, so it is started before what it needs to know is known: `begin` tells it.
+    """
+
+    def __init__(self, number: int, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]) -> None:
+        self.number = number
         self._on_status = on_status
         self._log = log
         self._changed = threading.Condition()
         self._done: dict[str, dict[str, Any]] = {}
         self._failed: str | None = None
         self.window: dict[str, int] | None = None
-        self.secrets: set[str] = {password for _, password in settings.users}
+        self.secrets: set[str] = set()
         environment = {**os.environ, "HARNESS_RUN": run_id, "HARNESS_NAME": f"agent-{self.number}"}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -49,6 +50,10 @@ class AgentHandle:
             )
         self._reader = threading.Thread(target=self._read, name=f"agent-{self.number}", daemon=True)
         self._reader.start()
+
+    def begin(self, settings: AgentSettings) -> None:
+        """Give it its settings, the first thing it is told; wait for `start`."""
+        self.secrets.update(password for _, password in settings.users)
         self._write(settings.model_dump_json(by_alias=True).encode())
 
     def _read(self) -> None:

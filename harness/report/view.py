@@ -120,7 +120,7 @@ def _view(
         defects=r.texts(declared, "defects"),
         duration_s=_duration(run, phases),
         repeat=r.text(results, "repeat", r.text(declared, "command")),
-        ops={name: r.whole(ops, name) for name in ("total", "ok", "fail", "info", "reached")},
+        ops={name: r.whole(ops, name) for name in ("total", "ok", "fail", "info", "reached", "dropped")},
         members=_members(members),
         checks=[parts.check(check, bands) for check in r.records(results, "checks")],
         timeline=drawn,

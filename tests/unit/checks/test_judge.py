@@ -83,7 +83,7 @@ def test_results_hold_what_the_report_shows_and_are_the_same_each_time() -> None
         "schema", "scenario", "title", "proves", "run", "platform", "seed", "verdict", "exit_code", "reasons", "ops",
         "by_kind", "faults", "checks", "evidence", "slos", "not_tested", "phases", "torn_lines", "repeat",
     ]  # fmt: skip
-    assert first["ops"] == {"total": 7, "ok": 7, "fail": 0, "info": 0, "reached": 6}
+    assert first["ops"] == {"total": 7, "ok": 7, "fail": 0, "info": 0, "reached": 6, "dropped": 0}
     assert first["by_kind"] == [
         {"workload": "sessions", "kind": "login", "ok": 2, "fail": 0, "info": 0},
         {"workload": "sessions", "kind": "read", "ok": 5, "fail": 0, "info": 0},
@@ -148,13 +148,13 @@ def test_short_evidence_is_unknown_by_name(reason: str) -> None:
     [
         (
             {"items_per_property": 2},
-            "items: session: 1 items of session were acknowledged before a fault "
+            "items: session: 1 items of session, 2 needed, were acknowledged before a fault "
             "and read after it through another replica",
         ),
-        ({"kinds": ("sessions/logout",)}, "ops in windows: 0 of sessions/logout in the window of fault 0"),
+        ({"kinds": ("sessions/logout",)}, "ops in windows: 0 of sessions/logout in the window of fault 0, 1 needed"),
         (
             {"properties": frozenset({"session", "job"})},
-            "covered: job: 0 of 1 landed faults have such an item of job",
+            "covered: job: 0 of 1 landed faults, 80% needed, have such an item of job",
         ),
     ],
 )

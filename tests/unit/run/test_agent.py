@@ -58,7 +58,8 @@ def agent(folder: Path, service: Service, clients: dict[str, int], **more: Any) 
     run_id = f"agent-test-{os.getpid()}"
     # A run that nobody holds is a dead one: a `recover` of somebody else would end the agent.
     with hold_name(run_id):
-        made = AgentHandle(AgentSettings(**settings), run_id, folder / "agent-0.log", lambda *_: None)
+        made = AgentHandle(0, run_id, folder / "agent-0.log", lambda *_: None)
+        made.begin(AgentSettings(**settings))
         try:
             made.wait("start", DEADLINE_S)
             yield made

@@ -286,7 +286,7 @@ def test_other_threads_install_no_handlers():
 RESULTS: dict[str, Any] = {
     "verdict": "invalid",
     "title": "Kill [bold]everything[/bold]",
-    "ops": {"total": 12345, "ok": 12000, "fail": 300, "info": 45, "reached": 12300},
+    "ops": {"total": 12345, "ok": 12000, "fail": 300, "info": 45, "reached": 12300, "dropped": 7},
     "faults": [{"landed_s": 1.0}, {"landed_s": None}],
     "checks": [
         {
@@ -298,8 +298,8 @@ RESULTS: dict[str, Any] = {
         }
     ],
     "slos": [
-        {"met": False, "text": "availability 0.9 of 0.95"},
-        {"met": True, "text": "recovery 1 s"},
+        {"name": "availability", "measured": 0.9, "threshold": 0.95, "unit": "share", "met": False, "text": "9 of 10"},
+        {"name": "recovery_s", "measured": 1.0, "threshold": 5.0, "unit": "s", "met": True, "text": "after fault 1"},
         {"met": None, "text": "latency unknown"},
     ],
     "reasons": ["too little"],
@@ -316,13 +316,13 @@ def test_the_summary_says_all_that_is_needed_in_plain_text(monkeypatch: pytest.M
     assert "\x1b" not in out.getvalue(), "a file is no terminal, whatever FORCE_COLOR says"
     assert [line.strip() for line in lines if line.strip()] == [
         "INVALID  Kill [bold]everything[/bold]",
-        "12,345 ops (12,000 ok, 300 fail, 45 info), 12,300 reached a replica; 1 of 2 faults landed",
+        "12,345 ops (12,000 ok, 300 fail, 45 info), 12,300 reached a replica, 7 arrivals dropped; 1 of 2 faults landed",
         "invalid session      1,234 sessions seen",
         "a reason",
         "lost: s-1 [red]was lost",
         "lost: s-1 [red]was lost",
-        "MISSED  availability 0.9 of 0.95",
-        "met     recovery 1 s",
+        "MISSED  availability 0.9 share, 0.95 wanted: 9 of 10",
+        "met     recovery_s   1 s, 5 wanted: after fault 1",
         "! too little",
         "seed    7",
         "report  reports/x/report.html",
