@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,7 +21,8 @@ class Context:
     """What a fault works with. `target` is None for a fault that has no single victim.
 
     `abort` is set when the run heals: what lasts for a time ends then. `give_up` is set when the run is to be torn
-    down at once: then nothing waits for a replacement either.
+    down at once: then nothing waits for a replacement either. `stopped` is filled by a fault that chooses its victims
+    itself: the members that it stopped gracefully, recorded however it ends.
     """
 
     platform: Platform
@@ -29,6 +30,7 @@ class Context:
     target: Member | None
     abort: threading.Event
     give_up: threading.Event
+    stopped: list[str] = field(default_factory=list)
 
     @property
     def victim(self) -> Member:

@@ -25,6 +25,10 @@ _LOOK_S = 0.02
 _THAW_S = 6.0
 
 
+def _victims(context: Context) -> dict[str, list[str]]:
+    return {"stopped": list(context.stopped)} if context.stopped else {}
+
+
 class Nemesis:
     """One run's faults: `start` when the load starts, `heal_all` when it has ended, however it ended."""
 
@@ -91,9 +95,10 @@ class Nemesis:
             self._intent(planned, fault.describe(context), target, fault.undo(context))
             self._record.write("injected", planned.number)
             try:
-                self._record.write("landed", planned.number, how=fault.inject(context))
+                how = fault.inject(context)
+                self._record.write("landed", planned.number, how=how, **_victims(context))
             except Exception as error:
-                self._failed(planned, str(error))
+                self._failed(planned, str(error), **_victims(context))
                 self._undo_failed(planned, context)
                 return
             self._record.write("healed", planned.number, how=fault.heal(context))
@@ -116,9 +121,9 @@ class Nemesis:
             undo=undo,
         )
 
-    def _failed(self, planned: Planned, why: str) -> None:
+    def _failed(self, planned: Planned, why: str, **members: Any) -> None:
         try:
-            self._record.write("failed", planned.number, why=why)
+            self._record.write("failed", planned.number, why=why, **members)
         except OSError as error:
             self._problem(f"fault {planned.number} failed ({why}), which could not be recorded: {error}")
 

@@ -1,7 +1,8 @@
 """scale: another number of members, as an autoscaler does; fewer means that the newest are stopped gracefully.
 
 Lands, upwards, when that many have come to be ready; downwards, when the surplus has exited by itself. It stays,
-so there is nothing to heal in the run; when the run ends its faults, the declared number is brought back.
+so there is nothing to heal in the run; when the run ends its faults, the declared number is brought back. The names
+of the stopped ones are in the record, landed or not.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Scale(Fault):
 
     def inject(self, context: Context) -> str:
         stopped = context.keeper.set_desired(self.role, self.to)
+        context.stopped.extend(stopped)
         seen = context.keeper.wait_scaled(self.role, stopped, self.reached_within, context.abort)
         failed = [context.keeper.stop_failures[name] for name in stopped if name in context.keeper.stop_failures]
         if failed:

@@ -52,7 +52,8 @@ _EFFECT = "effect VARCHAR, at_ns BIGINT, reference VARCHAR, key VARCHAR, fence B
 TABLES: dict[str, str] = {
     "op": ", ".join(f'"{name}" {kind}' for name, kind in OP_COLUMNS.items()),
     "fault": "fault INTEGER, kind VARCHAR, role VARCHAR, target VARCHAR, boot VARCHAR, planned_s DOUBLE, "
-    "injected_ns BIGINT, landed_ns BIGINT, healed_ns BIGINT, failed VARCHAR",
+    "injected_ns BIGINT, landed_ns BIGINT, healed_ns BIGINT, failed_ns BIGINT, failed VARCHAR",
+    "fault_member": "fault INTEGER, name VARCHAR",
     "effect": f"{_EFFECT}, line BIGINT",
     "attempt": f"{_EFFECT}, event VARCHAR, attempt BIGINT",
     "member": "name VARCHAR, role VARCHAR, boot VARCHAR, state VARCHAR, at_ns BIGINT",
@@ -67,7 +68,8 @@ TABLES: dict[str, str] = {
     "torn": "file VARCHAR, lines BIGINT, inner_lines BIGINT",
 }
 """Name of each table and its columns. `torn.inner_lines` are malformed lines before the last one of a file: a
-torn last line is what a kill leaves, anything else is damage. `effect.line` keeps the ledger's own order."""
+torn last line is what a kill leaves, anything else is damage. `effect.line` keeps the ledger's own order.
+`fault_member` names the members that a fault without a single target stopped gracefully."""
 
 SEEN = """CASE
   WHEN session IS NULL OR workload = 'hostile' OR kind = 'login' THEN NULL

@@ -74,6 +74,7 @@ def _by_type(found: list[Event]) -> Any:
 
 def _faults(db: Connection, found: list[Event]) -> None:
     rows: dict[int, dict[str, object]] = {}
+    stopped: set[tuple[int, str]] = set()
     for event in found:
         number = event.get("fault")
         if type(number) is not int:
@@ -85,8 +86,13 @@ def _faults(db: Connection, found: list[Event]) -> None:
             row[f"{event['e']}_ns"] = event["at"]
         elif event["e"] == "failed":
             row["failed"] = event.get("why") or "no reason given"
+            row["failed_ns"] = event["at"]
+        members = event.get("stopped")
+        if isinstance(members, list):
+            stopped.update((number, name) for name in members if isinstance(name, str))
     names = [column.split()[0] for column in TABLES["fault"].split(", ")][1:]
     _insert(db, "fault", [[number, *(rows[number].get(name) for name in names)] for number in sorted(rows)])
+    _insert(db, "fault_member", sorted(stopped))
 
 
 def _metrics(db: Connection, found: list[Event]) -> None:

@@ -112,7 +112,16 @@ def test_scaling_is_seen_in_ready_members_and_brought_back_at_the_end(stage: Sta
     assert [stage.lines(n)[0]["target"] for n in (1, 2)] == ["3->5", "5->2"]
     assert [stage.lines(n)[0]["undo"]["to"] for n in (1, 2)] == [3, 5]
     assert len(stage.keeper.ready("replica")) == 2
+    assert "stopped" not in stage.lines(1)[2]
+    assert sorted(stage.lines(2)[2]["stopped"]) == ["replica-3", "replica-4", "replica-5"]
     assert nemesis.heal_all() == [] and len(stage.keeper.ready("replica")) == 3
+
+
+def test_a_scale_down_that_is_not_seen_says_all_the_same_whom_it_stopped(stage: Stage) -> None:
+    stage.platform.unseen.add("stop")
+    stage.nemesis(Scale(at=0, to=2, reached_within=0.5))
+    eventually(lambda: stage.events() == ["intent", "injected", "failed"])
+    assert stage.lines()[-1]["stopped"] == ["replica-3"]
 
 
 def test_healing_ends_a_pause_at_once_and_looks_again(stage: Stage) -> None:

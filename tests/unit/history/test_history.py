@@ -144,6 +144,7 @@ def test_the_small_files_are_loaded(tmp_path: Path) -> None:
             {"e": "injected", "at": 2, "fault": 0}, {"e": "landed", "at": 3, "fault": 0, "how": "exit"},
             {"e": "healed", "at": 4, "fault": 0, "how": "ready"},
             {"e": "intent", "at": 5, "fault": 1, "kind": "stop"}, {"e": "failed", "at": 6, "fault": 1, "why": "gone"},
+            {"e": "landed", "at": 7, "fault": 2, "stopped": ["replica-3", "replica-2", 4]},
         ],
         metrics=[
             {"e": "member", "at": 1, "name": "replica-1", "role": "replica", "boot": "b1", "state": "ready"},
@@ -161,9 +162,11 @@ def test_the_small_files_are_loaded(tmp_path: Path) -> None:
     assert rows("load_window") == [(3, 4)]
     assert rows("problem") == [("guard", "memory", 5), ("interrupted", "the run ended early: interrupted", 6)]
     assert rows("fault") == [
-        (0, "kill", "replica", "replica-1", "b1", 1.5, 2, 3, 4, None),
-        (1, "stop", None, None, None, None, None, None, None, "gone"),
+        (0, "kill", "replica", "replica-1", "b1", 1.5, 2, 3, 4, None, None),
+        (1, "stop", None, None, None, None, None, None, None, 6, "gone"),
+        (2, None, None, None, None, None, None, 7, None, None, None),
     ]
+    assert rows("fault_member") == [(2, "replica-2"), (2, "replica-3")]
     assert rows("member") == [("replica-1", "replica", "b1", "ready", 1)]
     assert rows("scrape") == [(1, 2, "replica-1", "b1", "/a", 1.0), (1, 2, "replica-1", "b1", "/b", 2.0)]
     assert rows("effect") == [("e1", 4, "p1", "k1", 2, "payment", 2)]
