@@ -1,5 +1,7 @@
 """`python -m harness.ledger --host 127.0.0.1 --port N --record PATH --delay-ms 50`
 
+What a provider may lack, and how it may misbehave: --no-deduplicate --no-fences --fail-every N --answer-twice-every N.
+
 The token of its control comes from the variable LEDGER_CONTROL. SIGTERM ends it with status 0. A record that
 cannot be written ends it with status 1: an effect that left no trace would be worse than no ledger.
 """
@@ -38,6 +40,12 @@ async def serve(host: str, port: int, settings: Settings) -> str | None:
     return why
 
 
+def _count(text: str) -> int:
+    if (number := int(text)) < 0:
+        raise argparse.ArgumentTypeError("a whole number from 0 up is wanted")
+    return number
+
+
 def main() -> int:
     """Reads the options and serves."""
     options = argparse.ArgumentParser(prog="python -m harness.ledger", description="the outside world of a run")
@@ -45,8 +53,19 @@ def main() -> int:
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--record", required=True, help="file that every attempt and effect is appended to")
     options.add_argument("--delay-ms", type=int, default=50, help="between the effect and its answer")
+    options.add_argument("--no-deduplicate", action="store_true", help="a known key has another effect")
+    options.add_argument("--no-fences", action="store_true", help="a lower fence is not refused")
+    options.add_argument("--fail-every", type=_count, default=0, metavar="N", help="503 to every Nth attempt; 0: none")
+    options.add_argument("--answer-twice-every", type=_count, default=0, metavar="N", help="every Nth effect; 0: none")
     given = options.parse_args()
-    settings = Settings(Book(Record(given.record)), given.delay_ms, os.environ.get("LEDGER_CONTROL", ""))
+    book = Book(
+        Record(given.record),
+        deduplicates=not given.no_deduplicate,
+        fences=not given.no_fences,
+        fail_every=given.fail_every,
+    )
+    settings = Settings(book, given.delay_ms, os.environ.get("LEDGER_CONTROL", ""))
+    settings.answer_twice_every = given.answer_twice_every
     why = asyncio.run(serve(given.host, given.port, settings))
     if why is not None:
         print(f"ledger: {why}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 As a good provider does: a key already known is answered with the first answer and has no new effect; a fence
 lower than one seen before is refused. The key is looked up first, since repeating an answer has no effect.
+A contract may say that its provider does neither: then every order that is not failed is an effect of its own.
 """
 
 from __future__ import annotations
@@ -89,8 +90,10 @@ def _text(data: dict[str, Any], name: str) -> str:
 class Book:
     """Takes orders one after the other; every order leaves its attempt and its outcome in the record."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, *, deduplicates: bool = True, fences: bool = True, fail_every: int = 0) -> None:
+        """Every `fail_every`-th attempt, repeated ones counted too, fails before any effect; 0: none does."""
         self._record = record
+        self._deduplicates, self._refuses_fences, self._fail_every = deduplicates, fences, fail_every
         self._attempts = 0
         self._effects: dict[str, tuple[str, bytes]] = {}
         self._by_reference: dict[str, list[bytes]] = {}
@@ -102,18 +105,20 @@ class Book:
         self._attempts += 1
         about = {"reference": order.reference, "key": order.key, "fence": order.fence, "kind": order.kind}
         self._write("attempt", about)
-        known = self._effects.get(order.key)
+        known = self._effects.get(order.key) if self._deduplicates else None
         highest = self._fences.get(order.reference)
         if order.fence is not None and (highest is None or order.fence > highest):
             self._fences[order.reference] = order.fence
-        if self.fail_next > 0:
-            self.fail_next -= 1
+        is_unlucky = self._fail_every > 0 and self._attempts % self._fail_every == 0
+        if self.fail_next > 0 or is_unlucky:
+            self.fail_next = max(0, self.fail_next - 1)
             self._write("failed", {"effect": None, **about})
             return Answer(503, orjson.dumps({"error": "asked to fail"}))
         if known is not None:
             self._write("replayed", {"effect": known[0], **about})
             return Answer(200, known[1])
-        if order.fence is not None and highest is not None and order.fence < highest:
+        is_stale = order.fence is not None and highest is not None and order.fence < highest
+        if is_stale and self._refuses_fences:
             self._write("refused", {"effect": None, **about})
             return Answer(409, orjson.dumps({"error": "stale fence", "highest": highest}))
         return self._accept(order, about)

@@ -38,12 +38,24 @@ _REASONS = {
 
 @dataclass
 class Settings:
-    """What can be changed while it runs. `token` empty: control is closed."""
+    """What can be changed while it runs. `token` empty: control is closed.
+
+    Every `answer_twice_every`-th answer to an effect is sent twice (0: none); `effect_answers` counts them.
+    """
 
     book: Book
     delay_ms: float
     token: str
     answer_twice_next: int = 0
+    answer_twice_every: int = 0
+    effect_answers: int = 0
+
+    def is_answered_twice(self) -> bool:
+        """Whether the answer about to be given to an effect is to be given twice. To be asked once for each."""
+        self.effect_answers += 1
+        is_next = self.answer_twice_next > 0
+        self.answer_twice_next -= is_next
+        return is_next or (self.answer_twice_every > 0 and self.effect_answers % self.answer_twice_every == 0)
 
 
 @dataclass(frozen=True)
@@ -201,9 +213,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, answer: Answer, keep: bool, is_effect: bool) -> None:
         self._busy = False
-        if is_effect and self._settings.answer_twice_next > 0:
+        if is_effect and self._settings.is_answered_twice():
             # Closed after that: on a kept connection the second would be read as the next request's answer.
-            self._settings.answer_twice_next -= 1
             self._send(answer, keep=True)
             keep = False
         self._send(answer, keep)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,16 @@ def request(method: str, target: str, body: bytes, close: bool = False, token: s
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with running(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def running(tmp_path: Path, *options: str) -> Iterator[Ledger]:
     ports = Ports()
     port, record = ports.take(), tmp_path / "ledger.jsonl"
     command = [sys.executable, "-m", "harness.ledger", "--port", str(port), "--record", str(record)]
-    process = subprocess.Popen([*command, "--delay-ms", "0"], env={"LEDGER_CONTROL": "secret"})
+    process = subprocess.Popen([*command, "--delay-ms", "0", *options], env={"LEDGER_CONTROL": "secret"})
     made = Ledger(port, record, process)
     until = time.monotonic() + 10
     while True:
@@ -228,3 +235,48 @@ def test_members_of_an_order_cannot_overwrite_the_ledgers_own() -> None:
     assert order.rest == {"amount": 1}
     with pytest.raises(BadRequest, match="reference is missing"):
         parse(b'{"key":"k"}')
+
+
+def outcomes(ledger: Ledger) -> list[str]:
+    return [line["e"] for line in ledger.lines() if line["e"] != "attempt"]
+
+
+def test_a_provider_that_does_not_deduplicate_has_an_effect_each_time(tmp_path: Path) -> None:
+    order = {"reference": "r", "key": "k", "fence": 1}
+    with running(tmp_path, "--no-deduplicate") as ledger:
+        answers = [ledger.call("POST", "/effects", order) for _ in range(2)]
+        assert [(status, body["effect"]) for status, body in answers] == [(201, "e1"), (201, "e2")]
+        assert ledger.call("GET", "/effects?reference=r") == (200, [body for _, body in answers])
+        assert ledger.call("POST", "/effects", {**order, "fence": 0})[0] == 409, "it still knows fences"
+    assert outcomes(ledger) == ["accepted", "accepted", "refused"]
+
+
+def test_a_provider_without_fences_takes_a_lower_one(tmp_path: Path) -> None:
+    with running(tmp_path, "--no-fences") as ledger:
+        said = [ledger.call("POST", "/effects", {"reference": "r", "key": key, "fence": fence})[0]
+                for key, fence in (("a", 3), ("b", 2), ("a", 1))]  # fmt: skip
+        assert said == [201, 201, 200]
+    assert outcomes(ledger) == ["accepted", "accepted", "replayed"]
+
+
+def test_every_nth_attempt_fails_before_any_effect(tmp_path: Path) -> None:
+    with running(tmp_path, "--fail-every", "3") as ledger:
+        said = [ledger.call("POST", "/effects", {"reference": "r", "key": key})[0] for key in "aabbccc"]
+        assert said == [201, 200, 503, 201, 201, 503, 200]
+        assert [effect["key"] for effect in ledger.call("GET", "/effects?reference=r")[1]] == ["a", "b", "c"]
+    assert outcomes(ledger).count("failed") == 2
+
+
+def test_every_nth_effect_is_answered_twice(tmp_path: Path) -> None:
+    bodies = [json.dumps({"reference": "r", "key": key}).encode() for key in "abcde"]
+    with running(tmp_path, "--answer-twice-every", "2", "--fail-every", "4") as ledger:
+        # The fourth attempt fails and has no effect to be answered.
+        raw = [request("POST", "/effects", body, close=True) for body in bodies]
+        assert [ledger.say(each).count(b"HTTP/1.1 ") for each in raw] == [1, 2, 1, 1, 2]
+
+
+@pytest.mark.parametrize("wrong", ["-1", "x"])
+def test_a_count_that_is_none_is_refused(tmp_path: Path, wrong: str) -> None:
+    command = [sys.executable, "-m", "harness.ledger", "--port", "1", "--record", str(tmp_path / "l")]
+    done = subprocess.run([*command, f"--fail-every={wrong}"], capture_output=True, check=False)
+    assert done.returncode == 2 and b"--fail-every" in done.stderr
