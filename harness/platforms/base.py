@@ -64,7 +64,12 @@ Launcher: TypeAlias = Callable[[Slot], Program]
 
 @dataclass
 class Deployment:
-    """One target to bring up. `health` and `ready` are paths; `ledger_record` is the file the ledger writes.
+    """One target to bring up. `ledger_record` is the file the ledger writes.
+
+    `health` and `ready` are paths: a replica is up once each has answered 2xx; from then on `ready` alone is asked.
+    The ledger repeats its answer to a known key unless `ledger_deduplicates` is false, refuses a lower fence unless
+    `ledger_fences` is false, answers 503 without an effect to every `ledger_fail_every`-th attempt, and sends every
+    `ledger_answer_twice_every`-th answer to an effect twice (0: never).
 
     `boot_header` names the header of the readiness answer that carries the boot id; without one, a member's
     name is its boot id (names are never reused within a run).
@@ -84,6 +89,10 @@ class Deployment:
     ledger_delay_ms: int = 50
     deadline_s: float = 30.0
     boot_header: str | None = None
+    ledger_deduplicates: bool = True
+    ledger_fences: bool = True
+    ledger_fail_every: int = 0
+    ledger_answer_twice_every: int = 0
 
 
 class Platform(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import shlex
 import signal
 import subprocess
 import threading
@@ -20,8 +19,10 @@ from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms import procfs
+from harness.platforms.masks import mask_values, shown_command
 
 _LANDING_S = 5.0
+_TERM_S = 0.3
 
 
 class Child:
@@ -29,7 +30,9 @@ class Child:
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], directory: Path, log: Path) -> None:
         """Starts it, its output appended to `log`. Raises `EnvironmentFailure` when that is not possible."""
-        self.name, self.command, self.log = name, command, log
+        self.name, self.log = name, log
+        self._given = environment
+        self.shown_command = shown_command(command, environment)
         self._lock = threading.Lock()
         self.begun_ns = time.monotonic_ns()
         try:
@@ -45,7 +48,8 @@ class Child:
                 )
         except (OSError, ValueError) as error:
             raise EnvironmentFailure(
-                f"{name} cannot be started: {error}\n  command: {shlex.join(command)}\n  directory: {directory}\n"
+                f"{name} cannot be started: {mask_values(str(error), environment)}\n"
+                f"  command: {self.shown_command}\n  directory: {directory}\n"
                 "  Remedy: correct the command or the directory in the contract's start part."
             ) from error
         self.pid = self._process.pid
@@ -148,6 +152,31 @@ class Child:
                 raise EnvironmentFailure(
                     f"{self.name} (pid {self.pid}) does not exit after SIGKILL; look with `ps -o stat,wchan {self.pid}`"
                 )
+
+    def last_lines(self, lines: int = 20) -> str:
+        """The end of its log, without the secrets it was given or that look like one."""
+        return mask_values(tail(self.log, lines), self._given)
+
+
+def end_all(children: list[Child]) -> dict[int, str]:
+    """SIGTERM to all (thawed, or it would not be heard), a moment for all together, then SIGKILL.
+
+    Returns why, by pid, for those that could not be ended: one that will not die keeps none of the others alive.
+    """
+    failed: dict[int, str] = {}
+    living = [child for child in children if child.status() is None]
+    for child in living:
+        with suppress(FaultNotSeen, OSError):
+            child.signal(signal.SIGTERM)
+            child.signal(signal.SIGCONT, whole=True)
+    until = time.monotonic() + _TERM_S
+    for child in living:
+        try:
+            child.wait(until - time.monotonic())
+            child.end()
+        except (EnvironmentFailure, OSError) as error:
+            failed[child.pid] = f"{child.name}: {error}" if isinstance(error, OSError) else str(error)
+    return failed
 
 
 def tail(log: Path, lines: int = 20) -> str:

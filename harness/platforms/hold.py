@@ -18,9 +18,14 @@ _lock = threading.Lock()
 _held: dict[str, tuple[socket.socket, int]] = {}
 
 
+def is_run_id(text: str) -> bool:
+    """Whether a run may be called so."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", text) is not None
+
+
 def check_run_id(run_id: str) -> str:
     """A run id names a folder and a socket, whose path has to fit into 107 bytes."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", run_id):
+    if not is_run_id(run_id):
         raise UsageError(
             f"run id {run_id!r}: at most 48 letters, digits, '.', '_' and '-', beginning with a letter or digit"
         )

@@ -59,6 +59,8 @@ class Keeper:
         self._been_ready: set[str] = set()
         self._asked: set[str] = set()
         self._told: set[str] = set()
+        self._telling = threading.RLock()
+        self._silent = False
         self._stopping: list[threading.Thread] = []
         self._end = threading.Event()
         self._wake = threading.Event()
@@ -72,15 +74,21 @@ class Keeper:
         self._look()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Tells the last change; nothing is started, asked or told after it returns. May be called twice."""
+    def stop(self, deadline_s: float = 2.0) -> None:
+        """Tells the last change; nothing is started, asked or told after it returns. May be called twice.
+
+        A member still draining after the deadline is left to the tear-down, which ends it and the wait for it.
+        """
+        until = time.monotonic() + deadline_s
         self._end.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for thread in self._stopping:
-            thread.join()
+            thread.join(max(0.0, until - time.monotonic()))
+        with self._telling:
+            self._silent = True
         self._look()
 
     def _loop(self) -> None:
@@ -124,7 +132,9 @@ class Keeper:
         self._on_change(list(members))
 
     def _problem(self, text: str) -> None:
-        if text not in self._told:
+        with self._telling:
+            if text in self._told or self._silent:
+                return
             self._told.add(text)
             if self._on_problem is not None:
                 self._on_problem(text)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import secrets
-import shlex
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,20 +12,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import harness
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import procfs, remains, valkey
+from harness.platforms import asking, outside, procfs, remains, valkey
 from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, State
-from harness.platforms.children import Child, tail
+from harness.platforms.children import Child, end_all, tail
 from harness.platforms.haproxy import Balancer
 from harness.platforms.hold import hold_name
+from harness.platforms.masks import mask_patterns
 from harness.platforms.ports import HOST, Ports
 from harness.signals import uninterrupted
 
 _POLL_S = 0.02
-_READY_TIMEOUT_S = 0.35
 _WORKER_SETTLED_S = 0.3
-_TERM_S = 0.3
 _DEAD_KEPT = 64
 
 
@@ -42,6 +36,7 @@ class _Entry:
     state: State = "starting"
     boot: str | None = None
     balanced: bool = False
+    healthy: bool = False
     said: str = "not asked yet"
 
     def member(self) -> Member:
@@ -60,7 +55,6 @@ class _Up:
     parts: dict[str, Child] = field(default_factory=dict)
     entries: dict[str, _Entry] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
     store_url: str = ""
     ledger_url: str = ""
     balancer: Balancer | None = None
@@ -116,17 +110,13 @@ class ProcessPlatform:
         store, ledger = up.ports.take(), up.ports.take()
         up.balancer = Balancer(up.directory, up.ports.take(), up.deployment.ready)
         up.store_url, up.ledger_url = f"redis://{HOST}:{store}/0", f"http://{HOST}:{ledger}"
-        record = up.deployment.ledger_record.absolute()
-        delay = str(up.deployment.ledger_delay_ms)
-        script = [sys.executable, "-m", "harness.ledger", "--host", HOST, "--port", str(ledger)]
-        package = Path(harness.__file__).parent.parent
         self._part(up, "store", valkey.command(valkey.binary(), store, data), data)
         self._part(up, "balancer", up.balancer.command(), up.directory)
-        self._part(up, "ledger", [*script, "--record", str(record), "--delay-ms", delay], package)
+        self._part(up, "ledger", outside.command(up.deployment, ledger), outside.DIRECTORY)
         return {
             "store": lambda: valkey.answers(store),
             "balancer": up.balancer.answers,
-            "ledger": lambda: _get(ledger, "/health")[0] == 200,
+            "ledger": lambda: outside.answers(ledger),
         }
 
     def _part(self, up: _Up, name: str, command: list[str], directory: Path) -> None:
@@ -156,10 +146,10 @@ class ProcessPlatform:
     def _failure(self, up: _Up, name: str, what: str) -> EnvironmentFailure:
         child = self._child(up, name)
         entry = up.entries.get(name)
-        asked = f" (GET {up.deployment.ready}: {entry.said})" if entry and entry.role == "replica" else ""
-        last = "\n".join(f"    {line}" for line in tail(child.log).splitlines()) or "    (it wrote nothing)"
+        asked = f" ({entry.said})" if entry and entry.role == "replica" else ""
+        last = "\n".join(f"    {line}" for line in child.last_lines().splitlines()) or "    (it wrote nothing)"
         return EnvironmentFailure(
-            f"{name} did not come up: {what}{asked}\n  command: {shlex.join(child.command)}\n"
+            f"{name} did not come up: {what}{asked}\n  command: {child.shown_command}\n"
             f"  log: {child.log}, its last lines:\n{last}\n"
             "  Remedy: correct what the log complains about, or the start part of the contract."
         )
@@ -243,10 +233,16 @@ class ProcessPlatform:
 
     def _ask(self, entry: _Entry, port: int) -> tuple[bool, str | None]:
         deployment = self._deployed().deployment
-        status, headers = _get(port, deployment.ready)
-        entry.said = f"answered {status}" if status else "no answer"
+        status, headers = asking.get(port, deployment.ready)
+        entry.said = asking.said(deployment.ready, status)
         boot = headers.get(deployment.boot_header.lower()) if deployment.boot_header else None
-        return 200 <= status < 300, boot
+        if not asking.is_good(status) or entry.healthy:
+            return asking.is_good(status), boot
+        # Once in its life: a service may be ready to be sent requests and yet say that it is not well.
+        status, _ = asking.get(port, deployment.health)
+        entry.healthy = asking.is_good(status)
+        entry.said = asking.said(deployment.health, status)
+        return entry.healthy, boot
 
     def _balanced(self, entry: _Entry) -> bool:
         """Whether the balancer knows it: told when it is first ready, so that no request finds it half up."""
@@ -307,13 +303,16 @@ class ProcessPlatform:
             return []
         dead = [(name, child.status()) for name, child in up.parts.items()]
         return [
-            f"{name} exited with status {status} during the run: {tail(up.parts[name].log, 3)}"
+            f"{name} exited with status {status} during the run: {up.parts[name].last_lines(3)}"
             for name, status in dead
             if status is not None
         ]
 
     def log_tail(self, name: str, lines: int = 20) -> str:
-        return tail(self._log(self._deployed(), name), lines)
+        up = self._deployed()
+        with self._lock:
+            known = name in up.parts or name in up.entries
+            return self._child(up, name).last_lines(lines) if known else mask_patterns(tail(self._log(up, name), lines))
 
     # -- the end
 
@@ -329,11 +328,11 @@ class ProcessPlatform:
                 *up.parts,
                 *(f"{role}-{n + 1}" for role, last in up.numbers.items() for n in range(last)),
             }
-        _end(members)
-        _end(list(up.parts.values()))
+        stuck = {**end_all(members), **end_all(list(up.parts.values()))}
         # What a member begot in a session of its own still carries its name.
-        strays = [process for process in procfs.of_runs(up.deployment.run_id) if process.name in names]
-        left = [str(process) for process in strays if not procfs.end(process)]
+        found = [process for process in procfs.of_runs(up.deployment.run_id) if process.name in names]
+        strays = [process for process in found if process.pid not in stuck]
+        left = [*stuck.values(), *(str(process) for process in strays if not procfs.end(process))]
         with suppress(OSError):
             remains.remove_work_directory(up.deployment.run_id)
         if up.directory.exists():
@@ -370,29 +369,3 @@ class ProcessPlatform:
     @staticmethod
     def _log(up: _Up, name: str) -> Path:
         return up.deployment.logs / f"{name}.log"
-
-
-def _get(port: int, path: str) -> tuple[int, dict[str, str]]:
-    """Status and headers (names in lower case) of one request; status 0 when there was no answer in time."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=_READY_TIMEOUT_S)
-    try:
-        connection.request("GET", path, headers={"Connection": "close"})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
-    except (OSError, http.client.HTTPException):
-        return 0, {}
-    finally:
-        connection.close()
-
-
-def _end(children: list[Child]) -> None:
-    """SIGTERM to all (thawed, or it would not be heard), a moment for all together, then SIGKILL."""
-    living = [child for child in children if child.status() is None]
-    for child in living:
-        with suppress(FaultNotSeen):
-            child.signal(signal.SIGTERM)
-            child.signal(signal.SIGCONT, whole=True)
-    until = time.monotonic() + _TERM_S
-    for child in living:
-        child.wait(until - time.monotonic())
-        child.end()

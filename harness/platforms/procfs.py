@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.platforms.masks import mask_patterns
+
 _PROC = Path("/proc")
 
 
@@ -23,7 +25,7 @@ class Found:
     command: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} ({self.name or self.command[:60]})"
+        return f"process {self.pid} ({self.name or mask_patterns(self.command)[:60]})"
 
 
 def _stat(pid: int, thread: int | None = None) -> list[str] | None:

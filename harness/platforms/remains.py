@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
+import time
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure
 from harness.platforms import procfs
-from harness.platforms.hold import check_run_id
+from harness.platforms.hold import check_run_id, is_run_id
 
 _PREFIX = "harness-"
 _SCRATCH = "harness-history-"
 _MARK = "run-id"
+_FRESH_S = 60
+# Every run's id ends so, which tells an unmarked directory of a run from one that merely begins with the same word.
+_RUN = re.compile(r".+-[0-9a-f]{6}")
+_TEMPORARY = re.compile(re.escape(_SCRATCH) + r"[a-z0-9_]{8}")
 
 
 def work_directory(run_id: str) -> Path:
@@ -37,18 +44,22 @@ def make_work_directory(run_id: str) -> Path:
 
 
 def _is_ours(place: Path, run_id: str) -> bool:
-    """Marked with the run's id, or empty: a death just before the mark is written, or after it is removed."""
+    """A folder of this user that is marked with the run's id.
+
+    A death just before the mark is written, or after it is removed, leaves one without: that is ours only when it is
+    empty, closed to others, and named as only runs are.
+    """
     try:
-        if place.is_symlink() or place.stat().st_uid != os.getuid():
+        found = place.lstat()
+        if not is_run_id(run_id) or not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             return False
-        entries = {entry.name for entry in place.iterdir()}
-        return not entries or (place / _MARK).read_text() == run_id or (entries == {_MARK} and not _size(place / _MARK))
-    except OSError:
+        sizes = {entry.name: entry.lstat().st_size for entry in place.iterdir()}
+        if sizes.get(_MARK):
+            return (place / _MARK).read_text() == run_id
+        named = _RUN.fullmatch(run_id) and not place.name.startswith(_SCRATCH)
+        return bool(named) and stat.S_IMODE(found.st_mode) == 0o700 and set(sizes) <= {_MARK}
+    except (OSError, ValueError):
         return False
-
-
-def _size(place: Path) -> int:
-    return place.stat().st_size
 
 
 def runs() -> set[str]:
@@ -93,10 +104,18 @@ def scratch() -> list[Path]:
 
 
 def _is_forsaken(place: Path) -> bool:
+    """Made as only a check makes it, with nothing in it but a database and its spill, and locked by nobody."""
     try:
-        if place.is_symlink() or place.stat().st_uid != os.getuid():
+        found = place.lstat()
+        is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
+        if not is_own or not _TEMPORARY.fullmatch(place.name):
             return False
-        handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        names = {entry.name for entry in place.iterdir()}
+        # It is locked a moment after it is made.
+        is_fresh = not names and time.time() - found.st_mtime < _FRESH_S
+        if is_fresh or not all(name == "spill" or name.startswith("history.duckdb") for name in names):
+            return False
+        handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:

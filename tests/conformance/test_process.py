@@ -5,14 +5,15 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import procfs
-from harness.platforms.base import Program, Slot
+from harness.platforms import outside, procfs
+from harness.platforms.base import Launcher, Program, Slot
 from harness.platforms.keeper import Keeper
 from harness.platforms.process import ProcessPlatform
 
@@ -157,6 +158,70 @@ def test_a_target_that_does_not_come_up_says_why_and_leaves_nothing(
         process.deploy(wanted)
     assert [part for part in said if part not in str(failure.value)] == []
     assert failure.value.exit_code == 5
+    assert process.leftovers(wanted.run_id) == []
+
+
+UNWELL = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response({"/health": int(os.environ["HEALTH"])}.get(self.path, 200))
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+print("secret is", os.environ["SIGNING_KEY"], flush=True)
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def answering(health: int) -> Launcher:
+    def launch(slot: Slot) -> Program:
+        given = {"HOST": slot.host, "PORT": str(slot.port), "HEALTH": str(health), "SIGNING_KEY": "tr0ub4dor"}
+        return Program([sys.executable, "-c", UNWELL, "tr0ub4dor"], given)
+
+    return launch
+
+
+def test_a_ready_replica_that_is_not_well_is_not_up_and_no_secret_is_told(
+    process: ProcessPlatform, tmp_path: Path
+) -> None:
+    wanted = deployment(tmp_path, replicas=1, workers=0, replica=answering(500), boot_header=None, deadline_s=3)
+    with pytest.raises(EnvironmentFailure, match=r"replica-1 did not.*\(GET /health: answered 500\)") as failure:
+        process.deploy(wanted)
+    assert "tr0ub4dor" not in str(failure.value) and "secret is [masked]" in str(failure.value)
+    assert process.leftovers(wanted.run_id) == []
+
+
+def test_a_well_replica_is_up_and_its_log_tells_no_secret(process: ProcessPlatform, tmp_path: Path) -> None:
+    process.deploy(deployment(tmp_path, replicas=1, workers=0, replica=answering(204), boot_header=None))
+    assert process.members()[0].state == "ready"
+    assert process.log_tail("replica-1").splitlines()[0] == "secret is [masked]"
+
+
+def test_the_ledger_is_started_as_the_deployment_says(process: ProcessPlatform, tmp_path: Path) -> None:
+    lacking = {"ledger_deduplicates": False, "ledger_fences": False}
+    wanted = deployment(tmp_path, replicas=0, workers=0, **lacking, ledger_fail_every=7, ledger_answer_twice_every=9)
+    process.deploy(wanted)
+    command = processes(wanted.run_id)["ledger"].command
+    assert command.endswith("--no-deduplicate --no-fences --fail-every 7 --answer-twice-every 9")
+    assert "--no" not in " ".join(outside.command(deployment(tmp_path), 1))
+
+
+def test_one_member_that_will_not_die_leaves_nothing_else_behind(
+    process: ProcessPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = deployment(tmp_path)
+    process.deploy(wanted)
+    stubborn = process._deployed().entries["replica-1"].child
+
+    def refuse() -> None:
+        raise EnvironmentFailure("replica-1 does not exit after SIGKILL")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stubborn, "end", refuse)
+        with pytest.raises(EnvironmentFailure, match="still there after tear-down: replica-1 does not exit"):
+            process.tear_down()
+    stubborn.wait(5)
     assert process.leftovers(wanted.run_id) == []
 
 

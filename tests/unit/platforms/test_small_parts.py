@@ -83,14 +83,59 @@ def test_a_directory_that_no_run_marked_is_not_removed(tmp_path: Path, monkeypat
     assert remains.remove_work_directory("mine") == [] and remains.leftovers("mine") == []
     with pytest.raises(EnvironmentFailure, match="cannot be made"):
         remains.make_work_directory("mine")
-    (tmp_path / "harness-empty").mkdir()
-    assert remains.remove("empty") == [f"removed directory {tmp_path / 'harness-empty'}"]
     place = remains.make_work_directory("run")
     (place / "store").mkdir()
     (place / "store" / "data").write_text("x")
     assert remains.leftovers("run") == [f"directory {place}"]
     assert remains.remove("run") == [f"removed directory {place}"] and not place.exists()
     assert (tmp_path / "harness-mine" / "precious").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "holds", "is_ours"),
+    [
+        ("kill-12-00-00Z-0a1b2c", 0o700, {}, True),
+        ("kill-12-00-00Z-0a1b2c", 0o700, {"run-id": ""}, True),
+        ("kill-12-00-00Z-0a1b2c", 0o755, {}, False),
+        ("kill-12-00-00Z-0a1b2c", 0o700, {"run-id": "", "precious": "x"}, False),
+        ("kill-12-00-00Z-0a1b2c", 0o700, {"run-id": "kill-12-00-00Z-ffffff"}, False),
+        ("notes", 0o700, {}, False),
+        ("history-x-0a1b2c", 0o700, {}, False),
+        ("notes", 0o755, {"run-id": "notes", "store": "x"}, True),
+    ],
+)
+def test_without_its_mark_only_what_a_run_alone_makes_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mode: int, holds: dict[str, str], is_ours: bool
+) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    place = tmp_path / f"harness-{name}"
+    place.mkdir()
+    for entry, text in holds.items():
+        (place / entry).write_text(text)
+    place.chmod(mode)
+    assert (name in remains.runs()) is is_ours
+    assert remains.remove_work_directory(name) == ([f"removed directory {place}"] if is_ours else [])
+    assert place.exists() is not is_ours
+
+
+def test_only_folders_that_a_dead_check_made_are_its_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+
+    def made(name: str, *holds: str, mode: int = 0o700) -> Path:
+        (tmp_path / name).mkdir()
+        for entry in holds:
+            (tmp_path / name / entry).write_text("x")
+        (tmp_path / name).chmod(mode)
+        return tmp_path / name
+
+    dead = made("harness-history-abcd_123", "history.duckdb", "history.duckdb.wal", "spill")
+    old = made("harness-history-old00000")
+    os.utime(old, (1, 1))
+    made("harness-history-fresh000")
+    made("harness-history-notes", "history.duckdb")
+    made("harness-history-mixed000", "history.duckdb", "precious")
+    made("harness-history-open0000", "history.duckdb", mode=0o755)
+    assert remains.scratch() == [dead, old]
 
 
 def test_a_program_is_chosen_by_variable_then_package_then_path(monkeypatch: pytest.MonkeyPatch) -> None:
