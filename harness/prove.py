@@ -6,21 +6,26 @@ A harness that cannot fail is worth nothing, so this is the project's own accept
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.catalogue import Defect
 from harness.errors import EnvironmentFailure
+from harness.signals import Stoppable, uninterrupted
 
 RUN_DEADLINE_S = 180
+GRACE_S = 45
+"""How long a run that was asked to end may take to heal, clean up and report."""
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a trial. `by` are the checks that were `invalid`; `text` is for a person."""
+    """What came of a trial. `by` are the checks that were `invalid`, `folder` is the run's."""
 
     trial: Trial
     verdict: str
@@ -58,17 +63,22 @@ class Prover:
         self._directory = directory
         self._reports = reports
         self._jobs = jobs
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
 
     def prove(self, trials: list[Trial], on_finding: Callable[[Finding], None]) -> list[Finding]:
-        """All findings, in the order of `trials`; `on_finding` hears of each as it comes."""
-        with ThreadPoolExecutor(self._jobs, "prove") as pool:
-            futures = [pool.submit(self._one, trial, on_finding) for trial in trials]
+        """All findings, in the order of `trials`; `on_finding` hears of each as it comes.
+
+        Raises:
+            Interrupted: by a signal, once the runs under way have healed and ended.
+        """
+        futures: list[Future[Finding | None]] = []
+        with Stoppable(_to_stderr) as stoppable, ThreadPoolExecutor(self._jobs, "prove") as pool:
             try:
-                while not all(future.done() for future in futures):
-                    time.sleep(0.1)
+                with stoppable.armed():
+                    with uninterrupted():
+                        futures += [pool.submit(self._one, trial, on_finding) for trial in trials]
+                    while not all(future.done() for future in futures):
+                        time.sleep(0.1)
             except BaseException:
                 self.stop()
                 raise
@@ -79,28 +89,40 @@ class Prover:
         command += ["--seed", str(trial.seed), "--reports", str(self._reports)]
         command += ["--defect", trial.defect.name] if trial.defect else []
         begun = time.monotonic()
-        with self._lock:
-            if self._stopped:
-                return None
-            child = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            self._running.add(child)
-        try:
-            output, errors = child.communicate(timeout=RUN_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            child.terminate()
-            output, errors = child.communicate()
-        finally:
-            with self._lock:
-                self._running.discard(child)
+        if self._stopped.is_set():
+            return None
+        child = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        output, errors = self._hear(child)
+        if self._stopped.is_set() and child.returncode not in (0, 1):
+            # It was broken off: it says nothing about the defect.
+            return None
         finding = self._understand(trial, child.returncode, output, errors, time.monotonic() - begun)
         on_finding(finding)
         return finding
+
+    def _hear(self, child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        """What it printed. It is asked to end after its deadline or on `stop`, and killed when it does not."""
+        until = time.monotonic() + RUN_DEADLINE_S
+        asked = killed = False
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.communicate(timeout=_POLL_S)
+            is_late = time.monotonic() > until
+            if killed and is_late:
+                child.poll()
+                return b"", b"it was killed, and something keeps its output open: run `harness recover`"
+            if asked and is_late:
+                child.kill()
+                killed, until = True, time.monotonic() + 5
+            elif not asked and (is_late or self._stopped.is_set()):
+                child.terminate()
+                asked, until = True, time.monotonic() + GRACE_S
 
     @staticmethod
     def _understand(trial: Trial, code: int, output: bytes, errors: bytes, seconds: float) -> Finding:
@@ -114,11 +136,12 @@ class Prover:
         return Finding(trial, results["verdict"], by, code, round(seconds, 1), str(results.get("folder", "")))
 
     def stop(self) -> None:
-        """Ask every run under way to heal and end."""
-        with self._lock:
-            self._stopped = True
-            for child in self._running:
-                child.terminate()
+        """Ask every run under way to heal and end; none is begun any more. Returns at once."""
+        self._stopped.set()
+
+
+def _to_stderr(text: str) -> None:
+    print(f"harness: {text}", file=sys.stderr, flush=True)
 
 
 def trials_for(defects: list[Defect], repeat: int, seed: int, clean: bool = True) -> list[Trial]:

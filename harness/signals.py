@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM: the first asks the run to heal and end, further ones are answered and ignored.
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal).
+
+The first asks the run to heal and end, further ones are answered and ignored.
 
 A signal raises `Interrupted` only while the run is `armed`; the way out is never interrupted, and neither is what
 stands inside `uninterrupted`: between the making of a thing and the noting of it, nobody would know what to undo.
@@ -7,12 +9,15 @@ stands inside `uninterrupted`: between the making of a thing and the noting of i
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 from harness.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _depth = 0
 _late: Interrupted | None = None
@@ -38,11 +43,22 @@ def uninterrupted() -> Iterator[None]:
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
     """Signals wait until the end. For imports: an extension whose start is interrupted aborts the whole process."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave_closed_terminal() -> None:
+    """Output to a terminal that is gone fails, and would break the healing off: from now on it goes nowhere."""
+    for output in (1, 2):
+        try:
+            os.write(output, b"")
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, output)
+            os.close(nowhere)
 
 
 class Stoppable:
@@ -67,6 +83,8 @@ class Stoppable:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         global _late
         name = signal.Signals(number).name
+        if number == signal.SIGHUP:
+            _leave_closed_terminal()
         if self._asked:
             self._on_signal("still healing and cleaning up; `harness recover` does it after a kill")
             return
@@ -83,7 +101,9 @@ class Stoppable:
         global _late
         _late = None
         if threading.current_thread() is threading.main_thread():
-            self._before = {each: signal.signal(each, self._handle) for each in (signal.SIGINT, signal.SIGTERM)}
+            # `nohup` has it ignored, and means it.
+            ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
+            self._before = {each: signal.signal(each, self._handle) for each in SIGNALS if each not in ignored}
         else:
             self._before = {}
         return self
