@@ -18,6 +18,10 @@ Connection = duckdb.DuckDBPyConnection
 MOST_WITNESSES = 5
 MOST_OPS = 12
 
+REPLICAS = ("replica fault", "kind <> 'noop' AND role = 'replica'")
+"""What a kind of fault is called, and the condition on table `fault` that finds it."""
+ANY_ROLE = ("replica or worker fault", "kind <> 'noop'")
+
 _BAD = "CREATE OR REPLACE TEMP TABLE bad (rule VARCHAR, item VARCHAR, at_ns BIGINT, ops BIGINT[])"
 
 
@@ -68,11 +72,13 @@ def conclude(
     item: str = "key",
     among: str = "true",
     effect_kind: str | None = None,
+    trials: tuple[str, str] | None = REPLICAS,
 ) -> Result:
     """The Result of a check whose violations are in `bad`.
 
     `rules` says in words what each rule found. `vacuous` is the reason for `unknown` when nothing was examined.
     `item` is the column of `op` that names an item, and `among` which ops may be its witnesses.
+    `trials` says which faults could have shown a violation; None when that takes no fault.
     """
     query = "SELECT rule, count(*) FROM bad GROUP BY rule ORDER BY rule"
     violations = {str(rule): int(found) for rule, found in db.execute(query).fetchall()}
@@ -90,19 +96,27 @@ def conclude(
         examined,
         violations,
         evidence or {},
-        could_have_missed(db),
+        _could_have_missed(db, verdict, trials),
         _witnesses(db, rules, item, among, effect_kind) if violations else [],
     )
 
 
-def could_have_missed(db: Connection) -> str:
-    """The rule of three: no violation in n independent trials bounds the rate by 3/n with 95 %."""
-    landed = int(one(db, "SELECT count(*) FROM fault WHERE landed_ns IS NOT NULL AND failed IS NULL")[0])
+def _could_have_missed(db: Connection, verdict: Verdict, trials: tuple[str, str] | None) -> str:
+    """The rule of three: no violation in n independent trials bounds the rate by 3/n with 95 %.
+
+    Nothing for what was found `invalid`, or what no fault could have shown.
+    """
+    if verdict is Verdict.INVALID or trials is None:
+        return ""
+    if verdict is Verdict.UNKNOWN:
+        return "any violation: see the reason"
+    what, which = trials
+    landed = int(one(db, f"SELECT count(*) FROM fault WHERE landed_ns IS NOT NULL AND failed IS NULL AND {which}")[0])
     if not landed:
-        return "no fault landed: this says nothing about faults"
+        return f"no {what} landed: this says nothing about any"
     if landed < 4:
-        return f"only {landed} faults landed: too few to bound the rate of a violation"
-    return f"no violation in {landed} independent faults: rate below {3 / landed:.2g} a fault with 95 %"
+        return f"{landed} {what}{'s' * (landed > 1)} landed: too few to bound the rate of a violation"
+    return f"no violation in {landed} independent {what}s: rate below {3 / landed:.2g} each with 95 %"
 
 
 def _witnesses(

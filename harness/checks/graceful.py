@@ -1,18 +1,25 @@
 """A graceful stop costs no request.
 
-Stopping members are those seen `stopping` before the tear-down; each one's window is from then until 0.5 s after it
-was `gone`. A request fails if its outcome is `info`, or it was turned away with `no_effect`. Violations:
+Windows of a stopping member, from what was done to it, not from what was seen of it between two looks:
+
+    stop          its target, from the SIGTERM until 0.5 s after its exit was seen; or until the stop was given up
+    scale down    the members that it stopped, likewise
+    any other     (such as bringing the declared number back) a member seen `stopping` before the tear-down, from then
+                  until 0.5 s after it was `gone`
+
+A request fails if its outcome is `info`, or it was turned away with `no_effect`. Violations:
 
     failed at the stopping one    sent to or answered by a stopping member, within its window
     failed meanwhile              any other request, if no ungraceful fault was active during it
 
 Why this is right: a stop that finishes what it accepted and takes no more needs to fail nothing. An ungraceful fault
-(kill, pause) is active from its injection to 3 s after it was healed; it excuses whatever it overlaps, and, if it
-hits the stopping member itself, its failures too. Requests that were never sent (refused connections) are no ops.
+(kill or pause of a replica; workers answer nobody) is active from its injection to 3 s after it was healed. It excuses
+whatever it overlaps, except at a stopping member; there only a kill or pause of that very member does, and only while
+it lasts. Requests that were never sent (refused connections) are no ops. What is excused is not counted as examined.
 `info`: here it is what is looked for; its interval ends when the client gave up. Open ops say nothing.
 Without a graceful fault of a replica in the schedule the property is not tested.
 
-Cost: one scan for failures, which are few; ASOF joins of those with the windows. O(n).
+Cost: ASOF joins of the ops with the windows, which are few and disjoint. O(n).
 """
 
 from __future__ import annotations
@@ -33,9 +40,15 @@ RULES = {
 AFTER_GONE_NS = NS // 2
 AFTER_HEAL_NS = 3 * NS
 
-_GRACEFUL = """role = 'replica' AND failed IS NULL AND injected_ns IS NOT NULL AND (kind = 'stop'
+_GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND (kind = 'stop'
     OR (kind = 'scale' AND try_cast(split_part(target, '->', 2) AS INTEGER)
       < try_cast(split_part(target, '->', 1) AS INTEGER)))"""
+
+_COUNTED = {
+    "ops": "count(*) FILTER (there OR calm)",
+    "at_stopping": "count(*) FILTER (there)",
+    "excused": "count(*) FILTER (NOT there AND NOT calm)",
+}
 
 
 def check(db: Connection, terms: Terms) -> Result | None:
@@ -44,29 +57,51 @@ def check(db: Connection, terms: Terms) -> Result | None:
     if not faults:
         return None
     _windows(db)
+    _under_way(db)
     start_bad(db)
-    _failures(db)
-    _at_the_stopping(db)
-    _meanwhile(db)
-    during = _overlapping(db)
-    examined = {"graceful_faults": faults, "stops": int(one(db, "SELECT count(*) FROM stopping")[0]), "ops": during}
+    for rule, which in (("failed at the stopping one", "there"), ("failed meanwhile", "calm AND NOT there")):
+        add_bad(
+            db, rule, f"SELECT id::VARCHAR AS item, invoke_ns AS at_ns, [id] AS ops FROM judged WHERE bad AND {which}"
+        )
+    examined = {"graceful_faults": faults, "stops": int(one(db, "SELECT count(DISTINCT name) FROM stopping")[0])}
+    examined |= counts(db, _COUNTED, "judged WHERE answered")
     vacuous = None
-    if not during:
+    if not examined["ops"]:
         vacuous = f"{examined['stops']} graceful stops were seen and no request was under way during one"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, item="id::VARCHAR", among="outcome <> 'ok'")
+        if examined["excused"]:
+            vacuous += f", but for {examined['excused']} that kills and pauses excuse"
+    evidence = {"stops": examined["stops"], "ops_judged": examined["ops"], "ops_excused": examined["excused"]}
+    return conclude(
+        db,
+        NAME,
+        PROPERTY,
+        RULES,
+        examined,
+        vacuous=vacuous,
+        evidence=evidence,
+        item="id::VARCHAR",
+        among="outcome <> 'ok'",
+        trials=("graceful stop", _GRACEFUL),
+    )
 
 
 def _windows(db: Connection) -> None:
-    """`stopping`: one row a stop; `span`: their union as disjoint intervals; `rough`: that of ungraceful faults."""
+    """`stopping`: windows by member; `span`: their union as disjoint intervals; `rough`: that of ungraceful faults."""
     db.execute(f"""CREATE OR REPLACE TEMP TABLE stopping AS
-        SELECT m.name, m.at_ns AS start, coalesce(min(g.at_ns), m.at_ns) + {AFTER_GONE_NS} AS stop
+        SELECT coalesce(m.name, f.target) AS name, f.injected_ns AS start,
+          coalesce(f.landed_ns + {AFTER_GONE_NS}, f.failed_ns, f.injected_ns + {AFTER_GONE_NS}) AS stop
+        FROM fault f LEFT JOIN fault_member m ON m.fault = f.fault AND f.kind = 'scale'
+        WHERE {_GRACEFUL} AND (f.kind = 'stop' OR m.name IS NOT NULL)
+        UNION ALL
+        SELECT m.name, m.at_ns, coalesce(min(g.at_ns), m.at_ns) + {AFTER_GONE_NS}
         FROM member m LEFT JOIN member g ON g.name = m.name AND g.state = 'gone' AND g.at_ns >= m.at_ns
         WHERE m.state = 'stopping' AND m.role = 'replica'
           AND m.at_ns < coalesce((SELECT min(at_ns) FROM phase WHERE name = 'tear_down'), {INF})
         GROUP BY m.name, m.at_ns""")
     db.execute(f"""CREATE OR REPLACE TEMP TABLE rough_fault AS
-        SELECT target, injected_ns AS start, coalesce(healed_ns + {AFTER_HEAL_NS}, {INF}) AS stop FROM fault
-        WHERE kind NOT IN ('stop', 'scale', 'noop') AND injected_ns IS NOT NULL""")
+        SELECT target, injected_ns AS start, coalesce(healed_ns, {INF}) AS healed,
+          coalesce(healed_ns + {AFTER_HEAL_NS}, {INF}) AS stop FROM fault
+        WHERE role = 'replica' AND kind IN ('kill', 'pause') AND injected_ns IS NOT NULL""")
     for table, source in (("span", "stopping"), ("rough", "rough_fault")):
         db.execute(f"""CREATE OR REPLACE TEMP TABLE {table} AS
             SELECT min(start) AS start, max(stop) AS stop FROM (
@@ -76,44 +111,23 @@ def _windows(db: Connection) -> None:
             GROUP BY part""")
 
 
-def _failures(db: Connection) -> None:
-    db.execute("""CREATE OR REPLACE TEMP TABLE failure AS
-        SELECT id, coalesce(replica, sent_to) AS name, sent_to, invoke_ns, return_ns FROM op
-        WHERE (outcome = 'info' OR class = 'no_effect') AND return_ns IS NOT NULL
-          AND return_ns >= (SELECT min(start) FROM span) AND invoke_ns <= (SELECT max(stop) FROM span)""")
+def _under_way(db: Connection) -> None:
+    """`judged`: the ops under way during a stop; `there`: at the stopping member, `calm`: during no ungraceful fault.
 
-
-def _at_the_stopping(db: Connection) -> None:
-    add_bad(
-        db,
-        "failed at the stopping one",
-        """SELECT f.id::VARCHAR AS item, f.invoke_ns AS at_ns, [f.id] AS ops
-        FROM failure f JOIN stopping s ON s.name = f.name
-        WHERE f.invoke_ns <= s.stop AND f.return_ns >= s.start AND NOT EXISTS (
-          SELECT 1 FROM rough_fault r WHERE r.target = f.name AND r.start <= f.return_ns AND r.stop >= f.invoke_ns)
-        GROUP BY f.id, f.invoke_ns""",
-    )
-
-
-def _meanwhile(db: Connection) -> None:
-    """The latest interval that starts before an op ends is the only one of a disjoint union to look at."""
-    add_bad(
-        db,
-        "failed meanwhile",
-        """WITH during AS (
-          SELECT f.* FROM failure f ASOF JOIN span s ON f.return_ns >= s.start WHERE f.invoke_ns <= s.stop),
-        calm AS (
-          SELECT d.*, r.stop AS rough FROM during d ASOF LEFT JOIN rough r ON d.return_ns >= r.start)
-        SELECT id::VARCHAR AS item, invoke_ns AS at_ns, [id] AS ops FROM calm
-        WHERE (rough IS NULL OR rough < invoke_ns) AND id::VARCHAR NOT IN (SELECT item FROM bad)""",
-    )
-
-
-def _overlapping(db: Connection) -> int:
-    """How many answered requests were under way during a graceful stop."""
-    spans = db.execute("SELECT start, stop FROM span ORDER BY start").fetchall()
-    found = 0
-    for start, stop in spans:
-        inside = f"op WHERE return_ns >= {start} AND invoke_ns <= {stop} AND class <> 'no_effect'"
-        found += counts(db, {"ops": "count(*)"}, inside)["ops"]
-    return found
+    The latest interval that starts before an op ends is the only one of a disjoint union to look at.
+    """
+    db.execute("""CREATE OR REPLACE TEMP TABLE judged AS
+        WITH during AS (
+          SELECT o.id, coalesce(o.replica, o.sent_to) AS name, o.invoke_ns, o.return_ns,
+            o.class <> 'no_effect' AS answered, (o.outcome = 'info' OR o.class = 'no_effect') AS bad
+          FROM op o ASOF JOIN span s ON o.return_ns >= s.start WHERE o.invoke_ns <= s.stop),
+        own AS (
+          SELECT DISTINCT d.id FROM during d JOIN stopping s ON s.name = d.name
+          WHERE d.invoke_ns <= s.stop AND d.return_ns >= s.start),
+        hit AS (
+          SELECT DISTINCT d.id FROM during d JOIN rough_fault r ON r.target = d.name
+          WHERE d.invoke_ns <= r.healed AND d.return_ns >= r.start)
+        SELECT d.*, own.id IS NOT NULL AND hit.id IS NULL AS there,
+          coalesce(r.stop < d.invoke_ns, true) AS calm
+        FROM during d ASOF LEFT JOIN rough r ON d.return_ns >= r.start
+        LEFT JOIN own ON own.id = d.id LEFT JOIN hit ON hit.id = d.id""")

@@ -28,7 +28,7 @@ join for the jobs that the window suspects. O(n log n), independent of how many 
 
 from __future__ import annotations
 
-from harness.checks.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.checks.findings import ANY_ROLE, Connection, add_bad, conclude, counts, one, start_bad
 from harness.checks.terms import Terms
 from harness.checks.verdict import Result
 
@@ -84,6 +84,7 @@ def check(db: Connection, terms: Terms) -> Result:
         evidence=evidence,
         among="kind IN ('submit', 'status')",
         effect_kind="job",
+        trials=ANY_ROLE,
     )
 
 

@@ -7,7 +7,7 @@ an op that was never sent, or was open when the agent stopped, says nothing. Cos
 
 from __future__ import annotations
 
-from harness.checks.findings import Connection, add_bad, conclude, counts, start_bad
+from harness.checks.findings import Connection, add_bad, conclude, counts, one, start_bad
 from harness.checks.terms import Terms
 from harness.checks.verdict import Result
 
@@ -30,5 +30,20 @@ def check(db: Connection, terms: Terms) -> Result:
         f"""SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM {_ASKED}
         AND NOT list_contains(string_split(expect, ','), class) GROUP BY key""",
     )
+    kinds = one(
+        db,
+        f"""SELECT string_agg(kind, ', ' ORDER BY kind)
+        FROM (SELECT DISTINCT workload || '/' || kind AS kind FROM {_ASKED})""",
+    )[0]
     vacuous = None if examined["ops"] else "no op of the steady phase was answered: nothing to judge"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="phase = 'steady'")
+    return conclude(
+        db,
+        NAME,
+        PROPERTY,
+        RULES,
+        examined,
+        vacuous=vacuous,
+        evidence={"kinds": kinds or "none"},
+        among="phase = 'steady'",
+        trials=None,
+    )

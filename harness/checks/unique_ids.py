@@ -7,7 +7,7 @@ Why this is right: an id names one item; repetitions of one key may well answer 
 
 from __future__ import annotations
 
-from harness.checks.findings import Connection, add_bad, conclude, counts, start_bad
+from harness.checks.findings import Connection, add_bad, conclude, counts, one, start_bad
 from harness.checks.terms import Terms
 from harness.checks.verdict import Result
 
@@ -31,5 +31,14 @@ def check(db: Connection, terms: Terms) -> Result:
         GROUP BY workload, given_id""",
     )
     vacuous = None if examined["ids_given"] else "no id was given: nothing to judge"
-    among = "given_id IS NOT NULL"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among=among)
+    row = one(db, f"SELECT count(DISTINCT (workload, given_id)), count(DISTINCT replica) FROM {given}")
+    return conclude(
+        db,
+        NAME,
+        PROPERTY,
+        RULES,
+        examined,
+        vacuous=vacuous,
+        evidence={"ids": int(row[0]), "replicas_that_gave_them": int(row[1])},
+        among="given_id IS NOT NULL",
+    )

@@ -29,7 +29,7 @@ def test_the_whole_result_of_a_doubled_effect() -> None:
         examined={"attempts": 1, "acknowledged": 1, "doubtful": 0, "beyond_retention": 0, "effects": 2},
         violations={"duplicate effect": 1},
         evidence={"effects_seen_at": "ledger", "provider_deduplicates": True},
-        could_have_missed="only 1 faults landed: too few to bound the rate of a violation",
+        could_have_missed="",
         witnesses=[
             Witness(
                 "duplicate effect",

@@ -31,7 +31,7 @@ def test_the_whole_result_of_a_lost_session() -> None:
         examined={"sessions": 1, "present_reads": 0, "absent_reads": 1, "revokes": 0, "ambiguous": 0},
         violations={"lost": 1},
         evidence={},
-        could_have_missed="no fault landed: this says nothing about faults",
+        could_have_missed="",
         witnesses=[
             Witness(
                 "lost",

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from harness.checks import Terms, accounting, graceful, hostile, steady, unique_ids
+from harness.checks import Terms, accounting, graceful, hostile, job, steady, unique_ids
 from harness.checks.verdict import Verdict
+from harness.workloads.hostile import FORGERS
 
-from .histories import MS, fault, history, told
+from .histories import MS, effect, fault, history, told
 
 TERMS = Terms()
 
@@ -65,6 +66,62 @@ def test_hostile(lines: list[str], expected: tuple[str, dict[str, int]]) -> None
     assert told(hostile.check(history(*lines), TERMS)) == expected
 
 
+def test_hostile_says_which_variants_it_never_presented() -> None:
+    lines = [
+        "hostile/forge a/unsigned absent 0-1 arg=unsigned",
+        "hostile/forge a/expired error 0-1 arg=expired",
+        "hostile/forge a/truncated no_effect 0-1 arg=truncated",
+    ]
+    result = hostile.check(history(*lines), TERMS)
+    missing = "bit-flipped, foreign-key, no-expiry, other-audience, other-issuer, other-subject, truncated"
+    assert result.evidence == {"answered": "unsigned", "never_answered": "expired", "never_presented": missing}
+    assert result.could_have_missed == (
+        f"never answered: expired; never presented: {missing}; no replica fault landed: this says nothing about any"
+    )
+
+
+def test_the_variants_are_those_that_the_workload_knows() -> None:
+    assert list(hostile.VARIANTS) == sorted(FORGERS)
+
+
+def test_steady_and_unique_ids_show_what_they_looked_at() -> None:
+    db = history(
+        "sessions/read s1 ok 0-10 phase=steady expect=ok",
+        "jobs/submit j1 ok 0-1 phase=steady expect=ok given_id=a",
+        "jobs/submit j2 ok 0-1 given_id=b replica=replica-2",
+        fault=[fault(0, "kill", 1, 2, 3)],
+    )
+    result = steady.check(db, TERMS)
+    assert (result.evidence, result.could_have_missed) == ({"kinds": "jobs/submit, sessions/read"}, "")
+    assert unique_ids.check(db, TERMS).evidence == {"ids": 2, "replicas_that_gave_them": 2}
+
+
+def test_only_landed_faults_that_matter_bound_what_was_missed() -> None:
+    faults = [
+        *(fault(number, "kill", 1, 2, 3) for number in range(4)),
+        *(fault(number, "kill", 1, 2, 3, role="worker") for number in range(4, 6)),
+        fault(6, "noop", 1, 2, 3),
+        fault(7, "kill", 1, None, None, failed="not seen"),
+    ]
+    lines = [
+        "payments/pay p1 ok 0-1 given_id=i",
+        "jobs/submit j1 ok 0-1 given_id=j",
+        "jobs/status j1 ok 2-3 state=done",
+        "hostile/forge a absent 0-1 arg=unsigned",
+    ]
+    db = history(*lines, fault=faults, effect=[effect("j1", 1, "job")])
+    told_of = "no violation in 4 independent replica faults: rate below 0.75 each with 95 %"
+    assert unique_ids.check(db, TERMS).could_have_missed == told_of
+    assert hostile.check(db, TERMS).could_have_missed.endswith(told_of)
+    assert job.check(db, TERMS).could_have_missed == (
+        "no violation in 6 independent replica or worker faults: rate below 0.5 each with 95 %"
+    )
+    few = history(lines[0], fault=faults[:1])
+    assert unique_ids.check(few, TERMS).could_have_missed == (
+        "1 replica fault landed: too few to bound the rate of a violation"
+    )
+
+
 STOP = fault(0, "stop", 100, 500, 900)
 MEMBERS = [
     {"name": "replica-1", "role": "replica", "boot": "b1", "state": "stopping", "at_ns": 100 * MS},
@@ -89,7 +146,22 @@ MEANWHILE = "failed meanwhile"
         (
             "sessions/read s1 error 200-210 replica=-",
             [STOP, fault(1, "kill", 50, 60, 70, target="replica-3")],
+            ("unknown", {}),
+        ),
+        (
+            "sessions/read s1 error 200-210 replica=-",
+            [STOP, fault(1, "kill", 205, 206, None, target="replica-3")],
             ("valid", {}),
+        ),
+        (
+            "sessions/read s1 error 200-210 replica=-",
+            [STOP, fault(1, "kill", 50, 60, 70, role="worker", target="worker-1")],
+            ("invalid", {MEANWHILE: 1}),
+        ),
+        (
+            "sessions/read s1 error 200-210 replica=- sent_to=replica-1",
+            [STOP, fault(1, "pause", 50, 60, 70)],
+            ("invalid", {AT: 1}),
         ),
         (
             "sessions/read s1 error 200-210 replica=- sent_to=replica-1",
@@ -110,6 +182,45 @@ MEANWHILE = "failed meanwhile"
 )
 def test_graceful(line: str, faults: list[dict[str, Any]], expected: tuple[str, dict[str, int]]) -> None:
     assert told(graceful.check(history(line, OTHER, fault=faults, member=MEMBERS), TERMS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sessions/read s1 error 101-102 replica=- sent_to=replica-3", {AT: 1}),
+        ("sessions/read s1 error 101-102 replica=- sent_to=replica-2", {MEANWHILE: 1}),
+        ("sessions/read s1 error 600-610 replica=- sent_to=replica-3", {AT: 1}),
+        ("sessions/read s1 error 700-710 replica=- sent_to=replica-3", {}),
+        ("sessions/read s1 error 90-99 replica=- sent_to=replica-3", {}),
+    ],
+)
+@pytest.mark.parametrize("how", ["stop", "scale", "not_in_grace"])
+def test_a_member_that_exits_before_anyone_sees_it_stopping_is_found_by_its_fault(
+    line: str, expected: dict[str, int], how: str
+) -> None:
+    stopped: list[dict[str, Any]] = []
+    given = fault(0, "stop", 100, 110, 900, target="replica-3")
+    if how == "scale":
+        given = fault(0, "scale", 100, 110, 110, target="3->2", boot=None)
+        stopped = [{"fault": 0, "name": "replica-3"}]
+    elif how == "not_in_grace":
+        given = fault(0, "stop", 100, None, None, target="replica-3", failed="killed", failed_ns=610 * MS)
+    db = history(line, OTHER, fault=[given], fault_member=stopped)
+    assert told(graceful.check(db, TERMS)) == ("invalid" if expected else "valid", expected)
+
+
+def test_what_kills_excuse_is_no_evidence_of_a_graceful_stop() -> None:
+    faults = [STOP, fault(1, "kill", 50, 60, 70, target="replica-3")]
+    result = graceful.check(history(OTHER, fault=faults), TERMS)
+    assert result is not None
+    assert (result.verdict, result.reason) == (
+        Verdict.UNKNOWN,
+        "1 graceful stops were seen and no request was under way during one, but for 1 that kills and pauses excuse",
+    )
+    result = graceful.check(history(OTHER, "sessions/read s1 ok 150-160", fault=faults), TERMS)
+    assert result is not None
+    assert result.verdict is Verdict.VALID
+    assert result.evidence == {"stops": 1, "ops_judged": 1, "ops_excused": 1}
 
 
 def test_graceful_is_not_tested_without_a_graceful_fault() -> None:
