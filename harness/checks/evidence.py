@@ -2,7 +2,7 @@
 
     faults landed        every fault of the schedule was seen to take effect while the load ran
     faults healed        and was seen to be undone
-    killed boots silent  no killed boot id answers an op that was invoked after its end was seen
+    killed boots silent  no killed replica's boot id answers an op that was invoked after its end was seen
     items: <property>    items acknowledged before a landed fault, and read after it through another replica
     covered: <property>  share of the landed faults with at least one such item
     ops in windows       ops of every kind in the mix within each fault's window
@@ -17,6 +17,8 @@ Cost: one aggregation by item per property. O(n).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from harness.checks.findings import Connection, counts, one
 from harness.checks.terms import Terms
@@ -33,6 +35,9 @@ _ITEMS = {
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "kind = 'status' AND class IN ('ok', 'missing')"),
 }
 """Per property: the column that names an item, which ops acknowledge one, and which read one."""
+
+NOT_GATHERED = "evidence"
+"""Name of the one proof there is when the others could not be looked for."""
 
 _LANDED = "landed_ns IS NOT NULL AND injected_ns IS NOT NULL AND failed IS NULL"
 
@@ -84,11 +89,18 @@ def _healed(db: Connection) -> Proof:
 
 
 def _silent(db: Connection) -> Proof:
-    alive = db.execute(f"""SELECT f.fault, f.boot, count(*) FROM fault f JOIN op o ON o.boot = f.boot
-        WHERE f.kind = 'kill' AND {_LANDED} AND o.invoke_ns > f.landed_ns
+    """Replicas alone: a worker answers nobody, so its silence shows nothing."""
+    killed = f"kind = 'kill' AND role = 'replica' AND {_LANDED}"
+    alive = db.execute(f"""SELECT f.fault, f.boot, count(*) FROM (SELECT * FROM fault WHERE {killed}) f
+        JOIN op o ON o.boot = f.boot WHERE o.invoke_ns > f.landed_ns
         GROUP BY f.fault, f.boot ORDER BY f.fault""").fetchall()
-    kills = int(one(db, f"SELECT count(*) FROM fault WHERE kind = 'kill' AND boot IS NOT NULL AND {_LANDED}")[0])
+    landed, kills = map(int, one(db, f"SELECT count(*), count(boot) FROM fault WHERE {killed}"))
+    if landed and not kills:
+        text = f"no boot id of {landed} killed replicas is known, so none was seen to be silent"
+        return Proof("killed boots silent", landed, 0, False, text)
     text = f"none of {kills} killed boots answered again"
+    if kills < landed:
+        text += f"; of {landed - kills} more killed replicas no boot id is known"
     if alive:
         text = "; ".join(f"boot {boot} answered {ops} ops after kill {fault}" for fault, boot, ops in alive)
     return Proof("killed boots silent", kills, kills - len(alive), not alive, text)
@@ -200,6 +212,22 @@ def _final(db: Connection, terms: Terms, name: str) -> Proof:
     )
     text = f"{found} of {needed} acknowledged items of {name} were read again after the faults were healed"
     return Proof(f"final reads: {name}", needed, found, found >= needed, text)
+
+
+def of_property(proofs: Sequence[Proof], name: str) -> dict[str, str]:
+    """What was found and needed for one property, for the result of its check; empty for one that has no items."""
+    if name not in _ITEMS:
+        return {}
+    names = (("items", f"items: {name}"), ("covered", f"covered: {name}"), ("final_reads", f"final reads: {name}"))
+    found = {
+        short: f"{proof.found:g} found, {proof.needed:g} needed"
+        for short, whole in names
+        for proof in proofs
+        if proof.name == whole
+    }
+    if "items" in found:
+        return found
+    return {**{proof.name: proof.text for proof in proofs if proof.name in ("faults", NOT_GATHERED)}, **found}
 
 
 def damage(db: Connection) -> int:

@@ -45,8 +45,8 @@ def judge(db: Connection, terms: Terms, checks: Mapping[str, Check] = CHECKS) ->
     try:
         proofs = evidence.gather(db, terms)
     except Exception as error:
-        proofs = [Proof("evidence", 1, 0, False, f"could not be gathered: {_told(error)}")]
-    found = [_doubted(result, evidence.damage(db)) for result in found]
+        proofs = [Proof(evidence.NOT_GATHERED, 1, 0, False, f"could not be gathered: {_told(error)}")]
+    found = [_doubted(_shown(result, proofs), evidence.damage(db)) for result in found]
     slos = _slos(db, terms)
     unmet = [Verdict.UNKNOWN for proof in proofs if not proof.met]
     verdict = combine([*(result.verdict for result in found), *unmet])
@@ -66,6 +66,8 @@ def _left_out(terms: Terms) -> dict[str, str]:
             found[f"{name}: effects"] = "not testable: the contract names no place where effects can be seen"
         elif not terms.ledger_deduplicates:
             found[f"{name}: exactly once"] = "not promised: the provider does not deduplicate"
+    if "job" in terms.properties and terms.job_effects == "ledger" and not terms.ledger_fences:
+        found["job: fences"] = "not promised: the provider does not refuse a lower fence"
     return found
 
 
@@ -77,7 +79,15 @@ def _run(db: Connection, terms: Terms, name: str, check: Check) -> Result | None
     try:
         return check(db, terms)
     except Exception as error:
-        return Result(name, PROVES.get(name, ""), Verdict.UNKNOWN, f"the check crashed: {_told(error)}")
+        told = _told(error)
+        return Result(
+            name, PROVES.get(name, ""), Verdict.UNKNOWN, f"the check crashed: {told}", evidence={"crashed": told}
+        )
+
+
+def _shown(result: Result, proofs: list[Proof]) -> Result:
+    """With the evidence that the run owed for the property beside the check's own."""
+    return replace(result, evidence={**result.evidence, **evidence.of_property(proofs, result.name)})
 
 
 def _doubted(result: Result, damaged: int) -> Result:

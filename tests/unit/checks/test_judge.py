@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.checks import CHECKS, Judgement, Terms, judge, results
+from harness.checks.terms import PROPERTIES
 from harness.checks.verdict import Verdict
 
 from .histories import MS, fault, history
@@ -123,6 +124,10 @@ SHORT: dict[str, tuple[dict[str, Any], list[str]]] = {
         [],
     ),
     "killed boots silent: boot b1 answered 1 ops after kill 0": ({}, ["sessions/read s1 ok 1400-1410"]),
+    "killed boots silent: no boot id of 1 killed replicas is known, so none was seen to be silent": (
+        {"fault": [fault(0, "kill", 1300, 1320, 2500, boot=None)]},
+        [],
+    ),
     "problem: agent_crashed: it fell": ({"problem": [{"kind": "agent_crashed", "text": "it fell", "at_ns": 1}]}, []),
     "files whole: 2 damaged lines within the journals or the ledger's record": (
         {"torn": [{"file": "journal-0.jsonl", "lines": 3, "inner_lines": 2}]},
@@ -205,6 +210,46 @@ def test_a_check_that_crashes_is_unknown() -> None:
     judgement = judge(history(*LINES, **TABLES), TERMS, {**CHECKS, "session": broken})
     assert judgement.verdict is Verdict.UNKNOWN
     assert judgement.reasons == ["session: the check crashed: ZeroDivisionError: by zero"]
+    assert judgement.results[1].evidence["crashed"] == "ZeroDivisionError: by zero"
+
+
+def test_fences_that_are_promised_are_no_gap() -> None:
+    assert "job: fences" not in judged(terms=replace(TERMS, properties=frozenset({"job"}))).not_tested
+
+
+def test_killed_workers_answer_nobody_and_show_nothing() -> None:
+    faults = [*TABLES["fault"], fault(1, "kill", 1300, 1320, 2500, role="worker", target="worker-1", boot=None)]
+    silent = next(proof for proof in judged(fault=faults).evidence if proof.name == "killed boots silent")
+    assert (silent.needed, silent.found, silent.met) == (1, 1, True)
+
+
+def test_every_check_shows_its_evidence() -> None:
+    shown = {result.name: result.evidence for result in judged().results}
+    assert shown == {
+        "steady": {"kinds": "sessions/read"},
+        "session": {
+            "items": "1 found, 1 needed",
+            "covered": "1 found, 0.8 needed",
+            "final_reads": "2 found, 2 needed",
+        },
+        "accounting": {"compared_with": "Locust; no metrics"},
+    }
+
+
+def test_no_check_is_without_evidence_even_when_nothing_happened() -> None:
+    terms = replace(TERMS, properties=frozenset(PROPERTIES), expects_faults=False)
+    for tables in ({"fault": []}, {"fault": [fault(0, "stop", 1300, 1320, 2500)]}):
+        assert [result.name for result in judged(terms=terms, **tables).results if not result.evidence] == []
+
+
+def test_evidence_that_cannot_be_gathered_is_said_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(db: Any, terms: Terms) -> Any:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("harness.checks.evidence.gather", broken)
+    judgement = judged()
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert judgement.results[1].evidence == {"evidence": "could not be gathered: ZeroDivisionError: by zero"}
 
 
 def test_what_cannot_be_tested_is_said() -> None:
@@ -213,11 +258,13 @@ def test_what_cannot_be_tested_is_said() -> None:
         properties=frozenset({"session", "idempotency", "job", "graceful"}),
         payment_effects="nowhere",
         ledger_deduplicates=False,
+        ledger_fences=False,
         not_tested={"hostile": "the contract names no signing key"},
     )
     not_tested = judged(terms=terms).not_tested
     assert not_tested["idempotency: effects"].startswith("not testable")
     assert not_tested["job: exactly once"] == "not promised: the provider does not deduplicate"
+    assert not_tested["job: fences"] == "not promised: the provider does not refuse a lower fence"
     assert not_tested["hostile"] == "the contract names no signing key"
     assert not_tested["graceful"] == "no graceful stop of a replica was in the schedule"
 
