@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -12,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from harness import __version__
-from harness.errors import HarnessError, Interrupted, UsageError
+from harness.errors import EnvironmentFailure, HarnessError, Interrupted, UsageError
 from harness.signals import held_back
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,6 +35,11 @@ def answers_for_errors(command: Function) -> Function:
             fail(error)
         except KeyboardInterrupt:
             fail(Interrupted("interrupted"))
+        except Exception as error:
+            if os.environ.get("HARNESS_DEBUG"):
+                raise
+            where = "Set HARNESS_DEBUG=1 to see where, and report it."
+            fail(EnvironmentFailure(f"the harness itself failed: {type(error).__name__}: {error}. {where}"))
 
     return guarded  # type: ignore[return-value]
 
@@ -80,6 +86,8 @@ def run(
     outcome = entry.run_scenario(scenario, seed, platform, list(defects), reports, quiet)
     if as_json:
         click.echo(json.dumps({**outcome.results, "folder": str(outcome.folder)}, indent=2, ensure_ascii=False))
+    elif outcome.error and not outcome.results["ops"]["total"]:
+        click.echo(f"report  {outcome.folder / 'report.html'}", err=True)
     elif not quiet:
         console.summary(outcome.results, str(outcome.folder / "report.html"))
     if outcome.error:

@@ -21,6 +21,14 @@ VERDICT_STYLE = {"valid": "bold green", "invalid": "bold red", "unknown": "bold 
 RECENT = 10
 
 
+class Screen(Console):
+    """A console that leaves what to do about a closed pipe to whoever writes."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process, with the exit code of an invalid run."""
+        raise BrokenPipeError
+
+
 class Progress:
     """Events and counters of one run, shown on `stream`; `quiet` shows nothing."""
 
@@ -28,7 +36,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._live_view = bool(getattr(self._stream, "isatty", lambda: False)()) and not quiet
         self._quiet = quiet
-        self._console = Console(file=self._stream, highlight=False, force_terminal=self._live_view, width=None)
+        self._console = Screen(file=self._stream, highlight=False, force_terminal=self._live_view, width=None)
         self._begun = time.monotonic()
         self._lock = threading.RLock()
         self._recent: deque[tuple[float, str, str]] = deque(maxlen=RECENT)
@@ -74,7 +82,11 @@ class Progress:
     def _line(self, at: float, kind: str, text: str) -> None:
         mark, style = MARKS.get(kind, ("·", ""))
         line = Text.assemble((f"{at:6.1f} s ", "dim"), (f"{mark} ", style), text)
-        self._console.print(line, soft_wrap=True)
+        try:
+            self._console.print(line, soft_wrap=True)
+        except (OSError, ValueError):
+            # Whoever watched has gone; the run goes on.
+            self._quiet = True
 
     def _view(self) -> Group:
         with self._lock:

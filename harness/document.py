@@ -55,7 +55,7 @@ def read(path: Path, what: str) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such {what} file. Check the path; `harness list` names those here.") from None
+        raise UsageError(f"{path}: no such {what} file. Check the path.") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read as a {what}: {error}. It must be a UTF-8 text file.") from None
     try:

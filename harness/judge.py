@@ -92,6 +92,11 @@ def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple
         found.append("hostile")
     else:
         not_tested["hostile"] = "the scenario's mix has no hostile"
+    for name, promise in (("session: expiry", "session_ttl_s"), ("refresh: expiry", "refresh_ttl_s")):
+        if getattr(contract.promises, promise) is None:
+            not_tested[name] = f"not promised: the contract names no {promise}"
+    if "refresh" in found and contract.promises.refresh_grace_s is None:
+        not_tested["refresh: lost replies"] = "not promised: the contract names no refresh_grace_s"
     if any(fault.get("kind") in ("stop", "scale") and fault.get("role") != "worker" for fault in scenario.faults):
         found.append("graceful")
     else:
@@ -133,6 +138,12 @@ def check_folder(folder: Path) -> dict[str, Any]:
             found = results(db, judge(db, terms), terms)
     else:
         found = _nothing_recorded(scenario, events)
+    if not _last(events, "window"):
+        # What a load would have shown is missing for one reason alone.
+        shortfalls = {f"{proof['name']}: {proof['text']}" for proof in found["evidence"] if not proof["met"]}
+        told = [str(event["text"]) for event in events if event.get("e") == "problem" and "text" in event]
+        others = [reason for reason in found["reasons"] if reason not in shortfalls]
+        found["reasons"] = list(dict.fromkeys([*told, *others]))
     found["exit_code"] = EXIT_CODES.get(_last(events, "ended").get("how", ""), found["exit_code"])
     rundir.write_whole(folder / "results.json", json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
     return found

@@ -72,11 +72,7 @@ class Orders:
             UsageError: the contract's file of users cannot be used.
         """
         load = self.loaded.scenario.load
-        weights = {
-            f"{name}/{routing}": share * part
-            for name, share in load.mix.items()
-            for routing, part in (load.routing if hop else {"balancer": 1.0}).items()
-        }
+        routing = {str(name): part for name, part in load.routing.items()} if hop else {"balancer": 1.0}
         users = read_users(self.loaded.contract, self.loaded.contract_path)
         return [
             AgentSettings(
@@ -88,7 +84,7 @@ class Orders:
                 users=users,
                 balancer=balancer,
                 hop=hop,
-                clients=shares(weights, load.users // load.agents + (number < load.users % load.agents)),
+                clients=self._clients(routing, load.users // load.agents + (number < load.users % load.agents)),
                 rate_per_s=load.rate_per_s / load.agents if load.rate_per_s else None,
                 duration_s=load.duration_s,
                 think_s=load.think_s,
@@ -96,3 +92,9 @@ class Orders:
             )
             for number in range(load.agents)
         ]
+
+    def _clients(self, routing: dict[str, float], total: int) -> dict[str, int]:
+        """Clients of one agent by "workload/routing": at least one for each workload, none too many in all."""
+        each = shares(self.loaded.scenario.load.mix, total)
+        split = {name: shares(routing, count, least=0) for name, count in each.items()}
+        return {f"{name}/{way}": count for name, ways in split.items() for way, count in ways.items() if count}

@@ -6,10 +6,12 @@ healed and everything that was started is removed; what is left is the run folde
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,13 +34,13 @@ from harness.platforms.keeper import Keeper
 from harness.recover import hold
 from harness.scenario import LoadedScenario
 from harness.scrape import Scraper
-from harness.scrub import scrub_logs
+from harness.scrub import mask_text, scrub
 from harness.signals import Stoppable, uninterrupted
 
 COUNTED_AFTER_S = 0.3
 PHASE_TEXT = {
     "deploy": "deploying",
-    "steady": "steady state: healthy and correct before any fault",
+    "steady": "steady state: is it right before any fault",
     "load": "load and faults",
     "heal": "healing",
     "quiet": "waiting until acknowledged work has ended",
@@ -111,15 +113,27 @@ class Run:
                 self._problem("interrupted" if isinstance(early, Interrupted) else "environment", str(early))
             except AgentDied as died:
                 self._problem("agent_crashed", str(died))
+            except Exception as unforeseen:
+                error = self._own_fault(unforeseen)
             finally:
-                error = self._clean_up() or error
-            how = "interrupted" if isinstance(error, Interrupted) else "environment" if error else "complete"
-            self.record.write("phase", name="end")
-            self.record.write("ended", how=how, bytes=rundir.sizes(self.folder))
+                error = self._clean_up(error) or error
         return self._judge(error)
 
+    def _own_fault(self, error: Exception) -> EnvironmentFailure:
+        """A bug of the harness, or a machine that refuses it something: nothing can be said of the service."""
+        text = f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            (self.folder / "logs" / "harness.log").write_text(self._masked(traceback.format_exc()), encoding="utf-8")
+        with contextlib.suppress(HarnessError):
+            self._problem("environment", text)
+        return EnvironmentFailure(f"{self.id}: the harness failed: {text}. See {self.folder}/logs/harness.log.")
+
+    def _masked(self, text: str) -> str:
+        known = {secret for agent in self.agents for secret in agent.secrets}
+        return mask_text(text, self.contract, self.orders.master, known)
+
     def _declare(self) -> None:
-        (self.folder / "scenario.yaml").write_text(self.loaded.text, encoding="utf-8")
+        (self.folder / "scenario.yaml").write_text(masked(self.loaded.text), encoding="utf-8")
         contract = self.loaded.contract_path.read_text(encoding="utf-8")
         (self.folder / "contract.yaml").write_text(masked(contract), encoding="utf-8")
         self.record.write(
@@ -143,7 +157,8 @@ class Run:
             self._quiet()
             for phase in ("settle", "final"):
                 self._phase(phase)
-                self._all_agents(phase, deadline_s=120)
+                # As many items as the load left, so the longer it was, the longer they may take.
+                self._all_agents(phase, deadline_s=120 + 2 * self.scenario.load.duration_s)
         if self.scraper:
             # A count taken sooner after the last answer proves less: see `harness.checks.accounting`.
             time.sleep(COUNTED_AFTER_S)
@@ -187,8 +202,9 @@ class Run:
         self._phase("steady")
         answers = self._all_agents("steady", deadline_s=self.contract.promises.quiet_deadline_s + 60)
         wrong = [text for answer in answers for text in answer.get("surprises", [])]
-        for text in wrong[:5]:
-            self.progress.event("problem", f"not correct before any fault: {text}")
+        if wrong:
+            some = "; ".join(wrong[:3])
+            self._problem("stopped", f"stopped before the load: the service was wrong before any fault: {some}")
         return not wrong
 
     def _load(self) -> None:
@@ -260,6 +276,7 @@ class Run:
             self.progress.event("problem", f"fault {number} failed: {line['why']}")
 
     def _problem(self, kind: str, text: str) -> None:
+        text = self._masked(text)
         if text not in self._told:
             self._told.add(text)
             self.record.write("problem", kind=kind, text=text)
@@ -267,7 +284,11 @@ class Run:
 
     # -- the way out
 
-    def _clean_up(self) -> HarnessError | None:
+    @staticmethod
+    def _how(error: HarnessError | None) -> str:
+        return "interrupted" if isinstance(error, Interrupted) else "environment" if error else "complete"
+
+    def _clean_up(self, error: HarnessError | None) -> HarnessError | None:
         """Heal, end and remove everything, in the order that leaves evidence whole. What failed is returned."""
         failed: list[str] = []
 
@@ -277,7 +298,7 @@ class Run:
             except Exception as error:
                 failed.append(str(error) or type(error).__name__)
 
-        self._phase("tear_down")
+        attempt(lambda: self._phase("tear_down"))
         nemesis, keeper, scraper = self.nemesis, self.keeper, self.scraper
         if nemesis:
             attempt(lambda: nemesis.heal_all(wait_s=0))
@@ -292,12 +313,16 @@ class Run:
             attempt(keeper.stop)
         attempt(self.platform.tear_down)
         known = {secret for agent in self.agents for secret in agent.secrets}
-        attempt(lambda: scrub_logs(self.folder / "logs", self.contract, self.orders.master, known))
-        for text in failed:
-            self._problem("not_cleaned_up", text)
+        files = [*sorted((self.folder / "logs").glob("*.log")), self.folder / "faults.jsonl"]
+        attempt(lambda: scrub(files, self.contract, self.orders.master, known))
+        for text in list(failed):
+            attempt(lambda text=text: self._problem("not_cleaned_up", text))  # type: ignore[misc]
+        how = "environment" if failed else self._how(error)
+        attempt(lambda: self.record.write("phase", name="end"))
+        attempt(lambda: self.record.write("ended", how=how, bytes=rundir.sizes(self.folder)))
         if failed:
             return EnvironmentFailure(
-                f"{self.id}: not all could be cleaned up: {'; '.join(failed)}. Run `harness recover`."
+                self._masked(f"{self.id}: not all could be cleaned up: {'; '.join(failed)}. Run `harness recover`.")
             )
         return None
 

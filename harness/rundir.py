@@ -90,8 +90,9 @@ def require(folder: Path) -> Path:
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """Bytes of every record of a run but its own, as they are once nobody writes any more."""
-    return {path.name: path.stat().st_size for path in sorted(folder.glob("*.jsonl")) if path.name != "run.jsonl"}
+    """Bytes of what a run is judged by, but for its own record, as they are once nobody writes any more."""
+    files = sorted([*folder.glob("*.jsonl"), *folder.glob("*.yaml")])
+    return {path.name: path.stat().st_size for path in files if path.name != "run.jsonl"}
 
 
 def require_whole(folder: Path) -> None:

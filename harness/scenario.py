@@ -16,6 +16,7 @@ from harness.document import Document, check, nearest, read, validate
 from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
+from harness.faults.scale import Scale
 from harness.platforms import PLATFORMS
 from harness.workloads import WORKLOADS
 
@@ -176,7 +177,26 @@ def _held_together(document: Document, scenario: Scenario, contract: Contract, f
         if fault.role == "worker" and not (contract.start.worker and scenario.target.workers):
             message = "is for workers, but the contract starts none or `target.workers` is 0"
             problems.append(document.problem(("faults", index), message))
-    if len(scenario.load.mix) > scenario.load.users:
-        message = f"{scenario.load.users} users cannot carry {len(scenario.load.mix)} workloads"
+    problems += _never_spared(document, scenario, faults)
+    needed = len(scenario.load.mix) * scenario.load.agents
+    if needed > scenario.load.users:
+        message = f"{scenario.load.users} users are too few: {needed} are needed, one a workload and agent"
         problems.append(document.problem(("load", "users"), message))
     return problems
+
+
+def _never_spared(document: Document, scenario: Scenario, faults: list[Fault]) -> list[str]:
+    """Faults that could never be injected, because the role has no member to spare."""
+    most = {"replica": scenario.target.replicas, "worker": scenario.target.workers}
+    for fault in faults:
+        if isinstance(fault, Scale):
+            most[fault.role] = max(most[fault.role], fault.to)
+    return [
+        document.problem(
+            ("faults", index),
+            f"could never be injected: there are at most {most[fault.role]} {fault.role}s and {fault.min_ready} must "
+            f"stay ready. Raise `target.{fault.role}s`, or set `min_ready: 0` on the fault",
+        )
+        for index, fault in enumerate(faults)
+        if fault.needs_target and 0 < most[fault.role] <= fault.min_ready
+    ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import requests
 
@@ -18,6 +19,8 @@ SAMPLE = re.compile(
     r"""^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\}\s+(?P<value>\S+)""",
     re.MULTILINE,
 )
+TOTAL_S = 0.5
+LONGEST_BYTES = 4 * 1024 * 1024
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
@@ -32,8 +35,24 @@ def counts(text: str, metrics: Metrics) -> dict[str, float]:
             continue
         route = dict(LABEL.findall(sample["labels"])).get(metrics.label)
         if route in found:
-            found[route] += float(sample["value"])
+            with suppress(ValueError):
+                found[route] += float(sample["value"])
     return found
+
+
+def _get(url: str) -> tuple[int, Mapping[str, str], str]:
+    """Status, headers and body; raises `requests.Timeout` when it takes too long in all, or is too long."""
+    until = time.monotonic() + TOTAL_S
+    with requests.Session() as session:
+        # A proxy of the environment is for other hosts than the target's.
+        session.trust_env = False
+        with session.get(url, timeout=TOTAL_S, stream=True) as answer:
+            body = b""
+            for part in answer.iter_content(65_536):
+                body += part
+                if time.monotonic() > until or len(body) > LONGEST_BYTES:
+                    raise requests.Timeout(url)
+            return answer.status_code, answer.headers, body.decode("utf-8", "replace")
 
 
 class Scraper:
@@ -64,13 +83,13 @@ class Scraper:
     def _one(self, member: Member) -> None:
         asked_ns = time.monotonic_ns()
         try:
-            answer = requests.get(f"http://{member.host}:{member.port}{self._metrics.path}", timeout=0.5)
-        except requests.RequestException:
+            status, headers, text = _get(f"http://{member.host}:{member.port}{self._metrics.path}")
+        except (requests.RequestException, ValueError):
             # A replica that dies or hangs meanwhile has its last scrape; the check allows for that.
             return
-        if answer.status_code == 200:
-            boot = answer.headers.get(self._boot_header) if self._boot_header else None
-            series = counts(answer.text, self._metrics)
+        if status == 200:
+            boot = headers.get(self._boot_header) if self._boot_header else None
+            series = counts(text, self._metrics)
             boot = boot or member.boot or member.name
             self._record.write("scrape", asked=asked_ns, replica=member.name, boot=boot, series=series)
 

@@ -23,8 +23,8 @@ WORD = re.compile(rb"[A-Za-z0-9._~+/=-]{%d,}" % SHORTEST)
 PART = re.compile(rb"[A-Za-z0-9_-]{%d,}" % SHORTEST)
 
 
-def scrub_logs(folder: Path, contract: Contract, master: bytes, known: Iterable[str] = ()) -> int:
-    """Mask tokens, bearer headers, named passwords and the run's own secrets in `folder/*.log`; files changed.
+def mask(content: bytes, contract: Contract, master: bytes, known: Iterable[str] = ()) -> bytes:
+    """`content` without tokens, bearer headers, named passwords and the run's own secrets.
 
     `known` are the tokens and passwords that the run itself has seen: they are masked however they stand there.
     """
@@ -34,26 +34,35 @@ def scrub_logs(folder: Path, contract: Contract, master: bytes, known: Iterable[
         if name.startswith("secret:")
     ]
     seen = {value.encode() for value in known if len(value) >= SHORTEST}
-    mask = _masker(seen)
-    # Few at most, for tokens are words; a replacement each is a pass over the log each.
-    own += [value for value in seen if not WORD.fullmatch(value)]
+    # Few at most, for tokens are words; a replacement each is a pass over the content each.
+    for value in [*own, *(value for value in seen if not WORD.fullmatch(value))]:
+        content = content.replace(value, MASK)
+    return TOKEN.sub(MASK, WORD.sub(_masker(seen), content) if seen else content)
+
+
+def mask_text(text: str, contract: Contract, master: bytes, known: Iterable[str] = ()) -> str:
+    """`mask` for a message."""
+    return mask(text.encode("utf-8", "replace"), contract, master, known).decode()
+
+
+def scrub(files: Iterable[Path], contract: Contract, master: bytes, known: Iterable[str] = ()) -> int:
+    """Mask the files that are there; how many were changed."""
+    seen = set(known)
     changed = 0
-    for path in sorted(folder.glob("*.log")):
-        before = path.read_bytes()
-        after = before
-        for value in own:
-            after = after.replace(value, MASK)
-        after = TOKEN.sub(MASK, WORD.sub(mask, after) if seen else after)
-        if after != before:
-            write_whole(path, after)
-            changed += 1
+    for path in files:
+        if path.is_file():
+            before = path.read_bytes()
+            after = mask(before, contract, master, seen)
+            if after != before:
+                write_whole(path, after)
+                changed += 1
     return changed
 
 
 def scrub_patterns(folder: Path) -> int:
     """Mask what looks like a token or a named password in `folder/*.log`; files changed.
 
-    For a run whose secrets died with it: less than `scrub_logs` can do.
+    For a run whose secrets died with it: less than `scrub` can do.
     """
     changed = 0
     for path in sorted(folder.glob("*.log")):

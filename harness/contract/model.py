@@ -202,12 +202,15 @@ class Metrics(Strict):
 
 
 class Promises(Strict):
-    """What clients were promised, in seconds. The defaults are what most services would say."""
+    """What clients were promised, in seconds. What is left out was not promised, and nothing is judged by it.
 
-    session_ttl_s: float = Field(default=900, gt=0)
-    refresh_ttl_s: float = Field(default=3600, gt=0)
-    refresh_grace_s: float = Field(default=10, ge=0)
-    idempotency_retention_s: float = Field(default=86400, gt=0)
+    Those with a default bound how long the harness waits before it calls something unfinished.
+    """
+
+    session_ttl_s: float | None = Field(default=None, gt=0)
+    refresh_ttl_s: float | None = Field(default=None, gt=0)
+    refresh_grace_s: float | None = Field(default=None, ge=0)
+    idempotency_retention_s: float | None = Field(default=None, gt=0)
     definite_answer_s: float = Field(default=5, gt=0)
     lease_s: float = Field(default=5, gt=0)
     reclaim_s: float = Field(default=2, ge=0)

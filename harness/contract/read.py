@@ -83,6 +83,22 @@ def _start(document: Document, contract: Contract) -> list[str]:
 
 def _properties(document: Document, contract: Contract) -> list[str]:
     problems = []
+    for name in ("health", "ready"):
+        if not getattr(contract.start, name).startswith("/"):
+            problems.append(document.problem(("start", name), "is a path and must start with `/`"))
+    replica = [contract.start.environment, contract.start.replica.environment, contract.start.replica.command]
+    if "port" not in placeholders(replica):
+        message = "nothing passes `{port}` to a replica, so that it cannot know where to listen"
+        problems.append(document.problem(("start", "replica"), message))
+    for place, each_operation in contract.operations().items():
+        plain = [m.status for matchers in each_operation.answers.values() for m in matchers if not m.specific]
+        for status in sorted({each for each in plain if plain.count(each) > 1}):
+            message = f"status {status} stands for two answers; only one can be right"
+            problems.append(document.problem((*place.split("."), "answers"), message))
+    if contract.session and "token" not in placeholders(
+        [contract.session.read.path, contract.session.read.headers, contract.session.read.body]
+    ):
+        problems.append(document.problem(("session", "read"), "sends no `{token}`, so that it reads no session"))
     session = contract.session
     if session:
         for name, operation in (("login", session.login), ("refresh", session.refresh)):
@@ -134,7 +150,7 @@ def read_users(contract: Contract, contract_path: Path) -> list[tuple[str, str]]
 
 
 def masked(text: str) -> str:
-    """The contract's text with literal secrets hidden, as it is kept in a run folder.
+    """The text of a contract or scenario with literal secrets hidden, as it is kept in a run folder.
 
     A value is hidden when its key sounds like a secret and it is not a placeholder: the run folder is passed around.
     """
@@ -148,11 +164,13 @@ def masked(text: str) -> str:
         anchor = ANCHOR.match(whole)
         # A block scalar ends with its line, which must not be joined with the next.
         text = f"{text[:start]}{anchor.group() if anchor else ''}'***'{whole[len(whole.rstrip()) :]}{text[end:]}"
-    return text
+    return USERINFO.sub(r"\1***@", text)
 
 
 ANCHOR = re.compile(r"&\S+\s+")
-SECRET_WORDS = ("secret", "password", "passwd", "token", "api_key", "apikey", "private", "credential")
+SECRET_WORDS = ("secret", "password", "passwd", "token", "apikey", "private", "credential", "authorization", "dsn")
+SECRET_ENDS = ("_key", "_auth", "_pin", "_pass")
+USERINFO = re.compile(r"(//[^/\s:@\"']*:)[^@\s\"'{}]+@")
 
 
 def _literal(text: str) -> bool:
@@ -163,8 +181,9 @@ def _secret_spans(node: yaml.Node | None, here: str = "", secret: bool = False) 
     spans: list[tuple[int, int]] = []
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            name = str(key.value).lower()
-            sounds = any(word in name for word in SECRET_WORDS) or (here, name) == ("hostile", "key")
+            name = str(key.value).lower().replace("-", "_")
+            sounds = any(word in name for word in SECRET_WORDS) or name.endswith(SECRET_ENDS)
+            sounds = sounds or (here, name) == ("hostile", "key")
             spans += _secret_spans(value, name, secret or sounds)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:

@@ -245,7 +245,7 @@ def serve() -> int:
     for line in standard_input:
         command = orjson.loads(line)
         if command["do"] == "members":
-            agent.context.members.update(command["members"])
+            agent.context.gone += agent.context.members.update(command["members"])
         elif command["do"] == "quit":
             break
         else:

@@ -113,6 +113,7 @@ class Context:
         self.phase = "steady"
         self.stopping = False
         self.surprises: list[str] = []
+        self.gone: list[tuple[str, int]] = []
         self.secrets: list[str] = []
         self.users: list[tuple[str, str]] = list(settings.users)
         self.answered: Callable[[str, str, float, int, str | None], None] = lambda *_: None
@@ -145,6 +146,7 @@ class Caller:
         self.client = context.client_id()
         self._connections = Connections()
         self._hop = Hop(context.members, seed)
+        self._dropped = len(context.gone)
         self.intended_ns: int | None = None
 
     def call(
@@ -216,9 +218,11 @@ class Caller:
         self.context.journal.complete(number, {"o": reply.outcome, "cl": reply.kind, **extra}, at)
         error = None if reply.outcome != "info" else str(extra.get("err") or reply.kind)
         self.context.answered(op.workload, op.kind, (at - sent_ns) / 1e6, size, error)
-        if op.expect and reply.kind not in op.expect:
+        if op.expect and reply.kind not in (*op.expect, "no_effect"):
             seen = f"{reply.kind} ({reply.status or extra.get('err')})"
             self.context.surprises.append(f"{op.workload}/{op.kind}: {seen} where {' or '.join(op.expect)} is right")
+        elif op.expect and op.want and extra.get("v", op.want) != op.want:
+            self.context.surprises.append(f"{op.workload}/{op.kind}: another value than is right")
         if reply.doubtful:
             self.client = self.context.client_id()
         return reply
@@ -226,11 +230,16 @@ class Caller:
     def _connect(self, avoid: str | None, through: str | None) -> tuple[str | None, str, Connection] | None:
         """A connection and where it leads; None when nobody accepted one for `STARVED_AFTER_S`."""
         deadline = time.monotonic() + STARVED_AFTER_S
+        for gone in self.context.gone[self._dropped :]:
+            self._connections.drop(gone)
+        self._dropped = len(self.context.gone)
+        # Without hop a kept connection would show one replica only, so that each request opens its own.
+        fresh = not self.context.settings.hop
         while True:
             name, address = self._route(avoid, through)
             if address:
                 try:
-                    return name, f"{address[0]}:{address[1]}", self._connections.connect(address)
+                    return name, f"{address[0]}:{address[1]}", self._connections.connect(address, fresh)
                 except NotSent:
                     if name:
                         self._hop.refused(name)

@@ -1,25 +1,15 @@
-"""Where a client's next request goes: hop (another ready replica than last time) or through the balancer."""
+"""Where a client's next request goes under `hop`: to another ready replica than its last."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 Address = tuple[str, int]
 
 BACK_OFF_S = 0.2
-
-
-class Route(Protocol):
-    """The way of one logical client; not shared between clients."""
-
-    def next(self) -> tuple[str | None, Address] | None:
-        """(member name or None, address) for the next request, or None when there is nowhere to send it now."""
-
-    def refused(self, name: str | None) -> None:
-        """The connection that `next` named could not be opened: nothing was sent; leave it alone for a while."""
 
 
 class Members:
@@ -82,22 +72,3 @@ class Hop:
         self._until_s[name] = monotonic() + self._back_off_s
         if name == self._last:
             self._last = self._before
-
-
-class Balancer:
-    """Routing `balancer`: always the one address; who answers is the balancer's choice."""
-
-    def __init__(self, address: Address, back_off_s: float = BACK_OFF_S) -> None:
-        self._target: tuple[None, Address] = (None, address)
-        self._back_off_s = back_off_s
-        self._until_s = 0.0
-
-    def next(self) -> tuple[None, Address] | None:
-        """The balancer, or None for a while after it refused."""
-        if self._until_s and monotonic() < self._until_s:
-            return None
-        return self._target
-
-    def refused(self, name: str | None) -> None:
-        """Leave the balancer alone for a while."""
-        self._until_s = monotonic() + self._back_off_s

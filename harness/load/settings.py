@@ -26,18 +26,18 @@ class AgentSettings(BaseModel):
     members: list[dict[str, object]] = []
 
 
-def shares(weights: dict[str, float], total: int) -> dict[str, int]:
-    """`total` split by weight into whole numbers (largest remainder); every positive weight gets at least one."""
+def shares(weights: dict[str, float], total: int, least: int = 1) -> dict[str, int]:
+    """`total` split by weight into whole numbers (largest remainder); every positive weight gets at least `least`."""
     live = {name: weight for name, weight in weights.items() if weight > 0}
     whole = sum(live.values())
     exact = {name: weight / whole * total for name, weight in live.items()}
-    counts = {name: max(1, int(value)) for name, value in exact.items()}
+    counts = {name: max(least, int(value)) for name, value in exact.items()}
     order = sorted(live, key=lambda name: (exact[name] - int(exact[name]), name), reverse=True)
     index = 0
     while sum(counts.values()) < total:
         counts[order[index % len(order)]] += 1
         index += 1
-    while sum(counts.values()) > total and max(counts.values()) > 1:
+    while sum(counts.values()) > total and max(counts.values()) > least:
         largest = max(counts, key=lambda name: (counts[name], name))
         counts[largest] -= 1
     return counts

@@ -33,6 +33,13 @@ EXIT_CODES = {
 }
 
 
+def _headline(shown: view.View) -> str:
+    """A run that never loaded the service, or did nothing to it, has neither proved nor disproved its claim."""
+    if shown.verdict != "valid" and not shown.landed:
+        return "What this run was to prove"
+    return HEADLINES[shown.verdict]
+
+
 def render(shown: view.View) -> str:
     """The document of a view, the same bytes for the same view."""
     line = shown.timeline
@@ -43,7 +50,7 @@ def render(shown: view.View) -> str:
             view=shown,
             policy=POLICY,
             style=Markup(_style()),
-            headline=HEADLINES[shown.verdict],
+            headline=_headline(shown),
             exit_meaning=EXIT_CODES.get(shown.exit_code if shown.exit_code is not None else -1, ""),
             header=charts.header(line) if line else "",
             panels=charts.panels(line) if line else [],

@@ -51,6 +51,7 @@ class View:
     phases: list[tuple[str, float]]
     torn_lines: int
     notes: list[str] = field(default_factory=list)
+    loaded: bool = True
 
     @property
     def landed(self) -> int:
@@ -132,6 +133,7 @@ def _view(
         phases=phases,
         torn_lines=r.whole(results, "torn_lines"),
         notes=notes,
+        loaded=any(r.text(line, "e") == "window" for line in run) or not run,
     )
 
 

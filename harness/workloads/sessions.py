@@ -43,7 +43,7 @@ class Sessions:
         """See `Workload.step`."""
         caller = visitor.caller
         visitor.sessions = [item for item in visitor.sessions if item.live][-KEPT_A_VISITOR:]
-        if not visitor.sessions or caller.random.random() < 0.12:
+        if not visitor.sessions or caller.random.random() < 0.14:
             item = login(caller, self.NAME)
             if item:
                 self.items.append(item)
@@ -55,7 +55,7 @@ class Sessions:
             self.refresh(caller, item, item.chain[-1])
         elif self.refreshes and chance < 0.22:
             self._present_again(caller, item)
-        elif self.logs_out and chance > 0.94:
+        elif self.logs_out and chance > 0.9:
             self.logout(caller, item)
             self.read(caller, item)
         else:
@@ -63,7 +63,7 @@ class Sessions:
 
     def _present_again(self, caller: Caller, item: SessionItem) -> None:
         """An older token within half the grace of its own rotation, so that the answer is promised."""
-        grace_ns = self.context.contract.promises.refresh_grace_s * 1e9 / 2
+        grace_ns = (self.context.contract.promises.refresh_grace_s or 0) * 1e9 / 2
         steps = caller.random.choice((2, 2, 3))
         if len(item.chain) < steps or time.monotonic_ns() - item.rotated_ns[-(steps - 1)] > grace_ns:
             self.refresh(caller, item, item.chain[-1])

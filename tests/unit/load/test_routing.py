@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from harness.load import routing
-from harness.load.routing import Balancer, Hop, Members
+from harness.load.routing import Hop, Members
 
 
 def member(number: int, state: str = "ready") -> dict[str, object]:
@@ -88,12 +88,3 @@ def test_a_refusal_gives_back_the_place_before(clock: list[float]) -> None:
         hop.refused(second)
         (third,) = names(hop, 1)
         assert third not in (first, second)
-
-
-def test_balancer_is_one_address_that_rests_after_a_refusal(clock: list[float]) -> None:
-    balancer = Balancer(("127.0.0.1", 80))
-    assert balancer.next() == (None, ("127.0.0.1", 80))
-    balancer.refused(None)
-    assert balancer.next() is None
-    clock[0] += 0.2
-    assert balancer.next() == (None, ("127.0.0.1", 80))

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 SCENARIO = (ROOT / "scenarios" / "kill.yaml").read_text(encoding="utf-8")
 CONTRACT = (ROOT / "target_service" / "contract.yaml").read_text(encoding="utf-8")
 
+LAST = SCENARIO.count("\n")
 LINE = CONTRACT[: CONTRACT.index("identity:")].count("\n") + 1
 
 
@@ -48,7 +49,7 @@ Broken = Callable[[Path], object]
 BAD: dict[str, tuple[Broken, str]] = {
     "unknown key": (
         lambda at: edit(at / "scenario.yaml", "seed: 1", "sede: 1"),
-        "scenario.yaml:27: sede: unknown key; did you mean `seed`?",
+        f"scenario.yaml:{LAST}: sede: unknown key; did you mean `seed`?",
     ),
     "wrong type": (
         lambda at: edit(at / "scenario.yaml", "duration_s: 30", "duration_s: long"),
@@ -81,7 +82,7 @@ BAD: dict[str, tuple[Broken, str]] = {
     ),
     "double key": (
         lambda at: edit(at / "scenario.yaml", "seed: 1", "seed: 1\nseed: 2"),
-        "scenario.yaml:28: seed: this key stands twice",
+        f"scenario.yaml:{LAST + 1}: seed: this key stands twice",
     ),
     "missing": (lambda at: (at / "scenario.yaml").unlink(), "scenario.yaml: no such scenario"),
     "no contract": (lambda at: (at / "contract.yaml").unlink(), "contract.yaml: no such contract file. Check the path"),

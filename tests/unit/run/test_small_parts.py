@@ -29,7 +29,7 @@ from harness.load.settings import AgentSettings, shares
 from harness.platforms.base import Member
 from harness.prove import Finding, Prover, Trial, as_json, trials_for
 from harness.scrape import Scraper, counts
-from harness.scrub import scrub_logs
+from harness.scrub import scrub
 from harness.signals import Stoppable
 
 from .service import CONTRACT
@@ -166,7 +166,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
 def test_secrets_are_taken_out_of_logs(tmp_path: Path, line: str, scrubbed: str):
     path = tmp_path / "replica-1.log"
     path.write_text(f"before\n{line}\nafter\n", encoding="utf-8")
-    assert scrub_logs(tmp_path, Contract.model_validate(CONTRACT), MASTER) == 1
+    assert scrub(tmp_path.glob("*.log"), Contract.model_validate(CONTRACT), MASTER) == 1
     assert path.read_text(encoding="utf-8") == f"before\n{scrubbed}\nafter\n"
 
 
@@ -174,7 +174,7 @@ def test_a_log_without_secrets_is_left_alone(tmp_path: Path):
     path = tmp_path / "replica-1.log"
     path.write_bytes(b"\xff\x00 GET /api/status/1 200 token refused, eyJ, password wrong\n")
     before = path.stat()
-    assert scrub_logs(tmp_path, Contract.model_validate(CONTRACT), MASTER) == 0
+    assert scrub(tmp_path.glob("*.log"), Contract.model_validate(CONTRACT), MASTER) == 0
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 

@@ -61,7 +61,7 @@ FAULTS = "valid: kill, noop, pause, scale, stop"
         ("title: A scenario\n", "", "1: title: is missing and has no default"),
         ("users: 4", "users: four", "7: load.users: input should be a valid integer"),
         ("users: 4", "users: 0", "7: load.users: input should be greater than or equal to 1, not 0"),
-        ("users: 4", "users: 1", "7: load.users: 1 users cannot carry 2 workloads"),
+        ("users: 4", "users: 1", "7: load.users: 1 users are too few: 2 are needed"),
         ("duration_s: 5", "duration_s: .nan", "6: load.duration_s: input should be a finite number"),
         ("sessions: 2", "sessions: .inf", "8: load.mix.sessions: input should be a finite number"),
         ("sessions: 2", "sessions: -1", "5: load: `mix` needs weights that are not negative"),
