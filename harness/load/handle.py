@@ -5,7 +5,9 @@ An agent that dies is a problem of the run, never a silent gap: every wait ends 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -18,6 +20,9 @@ import orjson
 
 from harness.load.settings import AgentSettings
 
+_UNHEARD_MAX = 512
+_EXIT_S = 5.0
+
 
 class AgentDied(Exception):
     """The agent ended, or failed, before it had done what it was told; the text says where its log is."""
@@ -26,7 +31,8 @@ class AgentDied(Exception):
 class AgentHandle:
     """One agent process. Methods are called from the run's thread; `members` also from the keeper's.
 
-    Its imports take a while, so it is started before what it needs to know is known: `begin` tells it.
+    Its imports take a while, so it is started before what it needs to know is known: `begin` tells it. What it is
+    told waits in a queue: an agent that does not listen fails, and holds up nobody.
     """
 
     def __init__(self, number: int, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]) -> None:
@@ -48,8 +54,11 @@ class AgentHandle:
                 env=environment,
                 start_new_session=True,
             )
+        self._outbox: queue.Queue[bytes | None] = queue.Queue(_UNHEARD_MAX)
         self._reader = threading.Thread(target=self._read, name=f"agent-{self.number}", daemon=True)
+        self._writer = threading.Thread(target=self._write_all, name=f"to agent-{self.number}", daemon=True)
         self._reader.start()
+        self._writer.start()
 
     def begin(self, settings: AgentSettings) -> None:
         """Give it its settings, the first thing it is told; wait for `start`."""
@@ -75,18 +84,32 @@ class AgentHandle:
                 self._changed.notify_all()
             if "status" in message:
                 self._on_status(self.number, message["status"])
+        self._fail("it ended")
+
+    def _fail(self, why: str) -> None:
         with self._changed:
-            self._failed = self._failed or "it ended"
+            self._failed = self._failed or why
             self._changed.notify_all()
 
     def _write(self, line: bytes) -> None:
+        """Returns at once."""
+        try:
+            self._outbox.put_nowait(line + b"\n")
+        except queue.Full:
+            self._fail("it does not listen")
+
+    def _write_all(self) -> None:
+        """Blocks while the agent does not read, until it does or is killed."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(line + b"\n")
-            self._process.stdin.flush()
+            while (line := self._outbox.get()) is not None:
+                self._process.stdin.write(line)
+                self._process.stdin.flush()
         except (OSError, ValueError):
-            with self._changed:
-                self._failed = self._failed or "it ended"
+            self._fail("it ended")
+        finally:
+            with contextlib.suppress(OSError, ValueError):
+                self._process.stdin.close()
 
     def tell(self, phase: str) -> None:
         """Begin a phase; `wait` for it."""
@@ -128,16 +151,25 @@ class AgentHandle:
                 self._changed.wait(min(left, 0.2))
 
     def close(self, grace_s: float = 3.0) -> None:
-        """End it: by `quit`, else by SIGKILL. Idempotent."""
-        assert self._process.stdin is not None
-        try:
-            self._write(orjson.dumps({"do": "quit"}))
-            self._process.stdin.close()
-        except OSError:
-            pass
+        """End it: by `quit`, else by SIGKILL. Idempotent.
+
+        Raises:
+            AgentDied: it is still there after SIGKILL.
+        """
+        with contextlib.suppress(queue.Full):
+            self._outbox.put_nowait(orjson.dumps({"do": "quit"}) + b"\n")
+            self._outbox.put_nowait(None)
         try:
             self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            try:
+                self._process.wait(_EXIT_S)
+            except subprocess.TimeoutExpired:
+                pid = self._process.pid
+                raise AgentDied(f"load agent {self.number} (pid {pid}) does not exit after SIGKILL") from None
+        # A full queue had no room for the last word, and an empty one may be waited on.
+        with contextlib.suppress(queue.Full):
+            self._outbox.put_nowait(None)
+        self._writer.join(1)
         self._reader.join(1)
