@@ -46,6 +46,10 @@ class Orders:
             ready=start.ready,
             stop_grace_s=start.stop_grace_s,
             ledger_delay_ms=target.ledger_delay_ms,
+            ledger_deduplicates=self.loaded.contract.promises.ledger_deduplicates,
+            ledger_fences=self.loaded.contract.promises.ledger_fences,
+            ledger_fail_every=target.ledger_fail_every,
+            ledger_answer_twice_every=target.ledger_answer_twice_every,
             deadline_s=target.deadline_s,
             boot_header=self.loaded.contract.identity.boot,
         )

@@ -24,7 +24,10 @@ ROUTINGS = ("hop", "balancer")
 
 
 class Target(Strict):
-    """What is deployed. `contract` is relative to the scenario file."""
+    """What is deployed. `contract` is relative to the scenario file.
+
+    The ledger answers `ledger_delay_ms` after an effect; every so many attempts it fails, or answers twice (0: never).
+    """
 
     contract: str
     replicas: int = Field(default=3, ge=1, le=100)
@@ -32,6 +35,8 @@ class Target(Strict):
     environment: dict[str, str] = {}
     replace_after_s: float = Field(default=1.0, ge=0)
     ledger_delay_ms: int = Field(default=50, ge=0, le=10_000)
+    ledger_fail_every: int = Field(default=0, ge=0)
+    ledger_answer_twice_every: int = Field(default=0, ge=0)
     deadline_s: float = Field(default=60, gt=0)
 
 

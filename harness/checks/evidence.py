@@ -152,9 +152,12 @@ def _items(db: Connection, terms: Terms, name: str) -> list[Proof]:
 
 
 def _windows(db: Connection, terms: Terms) -> Proof:
-    """Windows that the end of the load cuts below a second are left out: they can hold no fair share of ops."""
+    """From injection to heal, two seconds at least. One that the end of the load cuts below a second is left out.
+
+    Shorter ones hold no fair share of the rarer kinds.
+    """
     windows = db.execute(f"""SELECT fault, greatest(injected_ns, start_ns) AS a,
-        least(greatest(coalesce(healed_ns, 0), injected_ns + {NS}), end_ns) AS b
+        least(greatest(coalesce(healed_ns, 0), injected_ns + {2 * NS}), end_ns) AS b
         FROM fault, load_window WHERE {_LANDED} AND b - a >= {NS} ORDER BY fault""").fetchall()
     columns = {str(fault): f"count(*) FILTER (invoke_ns BETWEEN {a} AND {b})" for fault, a, b in windows}
     fewest, short = None, []
