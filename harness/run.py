@@ -121,7 +121,7 @@ class Run:
 
     def _own_fault(self, error: Exception) -> EnvironmentFailure:
         """A bug of the harness, or a machine that refuses it something: nothing can be said of the service."""
-        text = f"{type(error).__name__}: {error}"
+        text = self._masked(f"{type(error).__name__}: {error}")
         with contextlib.suppress(OSError):
             (self.folder / "logs" / "harness.log").write_text(self._masked(traceback.format_exc()), encoding="utf-8")
         with contextlib.suppress(HarnessError):
