@@ -138,10 +138,10 @@ def check_folder(folder: Path) -> dict[str, Any]:
             found = results(db, judge(db, terms), terms)
     else:
         found = _nothing_recorded(scenario, events)
-    if not _last(events, "window"):
+    told = [str(event["text"]) for event in events if event.get("e") == "problem" and "text" in event]
+    if told and not _last(events, "window"):
         # What a load would have shown is missing for one reason alone.
         shortfalls = {f"{proof['name']}: {proof['text']}" for proof in found["evidence"] if not proof["met"]}
-        told = [str(event["text"]) for event in events if event.get("e") == "problem" and "text" in event]
         others = [reason for reason in found["reasons"] if reason not in shortfalls]
         found["reasons"] = list(dict.fromkeys([*told, *others]))
     found["exit_code"] = EXIT_CODES.get(_last(events, "ended").get("how", ""), found["exit_code"])

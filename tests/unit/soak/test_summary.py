@@ -24,7 +24,7 @@ def results(verdict: str, *by: str, reasons: tuple[str, ...] = ()) -> dict[str, 
     ("each", "found", "exit_code", "why"),
     [
         (CLEAN_RUN, results("valid"), 0, ""),
-        (CLEAN_RUN, results("valid"), 3, ""),
+        (CLEAN_RUN, results("valid"), 3, "valid, exit code 3, where valid is right"),
         (CLEAN_RUN, results("valid"), 5, "valid, exit code 5, where valid is right"),
         (CLEAN_RUN, results("invalid", "session"), 1, "invalid by session, exit code 1, where valid is right"),
         (
