@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.contract.launch import secret
@@ -18,6 +18,11 @@ TOKEN = re.compile(
 MASK = b"[masked]"
 SHORTEST = 6
 """Characters; a shorter secret could not be told from an ordinary word."""
+TELLING = 16
+"""Characters; a secret as long as this is known even where it stands within a longer word.
+
+Lines of a service with threads run into each other, and then a word ends where the next line begins.
+"""
 
 WORD = re.compile(rb"[A-Za-z0-9._~+/=-]{%d,}" % SHORTEST)
 PART = re.compile(rb"[A-Za-z0-9_-]{%d,}" % SHORTEST)
@@ -76,11 +81,32 @@ def scrub_patterns(folder: Path) -> int:
 
 def _masker(known: set[bytes]) -> Callable[[re.Match[bytes]], bytes]:
     """Masks a word that is a known secret, or the parts of it that are: one pass, however many are known."""
+    lengths: dict[bytes, set[int]] = {}
+    for secret in known:
+        if len(secret) >= TELLING:
+            lengths.setdefault(secret[:TELLING], set()).add(len(secret))
+    heads = {head: sorted(of_head, reverse=True) for head, of_head in lengths.items()}
 
     def part(match: re.Match[bytes]) -> bytes:
         return MASK if match[0] in known else match[0]
 
     def word(match: re.Match[bytes]) -> bytes:
-        return MASK if match[0] in known else PART.sub(part, match[0])
+        if match[0] in known:
+            return MASK
+        return PART.sub(part, _without_inner(match[0], known, heads) if len(match[0]) > TELLING else match[0])
 
     return word
+
+
+def _without_inner(word: bytes, known: set[bytes], heads: Mapping[bytes, Sequence[int]]) -> bytes:
+    """`word` without the secrets inside it; `heads`: the first characters of secrets to their lengths, descending."""
+    kept, end, at = [], 0, 0
+    while at <= len(word) - TELLING:
+        of_head = heads.get(word[at : at + TELLING], ())
+        length = next((length for length in of_head if word[at : at + length] in known), 0)
+        if length:
+            kept += [word[end:at], MASK]
+            end = at = at + length
+        else:
+            at += 1
+    return b"".join([*kept, word[end:]])

@@ -178,6 +178,25 @@ def test_a_log_without_secrets_is_left_alone(tmp_path: Path):
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+@pytest.mark.parametrize(
+    ("line", "scrubbed"),
+    [
+        ("seen pw-0123456789abcdefseen: ann", "seen [masked]seen: ann"),
+        ("0.7pw-0123456789abcdef.pw-0123456789abcdefghi", "0.7[masked].[masked]"),
+        (
+            "pw-0123456789abcdex0pw-0123456789abcdeg pythonic python",
+            "pw-0123456789abcdex0pw-0123456789abcdeg pythonic [masked]",
+        ),
+    ],
+)
+def test_known_secrets_are_taken_out_of_lines_that_ran_into_each_other(tmp_path: Path, line: str, scrubbed: str):
+    known = {"pw-0123456789abcdef", "pw-0123456789abcdefghi", "python"}
+    path = tmp_path / "replica-1.log"
+    path.write_text(line, encoding="utf-8")
+    assert scrub([path], Contract.model_validate(CONTRACT), MASTER, known) == 1
+    assert path.read_text(encoding="utf-8") == scrubbed
+
+
 # -- scraping
 
 EXPOSITION = """\
