@@ -82,9 +82,9 @@ def scrub_patterns(folder: Path) -> int:
 def _masker(known: set[bytes]) -> Callable[[re.Match[bytes]], bytes]:
     """Masks a word that is a known secret, or the parts of it that are: one pass, however many are known."""
     lengths: dict[bytes, set[int]] = {}
-    for secret in known:
-        if len(secret) >= TELLING:
-            lengths.setdefault(secret[:TELLING], set()).add(len(secret))
+    for each in known:
+        if len(each) >= TELLING:
+            lengths.setdefault(each[:TELLING], set()).add(len(each))
     heads = {head: sorted(of_head, reverse=True) for head, of_head in lengths.items()}
 
     def part(match: re.Match[bytes]) -> bytes:
