@@ -10,14 +10,15 @@ from target_service import logs
 from target_service.edge import Edge
 from target_service.parts import Service
 from target_service.problems import Malformed, NotFound, Problem, TooLarge, problem_response
-from target_service.routes import router
+from target_service.routes import ROUTERS
 
 
 def create_app(service: Service) -> ASGIApp:
     """The application around an assembled service."""
     app = FastAPI(title="reference service", openapi_url=None, redirect_slashes=False)
     app.state.service = service
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

@@ -1,0 +1,10 @@
+"""The endpoints, one kind of state a file: what is asked of it, and how it is answered. Nothing is decided here.
+
+Every handler is a coroutine that awaits the store at most as often as the state file says, and answers bytes that
+are ready: no response model is walked on the way out.
+"""
+
+from target_service.routes import accounts, jobs, payments, probes
+
+ROUTERS = (accounts.router, payments.router, jobs.router, probes.router)
+"""To add one: write the file, add it here."""

@@ -1,0 +1,54 @@
+"""Sign-up, sessions and the profile."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from target_service import bodies
+from target_service.parts import Service
+from target_service.routes.common import claims_of, json_response, service_of
+from target_service.sessions import Opened
+
+router = APIRouter()
+
+
+def _tokens(service: Service, opened: Opened) -> Response:
+    return json_response(
+        {
+            "access_token": service.tokens.access(opened.user, opened.session),
+            "refresh_token": service.tokens.refresh(opened.session, opened.generation),
+            "token_type": "Bearer",
+            "expires_in": int(service.settings.access_ttl_s),
+        }
+    )
+
+
+@router.post("/api/users")
+async def sign_up(request: Request, body: bodies.SignUp) -> Response:
+    await service_of(request).accounts.create(body.username, body.password)
+    return json_response({"username": body.username}, 201)
+
+
+@router.post("/api/login")
+async def login(request: Request, body: bodies.Login) -> Response:
+    service = service_of(request)
+    await service.accounts.check(body.username, body.password)
+    return _tokens(service, await service.sessions.open(body.username))
+
+
+@router.post("/api/refresh")
+async def refresh(request: Request, body: bodies.Refresh) -> Response:
+    service = service_of(request)
+    token = service.tokens.read_refresh(body.refresh_token)
+    return _tokens(service, await service.sessions.refresh(token))
+
+
+@router.post("/api/logout")
+async def logout(request: Request) -> Response:
+    await service_of(request).sessions.revoke(claims_of(request))
+    return Response(status_code=204)
+
+
+@router.get("/profile")
+async def profile(request: Request) -> Response:
+    shown = await service_of(request).sessions.profile(claims_of(request))
+    return json_response({"username": shown.username, "created_ms": shown.created_ms})

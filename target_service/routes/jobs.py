@@ -1,0 +1,30 @@
+"""Background jobs: submitted, then asked for."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from target_service import bodies
+from target_service.headers import idempotency_key
+from target_service.routes.common import claims_of, json_response, service_of
+
+router = APIRouter()
+
+
+@router.post("/api/process")
+async def process(request: Request, body: bodies.Process) -> Response:
+    claims, key = claims_of(request), idempotency_key(request)
+    job = await service_of(request).jobs.submit(claims, key, body.input.model_dump(), body.reference)
+    response = json_response({"job_id": job}, 202)
+    response.headers["Location"] = f"/api/status/{job}"
+    return response
+
+
+@router.get("/api/status/{id}")
+async def status(request: Request, id: str) -> Response:
+    found = await service_of(request).jobs.status(claims_of(request), id)
+    shown: dict[str, object] = {"job_id": found.job, "state": found.state, "progress": found.progress}
+    if found.output is not None:
+        shown["output"] = found.output
+    if found.error is not None:
+        shown["error"] = found.error
+    return json_response(shown)

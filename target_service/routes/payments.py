@@ -1,0 +1,20 @@
+"""Payments."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from target_service import bodies
+from target_service.headers import required_idempotency_key
+from target_service.payments import Order
+from target_service.routes.common import JSON, claims_of, service_of
+
+router = APIRouter()
+
+
+@router.post("/payment")
+async def payment(request: Request, body: bodies.Payment) -> Response:
+    claims, key = claims_of(request), required_idempotency_key(request)
+    order = Order.of(body.amount, body.currency, body.reference)
+    answer = await service_of(request).payments.pay(claims, key, order)
+    headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
+    return Response(answer.body, 201, headers, JSON)

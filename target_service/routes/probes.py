@@ -1,0 +1,32 @@
+"""What the platform asks: alive, ready, and how many requests were answered."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from target_service.problems import problem_response
+from target_service.routes.common import json_response, service_of
+
+router = APIRouter()
+
+
+@router.get("/health")
+async def health() -> Response:
+    """Whether this process lives; says nothing of its store, or a store that is gone would have replicas killed."""
+    return json_response({"status": "alive"})
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """Whether requests should be sent here: not when leaving, and not without the store."""
+    service = service_of(request)
+    if service.drain.draining:
+        return problem_response(503, "urn:problem:draining", "This replica is leaving")
+    if not await service.store.alive():
+        return problem_response(503, "urn:problem:store-gone", "The store does not answer")
+    return json_response({"status": "ready"})
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    counters = service_of(request).metrics
+    return Response(counters.text(), media_type=counters.content_type)
