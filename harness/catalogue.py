@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from harness.contract.model import Contract, Strict
+from harness.contract.model import Contract
+from harness.contract.operation import Strict
 from harness.document import nearest, read, validate
 from harness.errors import UsageError
 

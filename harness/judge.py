@@ -13,7 +13,8 @@ from typing import Any
 from harness import history, rundir
 from harness.checks import judge, results
 from harness.checks.terms import Terms
-from harness.contract.model import Contract, Operation
+from harness.contract.model import Contract
+from harness.contract.operation import Operation
 from harness.contract.read import read_contract
 from harness.document import read, validate
 from harness.report import html

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.contract.model import Contract, Strict
+from harness.contract.model import Contract
+from harness.contract.operation import Strict
 from harness.contract.read import read_contract, read_users
 from harness.document import Document, check, nearest, read, validate
 from harness.errors import UsageError

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from harness.contract.model import Matcher, Operation
+from harness.contract.operation import Matcher, Operation
 
 OUTCOMES = {"ok": "ok", "error": "info", "unexpected": "info"}
 MISSING = object()

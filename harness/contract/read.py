@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from harness.contract.model import Contract, Operation, placeholders
+from harness.contract.model import Contract, placeholders
+from harness.contract.operation import Operation
 from harness.document import Document, nearest, read, validate
 from harness.errors import UsageError
 from harness.load.requests import Template

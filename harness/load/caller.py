@@ -17,7 +17,8 @@ import gevent
 
 from harness.contract.answers import Answers, outcome
 from harness.contract.launch import fill
-from harness.contract.model import Contract, Operation
+from harness.contract.model import Contract
+from harness.contract.operation import Operation
 from harness.load.client import Answer, Broken, Connection, Connections, NotSent
 from harness.load.journal import Hasher, Journal
 from harness.load.requests import Template

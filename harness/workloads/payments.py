@@ -12,7 +12,8 @@ from typing import ClassVar
 
 import gevent
 
-from harness.contract.model import Contract, Operation
+from harness.contract.model import Contract
+from harness.contract.operation import Operation
 from harness.load.caller import Caller, Context, Op, Reply, spread
 from harness.workloads.base import SessionItem, Visitor, login, read_back, seen, session_of
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.contract.answers import MISSING, Answers, outcome, point
-from harness.contract.model import DEFINITE, Operation
+from harness.contract.operation import DEFINITE, Operation
 
 
 def operation(**more: Any) -> Operation:

@@ -1,0 +1,98 @@
+"""One HTTP operation of a contract: what is sent, what is taken from its answer, and what its answers mean."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+AnswerClass = Literal["ok", "absent", "refused", "in_progress", "mismatch", "missing", "limited", "no_effect"]
+DEFINITE: tuple[str, ...] = (
+    "ok",
+    "absent",
+    "refused",
+    "in_progress",
+    "mismatch",
+    "missing",
+    "limited",
+    "no_effect",
+)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+class Strict(BaseModel):
+    """Every model of a file: unknown keys are problems, values are immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Matcher(Strict):
+    """What recognises an answer: its status, and where that is not enough a header or parts of its JSON body."""
+
+    status: int = Field(ge=100, le=599)
+    header: dict[str, str] = {}
+    body: dict[str, Any] = Field(default={}, alias="json")
+
+    @property
+    def specific(self) -> bool:
+        """True when more than the status must fit."""
+        return bool(self.header or self.body)
+
+
+def _matcher(value: Any) -> Any:
+    return {"status": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+AnswerMatcher = Annotated[Matcher, BeforeValidator(_matcher)]
+
+
+class Operation(Strict):
+    """One HTTP operation with `{placeholders}`, what to take from its answer, and what its answers mean."""
+
+    request: str
+    headers: dict[str, str] = {}
+    body: Any = Field(default=None, alias="json")
+    extract: dict[str, str] = {}
+    answers: dict[AnswerClass, list[AnswerMatcher]]
+    retry: bool = False
+
+    @field_validator("request")
+    @classmethod
+    def _request(cls, value: str) -> str:
+        method, _, path = value.partition(" ")
+        if method not in METHODS or not path.startswith("/"):
+            raise ValueError(f"must read `METHOD /path` with a method of {', '.join(METHODS)}, not {value!r}")
+        return value
+
+    @field_validator("extract")
+    @classmethod
+    def _pointers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, pointer in value.items():
+            if not pointer.startswith("/"):
+                raise ValueError(f"`{name}` must be a JSON pointer such as /access_token, not {pointer!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _provable(self) -> Operation:
+        if not self.answers.get("ok"):
+            raise ValueError("`answers` must say which statuses are `ok`")
+        for name, matchers in self.answers.items():
+            for matcher in matchers:
+                unproven = matcher.status >= 500 or matcher.status == 408
+                if unproven and not matcher.specific:
+                    raise ValueError(
+                        f"status {matcher.status} alone proves nothing, so it cannot be `{name}`: add a `header` or "
+                        f"`json` that only a definite answer carries, as in {{status: {matcher.status}, "
+                        f"header: {{X-No-Effect: '1'}}}}"
+                    )
+        return self
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.request.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path with its placeholders."""
+        return self.request.partition(" ")[2]
