@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test prove bench soak lint lock clean
+.PHONY: demo test prove bench soak state lint lock clean
 
 demo: $(READY)  ## run the main job: kill replicas under load and judge what clients were promised
 	$(BIN)/harness run scenarios/kill.yaml
@@ -19,6 +19,9 @@ bench: $(READY)  ## ratios measured in one run on pinned cores
 
 soak: $(READY)  ## the long repetitions, resumable; SOAK="--minutes 10" bounds them
 	$(BIN)/python -m tests.soak $(SOAK)
+
+state: $(READY)  ## write target_service/STATE.md from the declarations in the code
+	$(BIN)/python -m target_service.state > target_service/STATE.md
 
 lint: $(READY)
 	$(BIN)/ruff check harness target_service tests

@@ -18,7 +18,25 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from target_service.problems import CredentialsRefused, UserExists
 from target_service.settings import Settings
+from target_service.state import Key, State
 from target_service.store import Store
+
+STATE = State(
+    name="Accounts",
+    keys=(
+        Key(
+            "user:*",
+            "hash",
+            None,
+            "the user; written once, by the sign-up",
+            "username, password (argon2id), created_ms",
+        ),
+    ),
+    scripts=("account_create",),
+    trips={"POST /api/users": 1},
+    crash="""Before the script nothing was written: sign up again. After it the account exists, and a client that lost
+    the reply is told so (409), which it may take for success: it knows the password.""",
+)
 
 
 def user_key(username: str) -> str:

@@ -31,8 +31,38 @@ from target_service.ledger import Effect
 from target_service.problems import KeyReused, NotFound
 from target_service.sessions import Sessions
 from target_service.settings import Settings
+from target_service.state import Key, State
 from target_service.store import Store, Word
 from target_service.tokens import Claims
+
+STATE = State(
+    name="Jobs",
+    keys=(
+        Key(
+            "job:*",
+            "hash",
+            "none while it is not over; JOB_RETENTION_S after",
+            "the user for reading; for writing whoever holds the lease, proved by its fence",
+            "input, state, checkpoint, fence, lease, output: where the next worker goes on",
+        ),
+        Key("job-key:*", "hash", "IDEMPOTENCY_RETENTION_S", "the submit", "which job a key of a user stands for"),
+        Key("jobs", "stream", None, "its group; entries leave when their job is over", "who has to do what"),
+        Key("jobs:dead", "stream", None, "the claim that gives up", "dead letters, for a person to look at"),
+    ),
+    scripts=("job_submit", "job_status", "job_claim", "job_checkpoint", "job_finish", "job_release"),
+    trips={
+        "POST /api/process": 1,
+        "GET /api/status/{id}": 1,
+        "worker: be given entries": 1,
+        "worker: claim": 1,
+        "worker: checkpoint": 1,
+        "worker: finish": 1,
+    },
+    crash="""Submit: record, entry and key are one script, before the 202. Given but not claimed: the entry stands in
+    the pending list and goes to another after a lease. Claimed or checkpointed: the next claim takes a higher fence
+    and goes on from the checkpoint. Effect had but not finished: asked for again with the job's key, and replayed.""",
+)
+
 
 STREAM, GROUP, DEAD = "jobs", "workers", "jobs:dead"
 CONSUMER = "worker"

@@ -30,10 +30,34 @@ from target_service.ledger import Effect, Ledger, LedgerUnavailable, StaleFence
 from target_service.problems import InProgress, KeyReused, Unavailable
 from target_service.sessions import Sessions
 from target_service.settings import Settings
+from target_service.state import Key, State
 from target_service.store import Store
 from target_service.tokens import Claims
 
 OPEN = "payments:open"
+
+
+STATE = State(
+    name="Payments",
+    keys=(
+        Key(
+            "payment:*",
+            "hash",
+            "none while open; IDEMPOTENCY_RETENTION_S once done",
+            "whoever holds the lease, proved by its fence",
+            "fingerprint, state, payment id, what to charge, fence, lease, answer: the whole memory of one key",
+        ),
+        Key("payments:open", "zset", None, "the scripts that claim and finish", "what the completer has to look at"),
+    ),
+    scripts=("payment_claim", "payment_due", "payment_finish", "payment_release", "payment_resume"),
+    trips={
+        "POST /payment": (2, "the claim must be durable before the charge, and the answer after it"),
+        "completer: a poll": 1,
+        "completer: a payment": (2, "as the request that it completes"),
+    },
+    crash="""Claimed or charged: after the lease the client's retry or the completer takes the next fence and charges
+    again with the same ledger key, which the ledger has once. Finished: every later request gets the stored answer.""",
+)
 
 
 @dataclass(frozen=True)

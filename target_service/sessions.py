@@ -28,8 +28,42 @@ from target_service import logs
 from target_service.accounts import user_key
 from target_service.problems import NotAuthenticated
 from target_service.settings import Settings
+from target_service.state import Key, State
 from target_service.store import Reply, Store
 from target_service.tokens import Claims, RefreshToken
+
+STATE = State(
+    name="Sessions",
+    keys=(
+        Key(
+            "session:*",
+            "hash",
+            "REFRESH_TTL_S from the login or the last rotation",
+            "the session; its scripts alone",
+            "user, generation of the current refresh token, when older ones retired: what a token cannot say of itself",
+        ),
+        Key(
+            "revoked:*",
+            "string",
+            "as long as any token of the session could",
+            "the log-out, or a reuse",
+            "that no token of this session is good any more",
+        ),
+    ),
+    scripts=("session_open", "session_refresh", "session_revoke", "profile"),
+    trips={
+        "POST /api/login": (
+            2,
+            "the password must be checked before a session is opened, and argon2 is not in the store",
+        ),
+        "POST /api/refresh": 1,
+        "POST /api/logout": 1,
+        "GET /profile": 1,
+    },
+    crash="""Login: after the script a session that nobody holds a token of, which expires. Refresh: after the rotation
+    and before its reply the client presents the predecessor again, and within the grace gets the very same successor.
+    Log-out: revocation and end of the record are one script; asked again it answers 401, which is what was wanted.""",
+)
 
 
 @dataclass(frozen=True)
