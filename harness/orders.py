@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.contract.launch import resolve
+from harness.contract.launch import command, variables
 from harness.contract.read import read_users
 from harness.load.settings import AgentSettings, shares
-from harness.platforms.base import Deployment, Launcher, Program, Role, Slot
+from harness.platforms.base import ROLES, Deployment, Launcher, Program, Role, Slot
 from harness.scenario import LoadedScenario
 
 
@@ -18,6 +18,7 @@ class Orders:
     """`master` is the run's secret: every other is made from it, it is in memory only, and goes with the run."""
 
     loaded: LoadedScenario
+    platform: str
     run_id: str
     folder: Path
     seed: int
@@ -28,7 +29,7 @@ class Orders:
     def desired(self) -> dict[Role, int]:
         """How many members of each role the scenario declares."""
         target, start = self.loaded.scenario.target, self.loaded.contract.start
-        return {"replica": target.replicas, "worker": target.workers if start.worker else 0}
+        return {"replica": target.replicas, "worker": target.workers if start.has_workers(self.platform) else 0}
 
     def deployment(self) -> Deployment:
         """What the platform brings up."""
@@ -42,6 +43,9 @@ class Orders:
             directory=(self.loaded.contract_path.parent / start.directory).resolve(),
             replica=self._launcher("replica"),
             worker=self._launcher("worker") if start.worker else None,
+            compose=start.compose,
+            kubernetes=start.kubernetes,
+            environment={role: self._environment(role, {"run": self.run_id}) for role in ROLES},
             health=start.health,
             ready=start.ready,
             stop_grace_s=start.stop_grace_s,
@@ -54,20 +58,24 @@ class Orders:
             boot_header=self.loaded.contract.identity.boot,
         )
 
-    def _launcher(self, role: str) -> Launcher:
+    def _launcher(self, role: Role) -> Launcher:
         contract = self.loaded.contract
-        extra = dict(self.loaded.scenario.target.environment)
-        if self.defects and contract.defects:
-            extra[contract.defects.variable] = ",".join(self.defects)
 
         def launch(slot: Slot) -> Program:
             values = {"host": slot.host, "name": slot.name, "run": self.run_id}
             values |= {"store_url": slot.store_url, "ledger_url": slot.ledger_url}
             if slot.port is not None:
                 values["port"] = str(slot.port)
-            return Program(*resolve(contract, role, values, self.master, extra))
+            return Program(command(contract, role, values, self.master), self._environment(role, values))
 
         return launch
+
+    def _environment(self, role: Role, values: dict[str, str]) -> dict[str, str]:
+        contract = self.loaded.contract
+        extra = dict(self.loaded.scenario.target.environment)
+        if self.defects and contract.defects:
+            extra[contract.defects.variable] = ",".join(self.defects)
+        return variables(contract, self.platform, role, values, self.master, extra)
 
     def agents(self, balancer: tuple[str, int], hop: bool) -> list[AgentSettings]:
         """One agent's share each; the rate of an open model is divided, the clients of a closed one are too.

@@ -89,7 +89,7 @@ class Run:
         # A scenario may be called anything; a run id names directories, sockets and variables.
         named = re.sub(r"[^A-Za-z0-9._-]", "-", f"{loaded.name}-{self.folder.name}")
         self.id = f"{named[-40:].lstrip('._-')}-{secrets.token_hex(3)}"
-        self.orders = Orders(loaded, self.id, self.folder, self.seed, options.defects)
+        self.orders = Orders(loaded, self.platform_name, self.id, self.folder, self.seed, options.defects)
         self.record = rundir.Record(self.folder / "run.jsonl")
         self.metrics = rundir.Record(self.folder / "metrics.jsonl")
         self.agents: list[AgentHandle] = []

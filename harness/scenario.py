@@ -180,7 +180,8 @@ def _held_together(document: Document, scenario: Scenario, contract: Contract, f
                 message = f"the mix has {name}, but {scenario.target.contract} has no `{part}`: add it or drop {name}"
                 problems.append(document.problem(("load", "mix", name), message))
     for index, fault in enumerate(faults):
-        if fault.role == "worker" and not (contract.start.worker and scenario.target.workers):
+        starts_workers = any(contract.start.has_workers(name) for name in contract.start.platforms)
+        if fault.role == "worker" and not (starts_workers and scenario.target.workers):
             message = "is for workers, but the contract starts none or `target.workers` is 0"
             problems.append(document.problem(("faults", index), message))
     problems += _never_spared(document, scenario, faults)

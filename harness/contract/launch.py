@@ -27,19 +27,24 @@ def fill(text: str, values: Mapping[str, str], master: bytes) -> str:
     return PLACEHOLDER.sub(value, text)
 
 
-def resolve(
-    contract: Contract, role: str, values: Mapping[str, str], master: bytes, extra: Mapping[str, str]
-) -> tuple[list[str], dict[str, str]]:
-    """Command and environment of a `replica` or `worker`.
-
-    `values` fill {host}, {port}, {name}, {run}, {store_url}, {ledger_url}; a variable whose only placeholder has
-    no value ({port} of a worker) is left out. `extra` (the scenario's environment, a defect) wins.
-    """
+def command(contract: Contract, role: str, values: Mapping[str, str], master: bytes) -> list[str]:
+    """The command of a `replica` or `worker` on the platform `process`."""
     program = contract.start.worker if role == "worker" else contract.start.replica
     if program is None:
         raise ValueError(f"the contract of {contract.service} starts no {role}")
     known = {"python": sys.executable, **values}
-    environment = {**contract.start.environment, **program.environment}
-    filled = {name: fill(text, known, master) for name, text in environment.items()}
-    resolved = {name: text for name, text in filled.items() if not PLACEHOLDER.fullmatch(text)}
-    return [fill(part, known, master) for part in program.command], {**resolved, **extra}
+    return [fill(part, known, master) for part in program.command]
+
+
+def variables(
+    contract: Contract, platform: str, role: str, values: Mapping[str, str], master: bytes, extra: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a `replica` or `worker` on a platform.
+
+    `values` fill {host}, {port}, {name}, {run}, {store_url}, {ledger_url}, as far as the platform gives them; a
+    variable that is nothing but a placeholder without a value ({port} of a worker) is left out. `extra` (the
+    scenario's environment, a defect) wins.
+    """
+    known = {"python": sys.executable, **values}
+    filled = {name: fill(text, known, master) for name, text in contract.start.environment_of(platform, role).items()}
+    return {**{name: text for name, text in filled.items() if not PLACEHOLDER.fullmatch(text)}, **extra}

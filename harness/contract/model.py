@@ -12,25 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from harness.contract.operation import Operation, Strict
-
-
-class Program(Strict):
-    """A command, and the environment it gets beside the one common to all."""
-
-    command: list[str] = Field(min_length=1)
-    environment: dict[str, str] = {}
-
-
-class Start(Strict):
-    """How to start the service. `directory` is relative to the contract file."""
-
-    directory: str = "."
-    replica: Program
-    worker: Program | None = None
-    environment: dict[str, str] = {}
-    health: str = "/health"
-    ready: str = "/ready"
-    stop_grace_s: float = Field(default=10, gt=0, le=300)
+from harness.contract.start import Start
 
 
 class Identity(Strict):

@@ -66,8 +66,13 @@ def _used(operation: Operation) -> set[str]:
 
 def _start(document: Document, contract: Contract) -> list[str]:
     programs = {"replica": contract.start.replica, "worker": contract.start.worker}
-    texts = {
+    texts: dict[tuple[str, ...], set[str]] = {
         ("start", "environment"): placeholders(contract.start.environment),
+        **{
+            ("start", name, "environment"): placeholders(way.environment)
+            for name, way in (("compose", contract.start.compose), ("kubernetes", contract.start.kubernetes))
+            if way
+        },
         **{
             ("start", name): placeholders([program.command, program.environment])
             for name, program in programs.items()
@@ -87,8 +92,9 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     for name in ("health", "ready"):
         if not getattr(contract.start, name).startswith("/"):
             problems.append(document.problem(("start", name), "is a path and must start with `/`"))
-    replica = [contract.start.environment, contract.start.replica.environment, contract.start.replica.command]
-    if "port" not in placeholders(replica):
+    program = contract.start.replica
+    given = [contract.start.environment, program.environment, program.command] if program else None
+    if given and "port" not in placeholders(given):
         message = "nothing passes `{port}` to a replica, so that it cannot know where to listen"
         problems.append(document.problem(("start", "replica"), message))
     for place, each_operation in contract.operations().items():

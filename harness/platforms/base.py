@@ -7,10 +7,12 @@ One object serves one run. All methods may be called from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
+
+from harness.contract.start import Compose, Kubernetes
 
 Role: TypeAlias = Literal["replica", "worker"]
 State: TypeAlias = Literal["starting", "ready", "unready", "stopping", "killed", "paused", "gone"]
@@ -71,6 +73,9 @@ class Deployment:
     `ledger_fences` is false, answers 503 without an effect to every `ledger_fail_every`-th attempt, and sends every
     `ledger_answer_twice_every`-th answer to an effect twice (0: never).
 
+    `replica` and `worker` are for platforms that start commands. `compose` and `kubernetes` say how the platforms of
+    those names start the service, and `environment` holds the variables that its replicas and workers then get.
+
     `boot_header` names the header of the readiness answer that carries the boot id; without one, a member's
     name is its boot id (names are never reused within a run).
     """
@@ -89,6 +94,9 @@ class Deployment:
     ledger_delay_ms: int = 50
     deadline_s: float = 30.0
     boot_header: str | None = None
+    compose: Compose | None = None
+    kubernetes: Kubernetes | None = None
+    environment: Mapping[Role, Mapping[str, str]] = field(default_factory=dict)
     ledger_deduplicates: bool = True
     ledger_fences: bool = True
     ledger_fail_every: int = 0
@@ -96,10 +104,16 @@ class Deployment:
 
 
 class Platform(Protocol):
-    """`kill`, `stop`, `pause` and `resume` return how they were seen to land, or raise `FaultNotSeen`."""
+    """What is done to a member returns how it was seen to land, or raises `FaultNotSeen`.
+
+    `capabilities`: what can be done here. `hop` (replicas have addresses of their own), `workers`, `store`, `ledger`,
+    and the kinds of faults that work here (`kill`, `stop`, `pause`, `scale`, `restart`, `roll`, `switch`, `cut`).
+    `controls`: the platform itself replaces the dead and keeps the wanted number (it is a `Controller`).
+    """
 
     name: str
     capabilities: frozenset[str]
+    controls: bool
 
     def deploy(self, deployment: Deployment) -> None:
         """Brings everything up and waits until it is ready.
@@ -113,8 +127,17 @@ class Platform(Protocol):
     def members(self) -> list[Member]:
         """All living members and the last few dead ones, in the order in which they were started."""
 
-    def start(self, role: Role) -> Member:
-        """Begins a new member; it is ready later. `EnvironmentFailure` if it cannot even be begun."""
+    def start(self, role: Role, held: bool = False) -> Member:
+        """Begins a new member; it is ready later. `EnvironmentFailure` if it cannot even be begun.
+
+        A replica that is `held` is sent no requests by the balancer until it is admitted.
+        """
+
+    def admit(self, names: Sequence[str]) -> None:
+        """Lets the balancer send requests to replicas that were held."""
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
+        """A new version: members begun from now on get these variables as well."""
 
     def kill(self, name: str) -> str:
         """Ends it at once, with no chance to clean up."""
@@ -127,6 +150,12 @@ class Platform(Protocol):
 
     def resume(self, name: str) -> str:
         """Thaws it."""
+
+    def cut(self, name: str) -> str:
+        """Takes a replica off the network by which it is reached."""
+
+    def mend(self, name: str) -> str:
+        """Puts it back."""
 
     def ready(self, member: Member) -> bool:
         """Asks it, bounded in time, and notes the answer as its state. A frozen or dead member is not ready."""
@@ -148,3 +177,19 @@ class Platform(Protocol):
 
     def remove(self, run_id: str) -> list[str]:
         """Removes what is there of this run and returns what was removed. `EnvironmentFailure` if some stays."""
+
+
+class Controller(Platform, Protocol):
+    """A platform that keeps the wanted number of members by itself: `start`, `admit` and `renew` are not for it.
+
+    All three return at once; what they bring about is seen in `members`.
+    """
+
+    def scale(self, role: Role, count: int) -> None:
+        """Wants this many from now on."""
+
+    def roll(self, role: Role, environment: Mapping[str, str]) -> None:
+        """Rolls out a new version, which has these variables as well, one member after another."""
+
+    def switch(self, role: Role, environment: Mapping[str, str]) -> None:
+        """Brings up as many members of a new version, then sends all requests to them, then ends the old."""

@@ -20,7 +20,10 @@ class MemoryPlatform:
     """See `harness.platforms.base.Platform`."""
 
     name = "memory"
-    capabilities = frozenset({"hop", "balancer", "pause", "workers"})
+    capabilities = frozenset(
+        {"hop", "balancer", "workers", "kill", "stop", "pause", "scale", "restart", "roll", "switch", "cut"}
+    )
+    controls = False
 
     def __init__(self, ready_after_s: float = 0.0) -> None:
         self.ready_after_s = ready_after_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -37,6 +37,7 @@ class _Entry:
     boot: str | None = None
     balanced: bool = False
     healthy: bool = False
+    held: bool = False
     said: str = "not asked yet"
 
     def member(self) -> Member:
@@ -55,6 +56,7 @@ class _Up:
     parts: dict[str, Child] = field(default_factory=dict)
     entries: dict[str, _Entry] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    renewed: dict[Role, dict[str, str]] = field(default_factory=dict)
     store_url: str = ""
     ledger_url: str = ""
     balancer: Balancer | None = None
@@ -64,7 +66,10 @@ class ProcessPlatform:
     """See `harness.platforms.base.Platform`."""
 
     name = "process"
-    capabilities = frozenset({"hop", "balancer", "pause", "workers", "store", "ledger"})
+    capabilities = frozenset(
+        {"hop", "balancer", "workers", "store", "ledger", "kill", "stop", "pause", "scale", "restart", "roll", "switch"}
+    )
+    controls = False
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -175,7 +180,7 @@ class ProcessPlatform:
                 self._look(entry)
             return [entry.member() for entry in up.entries.values()]
 
-    def start(self, role: Role) -> Member:
+    def start(self, role: Role, held: bool = False) -> Member:
         up = self._deployed()
         with self._lock:
             number = up.numbers[role] = up.numbers.get(role, 0) + 1
@@ -183,9 +188,9 @@ class ProcessPlatform:
         name = f"{role}-{number}"
         port = up.ports.take() if role == "replica" else None
         program = self._program(up, role, Slot(name, HOST, port, up.store_url, up.ledger_url))
-        environment = {**program.environment, "HARNESS_RUN": up.deployment.run_id}
+        environment = {**program.environment, **up.renewed.get(role, {}), "HARNESS_RUN": up.deployment.run_id}
         child = Child(name, program.command, environment, up.deployment.directory, self._log(up, name))
-        entry = _Entry(name, role, port, child, boot=None if up.deployment.boot_header and port else name)
+        entry = _Entry(name, role, port, child, boot=None if up.deployment.boot_header and port else name, held=held)
         with self._lock:
             up.entries[name] = entry
             closing = self._closing
@@ -193,6 +198,17 @@ class ProcessPlatform:
             child.end()
             raise EnvironmentFailure(f"{name} was begun while the run was being torn down; it was ended")
         return entry.member()
+
+    def admit(self, names: Sequence[str]) -> None:
+        for name in names:
+            entry = self._entry(name)
+            entry.held = False
+            if not self._balanced(entry):
+                raise EnvironmentFailure(f"{name} cannot be given requests: {entry.said}")
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
+        renewed = self._deployed().renewed
+        renewed[role] = {**renewed.get(role, {}), **environment}
 
     @staticmethod
     def _program(up: _Up, role: Role, slot: Slot) -> Program:
@@ -247,7 +263,7 @@ class ProcessPlatform:
     def _balanced(self, entry: _Entry) -> bool:
         """Whether the balancer knows it: told when it is first ready, so that no request finds it half up."""
         up = self._deployed()
-        if entry.port is None or entry.balanced or up.balancer is None:
+        if entry.port is None or entry.balanced or entry.held or up.balancer is None:
             return True
         with self._lock:
             if entry.balanced:
@@ -273,6 +289,12 @@ class ProcessPlatform:
 
     def resume(self, name: str) -> str:
         return self._do(name, "paused", "unready", lambda child: child.resume())
+
+    def cut(self, name: str) -> str:
+        raise FaultNotSeen(f"{name} has no network of its own on the platform {self.name}: use docker")
+
+    def mend(self, name: str) -> str:
+        raise FaultNotSeen(f"{name} has no network of its own on the platform {self.name}: use docker")
 
     def _do(self, name: str, during: State, after: State, action: Callable[[Child], str]) -> str:
         entry = self._entry(name)

@@ -103,7 +103,9 @@ def test_each_part_of_a_platform_alone_imports_its_sdk():
 
 def test_platforms_know_no_faults_and_nothing_above_them():
     above = ["faults", "checks", "history", "report", "load", "workloads", "contract", "scenario", "run", "judge"]
-    assert offenders(below("harness.platforms"), *(f"harness.{name}" for name in above)) == []
+    found = offenders(below("harness.platforms"), *(f"harness.{name}" for name in above))
+    # How a service is started is what a platform carries out; of the rest of the contract it knows nothing.
+    assert [each for each in found if not within(each.rpartition(" ")[2], "harness.contract.start")] == []
 
 
 def test_faults_know_only_platforms():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.contract.launch import fill, resolve, secret
+from harness.contract.launch import command, fill, secret, variables
 from harness.contract.model import Contract
 
 MASTER = bytes(range(32))
@@ -41,11 +41,9 @@ def test_fill():
 
 
 def test_a_replica():
-    command, environment = resolve(
-        contract(), "replica", {"name": "replica-1", "host": "127.0.0.1", "port": "80"}, MASTER, {"EXTRA": "1"}
-    )
-    assert command == [sys.executable, "-m", "s", "--port=80"]
-    assert environment == {
+    values = {"name": "replica-1", "host": "127.0.0.1", "port": "80"}
+    assert command(contract(), "replica", values, MASTER) == [sys.executable, "-m", "s", "--port=80"]
+    assert variables(contract(), "process", "replica", values, MASTER, {"EXTRA": "1"}) == {
         "PORT": "80",
         "ROLE": "replica-1",
         "KEY": secret(MASTER, "jwt"),
@@ -57,8 +55,8 @@ def test_a_replica():
 def test_a_worker_gets_no_port_and_what_the_scenario_adds_wins():
     made = contract(worker={"command": ["{python}", "w.py"], "environment": {"ONLY": "worker"}})
     values = {"name": "worker-1", "host": "127.0.0.1"}
-    command, environment = resolve(made, "worker", values, MASTER, {"ROLE": "{as it stands}"})
-    assert command == [sys.executable, "w.py"]
+    environment = variables(made, "process", "worker", values, MASTER, {"ROLE": "{as it stands}"})
+    assert command(made, "worker", values, MASTER) == [sys.executable, "w.py"]
     assert "PORT" not in environment
     assert environment["ROLE"] == "{as it stands}"
     assert environment["ONLY"] == "worker"
@@ -66,4 +64,4 @@ def test_a_worker_gets_no_port_and_what_the_scenario_adds_wins():
 
 def test_a_role_that_the_contract_does_not_start():
     with pytest.raises(ValueError, match="starts no worker"):
-        resolve(contract(), "worker", {}, MASTER, {})
+        command(contract(), "worker", {}, MASTER)

@@ -1,0 +1,96 @@
+"""How a service is started: by commands, by a Compose file, by Kubernetes manifests. A contract may have all three."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from harness.contract.operation import Strict
+
+
+class Program(Strict):
+    """A command, and the environment it gets beside the one common to all."""
+
+    command: list[str] = Field(min_length=1)
+    environment: dict[str, str] = {}
+
+
+class Compose(Strict):
+    """The service as a Compose file, for the platform `docker`. Paths are relative to `start.directory`.
+
+    `replica`, `worker`, `balancer` and `ledger` are services of the file. The load goes to the port that `balancer`
+    publishes on 127.0.0.1 for its container port `balancer_port`; readiness is asked of each replica at `port` in its
+    own container. `front` is the network by which the balancer finds the replicas: a replica that is to be held back
+    from requests, or cut off from them, is taken out of it. Without `ledger` no effect is seen.
+    """
+
+    file: str
+    replica: str
+    worker: str | None = None
+    balancer: str
+    balancer_port: int = Field(ge=1, le=65_535)
+    port: int = Field(ge=1, le=65_535)
+    ledger: str | None = None
+    front: str | None = None
+    environment: dict[str, str] = {}
+
+
+class Kubernetes(Strict):
+    """The service as manifests, for the platform `kubernetes`. Paths are relative to `start.directory`.
+
+    `replica`, `worker` and `ledger` are Deployments of the manifests. The load goes to the Service `service`, at its
+    port `service_port`; readiness is asked of each pod at `port`. Variables go into `replica` and `worker`.
+    """
+
+    manifests: list[str] = Field(min_length=1)
+    replica: str
+    worker: str | None = None
+    service: str
+    service_port: int = Field(ge=1, le=65_535)
+    port: int = Field(ge=1, le=65_535)
+    ledger: str | None = None
+    environment: dict[str, str] = {}
+
+
+class Start(Strict):
+    """How to start the service. `directory` is relative to the contract file.
+
+    `replica` and `worker` are commands (platform `process`), `compose` and `kubernetes` describe the same service for
+    the platforms `docker` and `kubernetes`. `environment` is common to all; a variable that is nothing but a
+    placeholder without a value there (`{port}` in a container) is left out.
+    """
+
+    directory: str = "."
+    replica: Program | None = None
+    worker: Program | None = None
+    compose: Compose | None = None
+    kubernetes: Kubernetes | None = None
+    environment: dict[str, str] = {}
+    health: str = "/health"
+    ready: str = "/ready"
+    stop_grace_s: float = Field(default=10, gt=0, le=300)
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Start:
+        if not self.platforms:
+            raise ValueError("say how to start the service: `replica` (a command), `compose` or `kubernetes`")
+        return self
+
+    @property
+    def platforms(self) -> dict[str, Program | Compose | Kubernetes]:
+        """The platforms on which the service can be started, each with its part."""
+        ways = {"process": self.replica, "docker": self.compose, "kubernetes": self.kubernetes}
+        return {name: way for name, way in ways.items() if way is not None}
+
+    def has_workers(self, platform: str) -> bool:
+        """Whether workers are started on that platform."""
+        if platform == "process":
+            return self.worker is not None
+        way = self.compose if platform == "docker" else self.kubernetes
+        return way is not None and way.worker is not None
+
+    def environment_of(self, platform: str, role: str) -> dict[str, str]:
+        """The variables of a `replica` or `worker` on that platform, their placeholders not yet filled."""
+        own: Program | Compose | Kubernetes | None = self.platforms.get(platform)
+        if platform == "process" and role == "worker":
+            own = self.worker
+        return {**self.environment, **(own.environment if own else {})}
