@@ -37,6 +37,11 @@ class Payment(Body):
     reference: Reference
 
 
+class CartLine(Body):
+    item: Reference
+    quantity: int = Field(ge=1, le=9_999)
+
+
 class Process(Body):
     input: Input
     reference: Reference

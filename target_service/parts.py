@@ -11,6 +11,7 @@ from importlib import import_module
 
 from target_service import defects
 from target_service.accounts import Accounts
+from target_service.cart import Cart
 from target_service.drain import Drain
 from target_service.ids import NewId, random_id
 from target_service.jobs import Jobs
@@ -28,9 +29,11 @@ class Parts:
     """The exchangeable parts. `lua`: fragments and scripts by name; the rest makes what its name says."""
 
     lua: dict[str, str] = field(default_factory=lua_files)
+    tokens: Callable[[Settings], Tokens] = Tokens
     sessions: Callable[[Store, Settings], Sessions] = Sessions
     payments: Callable[[Store, Sessions, Ledger, Settings, NewId], Payments] = Payments
     jobs: Callable[[Store, Sessions, Settings, NewId], Jobs] = Jobs
+    cart: Callable[[Store, Sessions, Settings], Cart] = Cart
     new_id: NewId = random_id
 
 
@@ -46,6 +49,7 @@ class Service:
     sessions: Sessions
     payments: Payments
     jobs: Jobs
+    cart: Cart
     drain: Drain
     metrics: Metrics
 
@@ -58,7 +62,8 @@ class Service:
 
 def defect_names() -> list[str]:
     """Names of the seeded defects, as TARGET_DEFECTS takes them."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(defects.__path__))
+    names = (module.name for module in pkgutil.iter_modules(defects.__path__))
+    return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
 
 def chosen_parts(names: tuple[str, ...]) -> Parts:
@@ -80,11 +85,12 @@ def assemble(settings: Settings, parts: Parts) -> Service:
         settings=settings,
         store=store,
         ledger=ledger,
-        tokens=Tokens(settings),
+        tokens=parts.tokens(settings),
         accounts=Accounts(store, settings),
         sessions=sessions,
         payments=parts.payments(store, sessions, ledger, settings, parts.new_id),
         jobs=parts.jobs(store, sessions, settings, parts.new_id),
+        cart=parts.cart(store, sessions, settings),
         drain=Drain(),
         metrics=Metrics(),
     )

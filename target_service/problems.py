@@ -9,6 +9,7 @@ The tree:
     ├── CredentialsRefused     401  urn:problem:credentials-refused
     ├── NotFound               404  urn:problem:not-found          also: not yours
     ├── UserExists             409  urn:problem:user-exists
+    ├── CartFull               409  urn:problem:cart-full
     ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
     ├── TooLarge               413  urn:problem:too-large
     ├── KeyReused              422  urn:problem:key-reused         one key, two bodies
@@ -65,6 +66,10 @@ class NotFound(Problem):
 
 class UserExists(Problem):
     status, type, title = 409, "urn:problem:user-exists", "User exists"
+
+
+class CartFull(Problem):
+    status, type, title = 409, "urn:problem:cart-full", "The cart holds as many lines as it may"
 
 
 class InProgress(Problem):

@@ -65,6 +65,8 @@ class Settings:
     job_slots: int = 8
     job_attempts: int = 8
     job_retention_s: float = 86400.0
+    cart_ttl_s: float = 30 * 86400.0
+    cart_lines: int = 200
     drain_s: float = 1.5
     max_body_bytes: int = 65536
 
@@ -104,6 +106,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         job_slots=reader.integer("JOB_SLOTS", Settings.job_slots, least=1),
         job_attempts=reader.integer("JOB_ATTEMPTS", Settings.job_attempts, least=1),
         job_retention_s=reader.seconds("JOB_RETENTION_S", Settings.job_retention_s),
+        cart_ttl_s=reader.seconds("CART_TTL_S", Settings.cart_ttl_s),
+        cart_lines=reader.integer("CART_LINES", Settings.cart_lines, least=1),
         drain_s=reader.seconds("DRAIN_S", Settings.drain_s, least=0),
         max_body_bytes=reader.integer("MAX_BODY_BYTES", Settings.max_body_bytes, least=1024),
     )

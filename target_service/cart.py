@@ -1,0 +1,106 @@
+"""Carts: lines with ids of their own, each added once and removed at most once; never read, changed and written back.
+
+Keys    cart:<user>          hash: line id -> [item, quantity] (JSON). Lives CART_TTL_S from its last change.
+        cart-added:<line>    string: fingerprint of what was asked for. That this line was added, whether it is still
+                             there or not; lives IDEMPOTENCY_RETENTION_S.
+Owner   the user; only the scripts below write them.
+Trips   1 each: every change is one command on one line, within the script that checks the session.
+Crash   add: line and memory of it are one script, both or neither. A client that lost the reply adds again with its
+        key: the line id is a hash of user and key, so it is the same line, and one that has been removed meanwhile
+        stays removed, however late the repetition comes.
+        remove: one script. A client that lost the reply asks again and gets 404, which is what it wanted.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import orjson
+
+from target_service.problems import CartFull, KeyReused, NotFound
+from target_service.sessions import Sessions
+from target_service.settings import Settings
+from target_service.state import Key, State
+from target_service.store import Store
+from target_service.tokens import Claims
+
+STATE = State(
+    name="Cart",
+    keys=(
+        Key(
+            "cart:*",
+            "hash",
+            "CART_TTL_S from the last change",
+            "the user; one line at a time",
+            "lines by their ids: two replicas that change two lines never write over each other",
+        ),
+        Key(
+            "cart-added:*",
+            "string",
+            "IDEMPOTENCY_RETENTION_S",
+            "the add",
+            "that a line was added, so that a late repetition does not bring back what was removed",
+        ),
+    ),
+    scripts=("cart_add", "cart_lines", "cart_remove"),
+    trips={"POST /api/cart/lines": 1, "GET /api/cart": 1, "DELETE /api/cart/lines/{id}": 1},
+    crash="""Add: line and memory of it are one script; added again with its key it is the same line, and stays removed
+    if it was. Remove: one script; asked again it answers 404, which is what was wanted.""",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a cart."""
+
+    id: str
+    item: str
+    quantity: int
+
+
+def cart_key(user: str) -> str:
+    """Where the cart of a user is."""
+    return f"cart:{user}"
+
+
+def line_id(user: str, key: str) -> str:
+    """The line that an idempotency key of a user stands for."""
+    return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:32]
+
+
+class Cart:
+    """Carts in the store."""
+
+    def __init__(self, store: Store, sessions: Sessions, settings: Settings) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._most_lines = settings.cart_lines
+        self._life_ms = int(settings.cart_ttl_s * 1000)
+        self._retention_ms = int(settings.idempotency_retention_s * 1000)
+
+    async def add(self, claims: Claims, key: str, item: str, quantity: int) -> Line:
+        """Adds a line, or says which one the key has added. Raises KeyReused, CartFull."""
+        line = Line(line_id(claims.user, key), item, quantity)
+        text = orjson.dumps([item, quantity])
+        fingerprint = hashlib.sha256(text).hexdigest()
+        (outcome,) = await self._sessions.run(
+            claims,
+            "cart_add",
+            [cart_key(claims.user), f"cart-added:{line.id}"],
+            [line.id, text.decode(), fingerprint, self._most_lines, self._life_ms, self._retention_ms],
+        )
+        if outcome == b"mismatch":
+            raise KeyReused()
+        if outcome == b"full":
+            raise CartFull()
+        return line
+
+    async def lines(self, claims: Claims) -> list[Line]:
+        """All lines, by id."""
+        flat = await self._sessions.run(claims, "cart_lines", [cart_key(claims.user)])
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return sorted((Line(name.decode(), *orjson.loads(text)) for name, text in pairs), key=lambda line: line.id)
+
+    async def remove(self, claims: Claims, line: str) -> None:
+        """Removes a line; raises NotFound when there is none, so that of two removals one alone succeeds."""
+        if not await self._sessions.run(claims, "cart_remove", [cart_key(claims.user)], [line, self._life_ms]):
+            raise NotFound()

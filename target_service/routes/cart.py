@@ -1,0 +1,34 @@
+"""The cart."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from target_service import bodies
+from target_service.cart import Line
+from target_service.headers import required_idempotency_key
+from target_service.routes.common import claims_of, json_response, service_of
+
+router = APIRouter()
+
+
+def _shown(line: Line) -> dict[str, object]:
+    return {"line_id": line.id, "item": line.item, "quantity": line.quantity}
+
+
+@router.post("/api/cart/lines")
+async def add_line(request: Request, body: bodies.CartLine) -> Response:
+    claims, key = claims_of(request), required_idempotency_key(request)
+    line = await service_of(request).cart.add(claims, key, body.item, body.quantity)
+    return json_response(_shown(line), 201)
+
+
+@router.get("/api/cart")
+async def cart(request: Request) -> Response:
+    lines = await service_of(request).cart.lines(claims_of(request))
+    return json_response({"lines": [_shown(line) for line in lines]})
+
+
+@router.delete("/api/cart/lines/{id}")
+async def remove_line(request: Request, id: str) -> Response:
+    await service_of(request).cart.remove(claims_of(request), id)
+    return Response(status_code=204)
