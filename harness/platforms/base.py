@@ -27,7 +27,10 @@ DEAD: frozenset[State] = frozenset({"killed", "gone"})
 
 @dataclass(frozen=True)
 class Member:
-    """One replica or worker. `boot` names this life of it: what its answers carry, else its own name."""
+    """One replica or worker. `boot` names this life of it: what its answers carry, else its own name.
+
+    One that is `held` may be ready, but is sent no requests until it is admitted.
+    """
 
     name: str
     role: Role
@@ -35,6 +38,7 @@ class Member:
     port: int | None
     boot: str | None
     state: State
+    held: bool = False
 
     @property
     def number(self) -> int:
@@ -77,7 +81,8 @@ class Deployment:
     those names start the service, and `environment` holds the variables that its replicas and workers then get.
 
     `boot_header` names the header of the readiness answer that carries the boot id; without one, a member's
-    name is its boot id (names are never reused within a run).
+    name is its boot id (names are never reused within a run). `sticky_cookie`: the cookie by which the balancer shall
+    bring a client back to the replica that answered it first, where the platform is capable of it (`sticky`).
     """
 
     run_id: str
@@ -94,6 +99,7 @@ class Deployment:
     ledger_delay_ms: int = 50
     deadline_s: float = 30.0
     boot_header: str | None = None
+    sticky_cookie: str | None = None
     compose: Compose | None = None
     kubernetes: Kubernetes | None = None
     environment: Mapping[Role, Mapping[str, str]] = field(default_factory=dict)
@@ -114,6 +120,9 @@ class Platform(Protocol):
     name: str
     capabilities: frozenset[str]
     controls: bool
+
+    def missing(self) -> list[str]:
+        """What this machine lacks for the platform to work, each with how to get it. Soon, and without an effect."""
 
     def deploy(self, deployment: Deployment) -> None:
         """Brings everything up and waits until it is ready.
@@ -170,6 +179,18 @@ class Platform(Protocol):
         """Removes everything of the run but its folder, and looks again. May be called twice.
 
         Raises `EnvironmentFailure` naming what is still there.
+        """
+
+    def keep(self) -> None:
+        """Shows on the engine that the run is in progress; called every few seconds, from before `deploy` on.
+
+        Nothing to do where all who can reach the engine see the name that the run holds (`harness.platforms.hold`).
+        """
+
+    def runs(self) -> dict[str, bool]:
+        """Ids of all runs of which something is there, by looking at the engine alone.
+
+        True for one that `keep` showed to be in progress not long ago. `EnvironmentFailure` if one cannot look.
         """
 
     def leftovers(self, run_id: str) -> list[str]:

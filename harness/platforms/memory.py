@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, Slot, State
@@ -34,6 +36,11 @@ class MemoryPlatform:
         self._begun: dict[str, float] = {}
         self._logs: dict[str, list[str]] = {}
         self._numbers: dict[str, int] = {}
+        self._cut: set[str] = set()
+        self.renewed: dict[Role, dict[str, str]] = {}
+
+    def missing(self) -> list[str]:
+        return []
 
     def deploy(self, deployment: Deployment) -> None:
         """The launchers are called, their programs are not run; one whose command is empty fails."""
@@ -62,7 +69,7 @@ class MemoryPlatform:
         with self._lock:
             return list(self._members.values())
 
-    def start(self, role: Role) -> Member:
+    def start(self, role: Role, held: bool = False) -> Member:
         with self._lock:
             deployment = self._deployment
             if deployment is None:
@@ -76,11 +83,21 @@ class MemoryPlatform:
             program = launcher(Slot(name, "127.0.0.1", port, "redis://127.0.0.1:1/0", "http://127.0.0.1:1"))
             if not program.command:
                 raise EnvironmentFailure(f"{name} cannot be started: its command is empty")
-            self._members[name] = member = Member(name, role, "127.0.0.1", port, name, "starting")
+            self._members[name] = member = Member(name, role, "127.0.0.1", port, name, "starting", held)
             self._begun[name] = time.monotonic()
-            self._logs[name] = [f"up as {name}"]
+            renewed = " ".join(f"{key}={text}" for key, text in self.renewed.get(role, {}).items())
+            self._logs[name] = [f"up as {name} {renewed}".rstrip()]
             _RUNS[deployment.run_id].append(name)
             return member
+
+    def admit(self, names: Sequence[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._members[name] = replace(self._living(name), held=False)
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
+        with self._lock:
+            self.renewed[role] = {**self.renewed.get(role, {}), **environment}
 
     def crash(self, name: str) -> None:
         """The member dies by itself."""
@@ -100,6 +117,16 @@ class MemoryPlatform:
     def resume(self, name: str) -> str:
         return self._do("resume", name, "unready")
 
+    def cut(self, name: str) -> str:
+        seen = self._do("cut", name, "unready")
+        self._cut.add(name)
+        return seen
+
+    def mend(self, name: str) -> str:
+        seen = self._do("mend", name, "unready")
+        self._cut.discard(name)
+        return seen
+
     def _do(self, what: str, name: str, after: State) -> str:
         self._living(name)
         if what in self.unseen:
@@ -118,8 +145,7 @@ class MemoryPlatform:
 
     def _set(self, name: str, state: State) -> None:
         with self._lock:
-            old = self._members[name]
-            self._members[name] = Member(old.name, old.role, old.host, old.port, old.boot, state)
+            self._members[name] = replace(self._members[name], state=state)
             if state in DEAD and self._deployment is not None:
                 left = _RUNS.get(self._deployment.run_id, [])
                 left[:] = [other for other in left if other != name]
@@ -127,7 +153,7 @@ class MemoryPlatform:
     def ready(self, member: Member) -> bool:
         with self._lock:
             now = self._members[member.name]
-            if now.state not in POLLED:
+            if now.state not in POLLED or member.name in self._cut:
                 return False
             if time.monotonic() - self._begun[member.name] < self.ready_after_s:
                 return False
@@ -145,6 +171,12 @@ class MemoryPlatform:
             for member in list(self._members.values()):
                 if member.state not in DEAD:
                     self._set(member.name, "gone")
+
+    def keep(self) -> None:
+        pass
+
+    def runs(self) -> dict[str, bool]:
+        return {run_id: False for run_id, left in _RUNS.items() if left}
 
     def leftovers(self, run_id: str) -> list[str]:
         return list(_RUNS.get(run_id, []))

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import asking, outside, procfs, remains, valkey
+from harness.platforms import asking, machine, outside, procfs, remains, valkey
 from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, State
 from harness.platforms.children import Child, end_all, tail
 from harness.platforms.haproxy import Balancer
@@ -41,7 +41,7 @@ class _Entry:
     said: str = "not asked yet"
 
     def member(self) -> Member:
-        return Member(self.name, self.role, HOST, self.port, self.boot, self.state)
+        return Member(self.name, self.role, HOST, self.port, self.boot, self.state, self.held)
 
 
 @dataclass
@@ -67,7 +67,21 @@ class ProcessPlatform:
 
     name = "process"
     capabilities = frozenset(
-        {"hop", "balancer", "workers", "store", "ledger", "kill", "stop", "pause", "scale", "restart", "roll", "switch"}
+        {
+            "hop",
+            "balancer",
+            "sticky",
+            "workers",
+            "store",
+            "ledger",
+            "kill",
+            "stop",
+            "pause",
+            "scale",
+            "restart",
+            "roll",
+            "switch",
+        }
     )
     controls = False
 
@@ -77,6 +91,8 @@ class ProcessPlatform:
         self._closing = False
 
     # -- deploying
+
+    missing = staticmethod(machine.missing)
 
     def deploy(self, deployment: Deployment) -> None:
         """Store and ledger are up before the first replica begins; all replicas and workers begin together."""
@@ -113,7 +129,7 @@ class ProcessPlatform:
         data = up.directory / "store"
         data.mkdir()
         store, ledger = up.ports.take(), up.ports.take()
-        up.balancer = Balancer(up.directory, up.ports.take(), up.deployment.ready)
+        up.balancer = Balancer(up.directory, up.ports.take(), up.deployment.ready, up.deployment.sticky_cookie)
         up.store_url, up.ledger_url = f"redis://{HOST}:{store}/0", f"http://{HOST}:{ledger}"
         self._part(up, "store", valkey.command(valkey.binary(), store, data), data)
         self._part(up, "balancer", up.balancer.command(), up.directory)
@@ -364,11 +380,14 @@ class ProcessPlatform:
         if left:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}")
 
-    def leftovers(self, run_id: str) -> list[str]:
-        return remains.leftovers(run_id)
+    def keep(self) -> None:
+        pass
 
-    def remove(self, run_id: str) -> list[str]:
-        return remains.remove(run_id)
+    def runs(self) -> dict[str, bool]:
+        return dict.fromkeys(remains.runs(), False)
+
+    leftovers = staticmethod(remains.leftovers)
+    remove = staticmethod(remains.remove)
 
     # -- helpers
 
