@@ -44,12 +44,12 @@ def render(shown: view.View) -> str:
     """The document of a view, the same bytes for the same view."""
     line = shown.timeline
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             view=shown,
             policy=POLICY,
-            style=Markup(_style()),
+            style=Markup(style()),
             headline=_headline(shown),
             exit_meaning=EXIT_CODES.get(shown.exit_code if shown.exit_code is not None else -1, ""),
             header=charts.header(line) if line else "",
@@ -75,8 +75,9 @@ def write(folder: Path) -> Path:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Where the templates are; every value is escaped."""
+    made = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -84,12 +85,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
+    made.filters.update(
         at=text.at, span=text.span, count=text.count, cut=text.cut, words=text.words, draw=pictures.draw
     )
-    environment.globals.update(plural=text.plural)
-    return environment
+    made.globals.update(plural=text.plural)
+    return made
 
 
-def _style() -> str:
+def style() -> str:
+    """The style sheet of every page."""
     return (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")

@@ -53,6 +53,14 @@ def read_lines(path: Path) -> list[Record]:
     return found
 
 
+def read_text(path: Path) -> str:
+    """A text file as visible text, line by line; no file is an empty one."""
+    try:
+        return "\n".join(clean(line) for line in path.read_text("utf-8", "replace").splitlines())
+    except OSError:
+        return ""
+
+
 def text(record: Record, key: str, default: str = "") -> str:
     """A field as visible text; a number is shown as one."""
     value = record.get(key)

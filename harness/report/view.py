@@ -1,7 +1,7 @@
 """What a report shows: a run folder as plain values, nothing yet drawn, nothing yet escaped.
 
-`load` reads results.json, run.jsonl, faults.jsonl, metrics.jsonl and history.parquet and nothing else. Only
-results.json must be there; of the rest, what is missing is left out and said so (`View.notes`).
+`load` reads results.json, run.jsonl, faults.jsonl, metrics.jsonl, history.parquet, scenario.yaml and contract.yaml and
+nothing else. Only results.json must be there; of the rest, what is missing is left out and said so (`View.notes`).
 Times named `*_s` are seconds since the load began.
 """
 
@@ -17,6 +17,8 @@ from harness.report.history import History
 from harness.report.parts import VERDICTS, Check, Count, Fault, Need, Slo
 from harness.report.records import Record
 from harness.report.text import plural, words
+
+CONFIGURATION = ("scenario.yaml", "contract.yaml")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class View:
     not_tested: list[tuple[str, str]]
     phases: list[tuple[str, float]]
     torn_lines: int
+    files: list[tuple[str, str]]
     notes: list[str] = field(default_factory=list)
     loaded: bool = True
 
@@ -83,7 +86,8 @@ def load(folder: Path) -> View:
         drawn = timeline.build(frame, history, members, bands) if frame else None
     finally:
         history.close()
-    return _view(results, run, members, faults, bands, drawn, [history.missing] if history.missing else [])
+    files = [(name, r.read_text(folder / name)) for name in CONFIGURATION]
+    return _view(results, run, members, faults, bands, drawn, files, [history.missing] if history.missing else [])
 
 
 def _view(
@@ -93,6 +97,7 @@ def _view(
     faults: list[Fault],
     bands: list[timeline.Band],
     drawn: timeline.Timeline | None,
+    files: list[tuple[str, str]],
     notes: list[str],
 ) -> View:
     declared = next((line for line in run if r.text(line, "e") == "declared"), {})
@@ -132,6 +137,7 @@ def _view(
         not_tested=[(r.text(n, "property"), r.text(n, "why")) for n in r.records(results, "not_tested")],
         phases=phases,
         torn_lines=r.whole(results, "torn_lines"),
+        files=[(name, content) for name, content in files if content],
         notes=notes,
         loaded=any(r.text(line, "e") == "window" for line in run) or not run,
     )

@@ -16,7 +16,7 @@ from harness.report import html
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = 9
+SECTIONS = 10
 FLAGS = [
     "--headless",
     "--no-sandbox",

@@ -328,6 +328,8 @@ def folder_of(folder: Path, judged: dict[str, Any], run: list[Any] | None = None
     lines(folder / "run.jsonl", run or run_records())
     lines(folder / "faults.jsonl", nemesis())
     lines(folder / "metrics.jsonl", members())
+    (folder / "scenario.yaml").write_text("title: Kill\nload: {duration_s: 30, users: 40}\n", "utf-8")
+    (folder / "contract.yaml").write_text("contract: 1\nservice: example\n", "utf-8")
     history(folder, load())
     return folder
 

@@ -117,8 +117,8 @@ def test_every_section_of_a_valid_run(folders: dict[str, Path]) -> None:
         "13 replicas 6 workers",
     ]:
         assert said in page.text
-    assert page.headings.count("h2") == 10
-    assert page.tags["details"] == 13
+    assert page.headings.count("h2") == 11
+    assert page.tags["details"] == 15
     pictures = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "role")]
     assert pictures == ["img"] * 5
     ids = [value for _, name, value in page.attributes if name == "id"]
@@ -225,6 +225,20 @@ def test_no_foreign_text_becomes_markup(tmp_path: Path, text: str) -> None:
     for char in "\x00\x1b\u202e\u2066\u200b\u2028":
         assert char not in document
     assert len(document) < 8_000_000
+
+
+def test_the_files_that_ran_are_shown_as_text(tmp_path: Path) -> None:
+    folder = example.valid(tmp_path)
+    page = page_of(folder)
+    assert "load: {duration_s: 30, users: 40}" in page.text and "service: example" in page.text
+    hostile = "</pre><script>alert(1)</script>\n\x1b[31m\u202e"
+    (folder / "scenario.yaml").write_text(hostile, "utf-8")
+    (folder / "contract.yaml").unlink()
+    document = html.write(folder).read_text("utf-8")
+    page = Page(document)
+    is_safe(page)
+    assert "<script" not in document.lower() and "</pre><script>alert(1)</script>" in page.text
+    assert "service: example" not in page.text and "⟨U+202E⟩" in page.text
 
 
 def test_a_long_text_is_cut_and_kept_whole_beside_it(tmp_path: Path) -> None:
