@@ -17,6 +17,7 @@ from harness.contract.model import Contract
 from harness.contract.operation import Operation
 from harness.contract.read import read_contract
 from harness.document import read, validate
+from harness.errors import UsageError
 from harness.report import html
 from harness.scenario import Scenario
 from harness.workloads import WORKLOADS
@@ -98,6 +99,10 @@ def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple
             not_tested[name] = f"not promised: the contract names no {promise}"
     if "refresh" in found and contract.promises.refresh_grace_s is None:
         not_tested["refresh: lost replies"] = "not promised: the contract names no refresh_grace_s"
+    if "refresh" in found and not contract.promises.refresh_reuse_revokes:
+        not_tested["refresh: reuse"] = "not promised: the contract says no refresh_reuse_revokes"
+    if "idempotency" in found and not contract.promises.keys_per_user:
+        not_tested["idempotency: one key of two users"] = "not promised: the contract says no keys_per_user"
     if any(fault.get("kind") in ("stop", "scale") and fault.get("role") != "worker" for fault in scenario.faults):
         found.append("graceful")
     else:
@@ -131,7 +136,10 @@ def check_folder(folder: Path) -> dict[str, Any]:
     """
     rundir.require_whole(rundir.require(folder))
     scenario = validate(read(folder / "scenario.yaml", "scenario"), Scenario, "scenario")
-    contract = read_contract(folder / "contract.yaml")
+    try:
+        contract = read_contract(folder / "contract.yaml").promising(scenario.target.promises)
+    except ValueError as error:
+        raise UsageError(f"{folder / 'scenario.yaml'}: target.promises cannot be promised: {error}") from None
     terms = terms_of(scenario, contract)
     events = rundir.events(folder / "run.jsonl")
     if any(folder.glob("journal-*.jsonl")):

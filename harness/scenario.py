@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from harness.contract.model import Contract
 from harness.contract.operation import Strict
@@ -27,6 +27,7 @@ ROUTINGS = ("hop", "balancer")
 class Target(Strict):
     """What is deployed. `contract` is relative to the scenario file.
 
+    `environment` is what this target gets beside the contract's, `promises` what it therefore promises otherwise.
     The ledger answers `ledger_delay_ms` after an effect; every so many attempts it fails, or answers twice (0: never).
     """
 
@@ -34,6 +35,7 @@ class Target(Strict):
     replicas: int = Field(default=3, ge=1, le=100)
     workers: int = Field(default=2, ge=0, le=100)
     environment: dict[str, str] = {}
+    promises: dict[str, bool | float] = {}
     replace_after_s: float = Field(default=1.0, ge=0)
     ledger_delay_ms: int = Field(default=50, ge=0, le=10_000)
     ledger_fail_every: int = Field(default=0, ge=0)
@@ -131,6 +133,15 @@ def load_scenario(path: Path) -> LoadedScenario:
         except UsageError as error:
             place = ("target", "contract")
             problems += error.problems or [document.problem(place, str(error))]
+        if contract:
+            try:
+                contract = contract.promising(scenario.target.promises)
+            except ValidationError as error:
+                place = ("target", "promises")
+                problems += [
+                    document.problem((*place, *each["loc"]), f"cannot be promised: {each['msg'].lower()}")
+                    for each in error.errors()
+                ]
         if contract:
             problems += _held_together(document, scenario, contract, faults)
     if problems or not scenario or not contract:

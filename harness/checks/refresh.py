@@ -8,10 +8,18 @@ Tokens form a chain: a log-in gives the first, every ok refresh of R gives its s
     newest refused     R is refused though nobody else presented it before that answer
     refused in grace   R is refused though all attempts on R lie within its grace, and nobody had presented its
                        successor before that answer: R was the newest or the immediate predecessor
+    late reuse accepted   an ok refresh of R is invoked after an earlier one returned + grace + leeway
+    family lives on       R was presented so late, definitely answered, and yet the session is seen present afterwards
+
+The last two only where a reuse is promised to revoke the session (`refresh_reuse_revokes`).
 
 Why a refusal is only guilty so: R is consumed by one of the attempts on it. If another one was invoked before the
 refusal returned, it may have been consumed; it is then the immediate predecessor until its successor is presented,
 and is promised the same successor until the first attempt + grace - 1 s. In all other cases the service may refuse.
+
+Why late reuse is guilty: an ok answer to R says that R was rotated by then, so grace + leeway later R is neither the
+newest nor within its grace, whoever presented what in between; the answer to it is given after the revocation. A
+doubtful late attempt may never have arrived, so nothing is judged by it.
 
 `info`: a doubtful attempt may have consumed its token at any time after its invoke, so any attempt counts as one that
 did, from its invoke on. Doubtful log-outs count as log-outs. Time limits: no refusal is judged after the session's
@@ -24,7 +32,7 @@ Cost: one aggregation by token over the refreshes, and joins by token. O(n).
 
 from __future__ import annotations
 
-from harness.checks.findings import Connection, add_bad, conclude, counts, start_bad
+from harness.checks.findings import Connection, add_bad, conclude, counts, one, start_bad
 from harness.checks.terms import Terms
 from harness.checks.verdict import INF, NS, Result
 
@@ -36,6 +44,8 @@ RULES = {
     "ancestor accepted": "a refresh token was accepted after its successor's successor had been given",
     "newest refused": "the newest refresh token of a live session was refused",
     "refused in grace": "a refresh token was refused within its grace, its successor never presented",
+    "late reuse accepted": "a refresh token was accepted again after its grace was over",
+    "family lives on": "the session went on after one of its spent refresh tokens had been presented",
 }
 
 _EXAMINED = {
@@ -69,6 +79,8 @@ def check(db: Connection, terms: Terms) -> Result:
     )
     if examined["refused"]:
         _refusals(db, terms)
+    if terms.refresh_reuse_revokes and terms.refresh_grace_s is not None:
+        examined["late_reuses"] = _late(db, int((terms.refresh_grace_s + terms.leeway_s) * NS))
     vacuous = None if examined["refreshes"] else "no refresh was accepted: nothing to judge"
     return conclude(
         db,
@@ -90,6 +102,27 @@ def _tokens(db: Connection) -> None:
           arg_min(id, return_ns) FILTER (outcome = 'ok') AS first_ok_id,
           arg_max(id, invoke_ns) FILTER (outcome = 'ok') AS last_ok_id, count(*) AS attempts
         FROM op WHERE kind = 'refresh' AND class <> 'no_effect' AND arg IS NOT NULL GROUP BY arg""")
+
+
+def _late(db: Connection, limit_ns: int) -> int:
+    """Judges what was presented `limit_ns` after it had been rotated; returns how often that was answered."""
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE late AS SELECT o.id, o.session, o.class, o.invoke_ns, o.return_ns
+        FROM op o JOIN token t ON t.arg = o.arg WHERE o.kind = 'refresh'
+          AND o.class IN ('ok', 'refused', 'absent') AND o.invoke_ns > t.ok_return + {limit_ns}""")
+    add_bad(
+        db,
+        "late reuse accepted",
+        """SELECT session AS item, min(invoke_ns) AS at_ns, [arg_min(id, invoke_ns)] AS ops FROM late
+        WHERE class = 'ok' GROUP BY session""",
+    )
+    add_bad(
+        db,
+        "family lives on",
+        """SELECT l.session AS item, min(p.invoke_ns) AS at_ns, [any_value(l.id), arg_min(p.id, p.invoke_ns)] AS ops
+        FROM (SELECT session, min(return_ns) AS caught, arg_min(id, return_ns) AS id FROM late GROUP BY session) l
+        JOIN op p ON p.session = l.session AND p.seen = 'present' AND p.invoke_ns > l.caught GROUP BY l.session""",
+    )
+    return int(one(db, "SELECT count(*) FROM late")[0])
 
 
 def _refusals(db: Connection, terms: Terms) -> None:

@@ -29,6 +29,7 @@ class Terms:
     session_ttl_s: float | None = None
     refresh_ttl_s: float | None = None
     refresh_grace_s: float | None = None
+    refresh_reuse_revokes: bool = False
     idempotency_retention_s: float | None = None
     definite_answer_s: float | None = None
     lease_s: float | None = None
@@ -37,6 +38,7 @@ class Terms:
     leeway_s: float = 1.0
     ledger_deduplicates: bool = True
     ledger_fences: bool = True
+    keys_per_user: bool = False
     payment_effects: Effects = "ledger"
     job_effects: Effects = "ledger"
 

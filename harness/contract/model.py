@@ -7,6 +7,7 @@ A property that a contract leaves out is not tested, and the report says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -103,6 +104,7 @@ class Promises(Strict):
     session_ttl_s: float | None = Field(default=None, gt=0)
     refresh_ttl_s: float | None = Field(default=None, gt=0)
     refresh_grace_s: float | None = Field(default=None, ge=0)
+    refresh_reuse_revokes: bool = False
     idempotency_retention_s: float | None = Field(default=None, gt=0)
     definite_answer_s: float = Field(default=5, gt=0)
     lease_s: float = Field(default=5, gt=0)
@@ -110,6 +112,7 @@ class Promises(Strict):
     backoff_s: float = Field(default=2, ge=0)
     ledger_deduplicates: bool = True
     ledger_fences: bool = True
+    keys_per_user: bool = False
 
     @property
     def quiet_deadline_s(self) -> float:
@@ -139,6 +142,11 @@ class Contract(Strict):
     metrics: Metrics | None = None
     promises: Promises = Promises()
     defects: Defects | None = None
+
+    def promising(self, otherwise: Mapping[str, Any]) -> Contract:
+        """The same contract with some promises made otherwise; raises ValueError for what cannot be promised."""
+        promises = Promises.model_validate({**self.promises.model_dump(), **otherwise})
+        return self.model_copy(update={"promises": promises})
 
     def operations(self) -> dict[str, Operation]:
         """Every operation by its dotted place in the file."""

@@ -1,7 +1,8 @@
 """Sessions: log in, read, refresh, log out, read after log-out.
 
 A refresh whose answer was lost is asked again with the same token, as any client must; now and then a token is
-presented a second time (it gets the same successor) or an older one (it is refused, and the session lives on).
+presented a second time (it gets the same successor) or an older one (it is refused, and the session lives on). Where
+the contract promises it, a token is presented long after its grace: that is a thief's, and must end the session.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from harness.load.caller import Caller, Context, Op, Reply
 from harness.workloads.base import SessionItem, Visitor, login, read_back
 
 KEPT_A_VISITOR = 4
+SPENT_MARGIN_S = 1.5
+"""How long after its grace a token is taken for spent; more than the leeway that a check leaves to clocks."""
 
 
 class Sessions:
@@ -55,6 +58,8 @@ class Sessions:
             self.refresh(caller, item, item.chain[-1])
         elif self.refreshes and chance < 0.22:
             self._present_again(caller, item)
+        elif chance < 0.25 and self._is_spent(item):
+            self._present_spent(caller, item)
         elif self.logs_out and chance > 0.9:
             self.logout(caller, item)
             self.read(caller, item)
@@ -69,6 +74,20 @@ class Sessions:
             self.refresh(caller, item, item.chain[-1])
         else:
             self.refresh(caller, item, item.chain[-steps])
+
+    def _is_spent(self, item: SessionItem) -> bool:
+        promises = self.context.contract.promises
+        if not (self.refreshes and promises.refresh_reuse_revokes and item.rotated_ns):
+            return False
+        limit_s = (promises.refresh_grace_s or 0) + SPENT_MARGIN_S
+        return promises.refresh_grace_s is not None and time.monotonic_ns() - item.rotated_ns[0] > limit_s * 1e9
+
+    def _present_spent(self, caller: Caller, item: SessionItem) -> None:
+        """The oldest token of the session, and a read that must find the session gone."""
+        reply = self.refresh(caller, item, item.chain[0])
+        item.doubtful = item.doubtful or reply.doubtful
+        item.revoked = item.revoked or not (reply.doubtful or reply.kind == "no_effect")
+        self.read(caller, item)
 
     def read(
         self,

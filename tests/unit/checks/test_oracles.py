@@ -186,6 +186,57 @@ def test_refresh_is_exact_in_sequence(items: list[Any]) -> None:
     assert guilty(db) == set(histories) - explained_refreshes(histories)
 
 
+GRACE_MS = 10
+REUSE_STEPS = st.tuples(st.sampled_from(["rotate", "rotate", "read", "reuse", "reuse", "logout"]), st.integers(1, 12))
+
+
+def reuse_history(name: str, steps: list[tuple[str, int]], faithful: bool) -> tuple[list[Row], bool]:
+    """A session in sequence, 1 ms an op, by a service that revokes for late reuse or does not, and whether it shows.
+
+    `reuse` presents the first token again. A family may be revoked within the leeway, and must be after it.
+    """
+    rows = [row("sessions", "login", name, "ok", 0, 1, session=name, value=f"{name}r0")]
+    clock, newest, rotated, gone, caught, shows = 1, 0, 0, False, False, False
+    for what, pause in steps:
+        clock += pause
+        if what == "reuse" and newest:
+            late = clock - rotated > GRACE_MS + LEEWAY_MS
+            gone = gone or (faithful and clock - rotated > GRACE_MS)
+            caught = caught or late
+            answered = {"kind": "refresh", "label": "refused", "arg": f"{name}r0"}
+        elif what == "logout":
+            answered = {"kind": "logout", "label": "absent" if gone else "ok"}
+        elif what == "read":
+            answered = {"kind": "read", "label": "absent" if gone else "ok"}
+        else:
+            answered = {"kind": "refresh", "label": "refused" if gone else "ok", "arg": f"{name}r{newest}"}
+            if not gone:
+                newest += 1
+                answered["value"] = f"{name}r{newest}"
+                rotated = clock + 1 if newest == 1 else rotated
+        shows = shows or (caught and answered["label"] == "ok")
+        rows.append(
+            row("sessions", answered.pop("kind"), name, answered.pop("label"), clock, 1, session=name, **answered)
+        )
+        gone = gone or what == "logout"
+        clock += 1
+    return rows, shows
+
+
+LEEWAY_MS = 3
+
+
+@QUICK
+@given(st.lists(st.tuples(st.lists(REUSE_STEPS, max_size=8), st.booleans()), min_size=ITEMS, max_size=ITEMS))
+def test_refresh_reuse(items: list[Any]) -> None:
+    made = {f"s{n}": reuse_history(f"s{n}", steps, faithful) for n, (steps, faithful) in enumerate(items)}
+    db = rows_history([each for rows, _ in made.values() for each in rows])
+    refresh.check(db, Terms(refresh_grace_s=GRACE_MS / 1000, leeway_s=LEEWAY_MS / 1000, refresh_reuse_revokes=True))
+    found = {item for (item,) in db.execute("SELECT item FROM bad WHERE rule = 'family lives on'").fetchall()}
+    assert found == {name for name, (_, shows) in made.items() if shows}
+    assert not any(shows and faithful for (_, shows), (_, faithful) in zip(made.values(), items, strict=True))
+
+
 PAYS = st.tuples(
     st.sampled_from(["ok", "ok", "error", "limited", "in_progress", "mismatch"]),
     st.sampled_from("AAAB"),

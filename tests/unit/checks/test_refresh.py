@@ -33,6 +33,43 @@ GUILTY = {
 }
 
 
+REUSE = Terms(refresh_ttl_s=100, refresh_grace_s=10, refresh_reuse_revokes=True)
+LATE = "sessions/refresh s1 refused 11031-11040 arg=r0"
+
+UNPUNISHED = {
+    "late reuse accepted": [LOGIN, FIRST, "sessions/refresh s1 ok 11031-11040 arg=r0 value=r1"],
+    "family lives on, as a read shows": [LOGIN, FIRST, LATE, "sessions/read s1 ok 11041-11050"],
+    "family lives on, as a refresh shows": [LOGIN, FIRST, LATE, "sessions/refresh s1 ok 11041-11050 arg=r1 value=r2"],
+    "family lives on, as a log-out shows": [LOGIN, FIRST, LATE, "sessions/logout s1 ok 11041-11050"],
+}
+
+
+@pytest.mark.parametrize("name", UNPUNISHED)
+def test_a_reuse_that_ends_nothing(name: str) -> None:
+    result = refresh.check(history(*UNPUNISHED[name]), REUSE)
+    assert told(result) == ("invalid", {name.split(",")[0]: 1})
+    assert result.examined == {"refreshes": result.examined["refreshes"], "refused": result.examined["refused"],
+        "doubtful": 0, "late_reuses": 1}  # fmt: skip
+    assert told(refresh.check(history(*UNPUNISHED[name]), TERMS)) == ("valid", {}), "nothing of the kind was promised"
+
+
+PUNISHED = {
+    "the session ends": [LOGIN, FIRST, LATE, "sessions/read s1 absent 11041-11050"],
+    "a read under way": [LOGIN, FIRST, LATE, "sessions/read s1 ok 11040-11050"],
+    "a doubtful late reuse": [LOGIN, FIRST, LATE.replace("refused", "error"), "sessions/read s1 ok 11041-11050"],
+    "one that was turned away": [LOGIN, FIRST, LATE.replace("refused", "limited"), "sessions/read s1 ok 11041-11050"],
+    "within grace and leeway": [LOGIN, FIRST, LATE.replace("11031", "11030"), "sessions/read s1 ok 11041-11050"],
+    "a token never accepted": [LOGIN, LATE, "sessions/read s1 ok 11041-11050"],
+    "another session lives": [LOGIN, FIRST, LATE, LOGIN.replace("s1", "s2"), "sessions/read s2 ok 11041-11050"],
+}
+
+
+@pytest.mark.parametrize("name", PUNISHED)
+def test_a_reuse_that_ends_the_session_or_need_not(name: str) -> None:
+    _, violations = told(refresh.check(history(*PUNISHED[name]), REUSE))
+    assert not {"late reuse accepted", "family lives on"} & set(violations)
+
+
 @pytest.mark.parametrize("name", GUILTY)
 def test_guilty(name: str) -> None:
     result = refresh.check(history(*GUILTY[name]), TERMS)

@@ -38,6 +38,15 @@ def test_a_usable_scenario(tmp_path: Path):
     assert loaded.text == SCENARIO
 
 
+def test_a_target_with_another_environment_promises_otherwise(tmp_path: Path):
+    promised = "  contract: contract.yaml\n  promises: {refresh_grace_s: 1.5, refresh_reuse_revokes: true}\n"
+    given = CONTRACT + "promises: {session_ttl_s: 60, refresh_grace_s: 10}\n"
+    path = write(tmp_path, change(SCENARIO, "  contract: contract.yaml\n", promised), given)
+    promises = load_scenario(path).contract.promises
+    found = (promises.session_ttl_s, promises.refresh_grace_s, promises.refresh_reuse_revokes)
+    assert found == (60, 1.5, True)
+
+
 @pytest.mark.parametrize(
     ("place", "name"),
     [("scenarios/kill.yaml", "kill"), ("scenarios/prove/jobs.yaml", "prove-jobs"), ("kill.yaml", "kill")],
@@ -61,6 +70,7 @@ FAULTS = "valid: kill, noop, pause, scale, stop"
         ("title: A scenario\n", "", "1: title: is missing and has no default"),
         ("users: 4", "users: four", "7: load.users: input should be a valid integer"),
         ("users: 4", "users: 0", "7: load.users: input should be greater than or equal to 1, not 0"),
+        ("t: contract.yaml", "t: contract.yaml\n  promises: {lease: 1}", "5: target.promises.lease: cannot be promised"),
         ("users: 4", "users: 1", "7: load.users: 1 users are too few: 2 are needed"),
         ("duration_s: 5", "duration_s: .nan", "6: load.duration_s: input should be a finite number"),
         ("sessions: 2", "sessions: .inf", "8: load.mix.sessions: input should be a finite number"),

@@ -34,6 +34,46 @@ async def session_outlives_its_logout(world: World, first: Replica, second: Repl
     return (await second.call("GET /profile", token=token)).status == 200
 
 
+async def a_logout_changes_nothing(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    assert (await first.call("POST /api/logout", token=token)).status == 204
+    return [(await each.call("GET /profile", token=token)).status for each in (first, second)] == [200, 200]
+
+
+async def only_the_issuer_takes_its_tokens(world: World, first: Replica, second: Replica) -> bool:
+    tokens = await first.user()
+    assert (await first.call("GET /profile", token=tokens["access_token"])).status == 200
+    refreshed = await second.call("POST /api/refresh", {"refresh_token": tokens["refresh_token"]})
+    return ((await second.call("GET /profile", token=tokens["access_token"])).status, refreshed.status) == (401, 401)
+
+
+async def a_repeated_refresh_ends_the_session(world: World, first: Replica, second: Replica) -> bool:
+    body = {"refresh_token": (await first.user())["refresh_token"]}
+    rotated = await first.call("POST /api/refresh", body)
+    assert rotated.status == 200
+    repeated = await second.call("POST /api/refresh", body)
+    read = await second.call("GET /profile", token=rotated.json["access_token"])
+    return (repeated.status, read.status) == (401, 401)
+
+
+async def any_old_refresh_token_is_as_good_as_the_newest(world: World, first: Replica, second: Replica) -> bool:
+    tokens = [(await first.user())["refresh_token"]]
+    for _ in range(2):
+        answer = await first.call("POST /api/refresh", {"refresh_token": tokens[-1]})
+        tokens.append(answer.json["refresh_token"])
+    again = await second.call("POST /api/refresh", {"refresh_token": tokens[0]})
+    return again.status == 200 and again.json["refresh_token"] == tokens[-1]
+
+
+async def a_stolen_family_lives_on(world: World, first: Replica, second: Replica) -> bool:
+    tokens = await first.user()
+    assert (await first.call("POST /api/refresh", {"refresh_token": tokens["refresh_token"]})).status == 200
+    await asyncio.sleep(0.06)
+    reused = await second.call("POST /api/refresh", {"refresh_token": tokens["refresh_token"]})
+    assert reused.status == 401
+    return (await first.call("GET /profile", token=tokens["access_token"])).status == 200
+
+
 async def duplicates_charge_twice(world: World, first: Replica, second: Replica) -> bool:
     world.ledger.delay_s = 0.05
     token = (await first.user())["access_token"]
@@ -105,6 +145,11 @@ async def ids_are_given_twice(world: World, first: Replica, second: Replica) -> 
 BUGS: dict[str, Bug] = {
     "sessions-in-memory": session_is_unknown_elsewhere,
     "revocation-cached": session_outlives_its_logout,
+    "revocation-unchecked": a_logout_changes_nothing,
+    "secret-at-boot": only_the_issuer_takes_its_tokens,
+    "refresh-no-grace": a_repeated_refresh_ends_the_session,
+    "refresh-grace-any-generation": any_old_refresh_token_is_as_good_as_the_newest,
+    "refresh-reuse-undetected": a_stolen_family_lives_on,
     "check-then-set": duplicates_charge_twice,
     "new-downstream-key": a_retry_charges_again,
     "job-acknowledged-early": acknowledged_job_is_not_in_the_store,
@@ -113,13 +158,17 @@ BUGS: dict[str, Bug] = {
 }
 
 
+SETTINGS = {"refresh-reuse-undetected": {"REFRESH_GRACE_S": "0.05"}}
+"""What a defect needs in order to show at once."""
+
+
 @pytest.mark.parametrize("name", BUGS)
 @pytest.mark.parametrize("seeded", [True, False])
 def test_the_defect_shows_and_the_clean_service_has_none(world: World, name: str, seeded: bool) -> None:
     @told
     async def story() -> None:
         async with AsyncExitStack() as stack:
-            defects = {"TARGET_DEFECTS": name} if seeded else {}
+            defects = {**SETTINGS.get(name, {}), **({"TARGET_DEFECTS": name} if seeded else {})}
             first, second = [await stack.enter_async_context(world.replica(**defects)) for _ in range(2)]
             assert await BUGS[name](world, first, second) is seeded
 

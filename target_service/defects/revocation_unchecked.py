@@ -1,0 +1,41 @@
+"""The list of revoked sessions is asked for at an address that nobody configured, and an error counts as "not revoked".
+
+Seen in the wild: a revocation check added after the fact as `try: … except: return False`, so that an outage of the
+list "does not take the site down". The token's signature alone then decides, and a logout changes nothing.
+"""
+
+from collections.abc import Sequence
+
+from target_service.parts import Parts
+from target_service.problems import NotAuthenticated, Unavailable
+from target_service.sessions import Sessions, session_keys
+from target_service.settings import Settings
+from target_service.store import Reply, Store
+from target_service.tokens import Claims
+
+UNCONFIGURED = "redis://127.0.0.1:1/0"
+ALWAYS_LIVE = "local function live() return true end\n"
+
+
+class FailOpenSessions(Sessions):
+    """Believes whoever comes while it cannot ask."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        super().__init__(store, settings)
+        self._revocations = Store(UNCONFIGURED, {"clock": "", "live": ""}, settings.store_timeout_s)
+
+    async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
+        """Runs the script unless the list is there and says that the session was revoked."""
+        try:
+            revoked = await self._revocations.command("EXISTS", session_keys(claims.session)[1])
+        except Unavailable:
+            revoked = False
+        if revoked:
+            raise NotAuthenticated()
+        return await super().run(claims, script, keys, args)
+
+
+def apply(parts: Parts) -> None:
+    """Exchanges the sessions; the scripts ask nobody."""
+    parts.lua["live"] = ALWAYS_LIVE
+    parts.sessions = FailOpenSessions
