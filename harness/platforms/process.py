@@ -67,21 +67,7 @@ class ProcessPlatform:
 
     name = "process"
     capabilities = frozenset(
-        {
-            "hop",
-            "balancer",
-            "sticky",
-            "workers",
-            "store",
-            "ledger",
-            "kill",
-            "stop",
-            "pause",
-            "scale",
-            "restart",
-            "roll",
-            "switch",
-        }
+        "hop balancer sticky workers store ledger kill stop pause scale restart roll switch".split()
     )
     controls = False
 
@@ -309,8 +295,7 @@ class ProcessPlatform:
     def cut(self, name: str) -> str:
         raise FaultNotSeen(f"{name} has no network of its own on the platform {self.name}: use docker")
 
-    def mend(self, name: str) -> str:
-        raise FaultNotSeen(f"{name} has no network of its own on the platform {self.name}: use docker")
+    mend = cut
 
     def _do(self, name: str, during: State, after: State, action: Callable[[Child], str]) -> str:
         entry = self._entry(name)
