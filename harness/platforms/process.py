@@ -25,6 +25,7 @@ from harness.signals import uninterrupted
 _POLL_S = 0.02
 _WORKER_SETTLED_S = 0.3
 _DEAD_KEPT = 64
+_FAULTS = ("kill", "stop", "pause", "scale", "restart", "roll", "switch")
 
 
 @dataclass
@@ -66,9 +67,7 @@ class ProcessPlatform:
     """See `harness.platforms.base.Platform`."""
 
     name = "process"
-    capabilities = frozenset(
-        "hop balancer sticky workers store ledger kill stop pause scale restart roll switch".split()
-    )
+    capabilities = frozenset({"hop", "balancer", "sticky", "workers", "store", "ledger", *_FAULTS})
     controls = False
 
     def __init__(self) -> None:
