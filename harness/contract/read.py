@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from harness.contract.model import Contract, placeholders
 from harness.contract.operation import Operation
-from harness.document import Document, nearest, read, validate
+from harness.document import Document, check, nearest, read
 from harness.errors import UsageError
 from harness.load.requests import Template
 
@@ -25,6 +28,9 @@ AVAILABLE: dict[str, set[str]] = {
     "idempotency.effects": {"token", "username", "key", "reference", "id"},
     "job.submit": {"token", "username", "key", "input", "reference"},
     "job.status": {"token", "username", "id", "reference"},
+    "cart.add": {"token", "username", "key", "amount", "reference"},
+    "cart.show": {"token", "username"},
+    "cart.remove": {"token", "username", "id"},
 }
 START = {"python", "host", "port", "name", "run", "store_url", "ledger_url"}
 
@@ -36,16 +42,30 @@ def read_contract(path: Path) -> Contract:
         UsageError: with one line for every problem, each with its place and remedy.
     """
     document = read(path, "contract")
-    contract = validate(document, Contract, "contract")
-    problems = [*_operations(document, contract), *_start(document, contract), *_properties(document, contract)]
-    if problems:
+    contract, problems = check(document, Contract, document.data)
+    # What is right by itself is held together even so: a file's problems are all told at once.
+    held = contract or _right_parts(document)
+    problems += [*_operations(document, held), *_start(document, held), *_properties(document, held)]
+    if problems or contract is None:
         raise UsageError(f"{path}: not a usable contract:", problems)
     return contract
 
 
+def _right_parts(document: Document) -> Contract:
+    """The parts of a contract that are right by themselves; all others are None."""
+    parts: dict[str, object] = {}
+    for name, field in Contract.model_fields.items():
+        annotation: Any = field.annotation
+        try:
+            parts[name] = TypeAdapter(annotation).validate_python(document.data.get(name))
+        except ValidationError:
+            parts[name] = None
+    return Contract.model_construct(None, **parts)
+
+
 def _operations(document: Document, contract: Contract) -> list[str]:
     problems = []
-    for place, operation in contract.operations().items():
+    for place, operation in {**_right_operations(document), **contract.operations()}.items():
         location = tuple(place.split("."))
         try:
             used = _used(operation)
@@ -60,11 +80,25 @@ def _operations(document: Document, contract: Contract) -> list[str]:
     return problems
 
 
+def _right_operations(document: Document) -> dict[str, Operation]:
+    """Operations that are right by themselves, wherever their section is not."""
+    found = {}
+    for place in AVAILABLE:
+        section, _, name = place.partition(".")
+        written = document.data.get(section)
+        with contextlib.suppress(ValidationError):
+            if isinstance(written, dict) and isinstance(written.get(name), dict):
+                found[place] = Operation.model_validate(written[name])
+    return found
+
+
 def _used(operation: Operation) -> set[str]:
     return set(Template(operation.method, operation.path, operation.headers, operation.body).placeholders)
 
 
 def _start(document: Document, contract: Contract) -> list[str]:
+    if not contract.start:
+        return []
     programs = {"replica": contract.start.replica, "worker": contract.start.worker}
     texts: dict[tuple[str, ...], set[str]] = {
         ("start", "environment"): placeholders(contract.start.environment),
@@ -89,11 +123,11 @@ def _start(document: Document, contract: Contract) -> list[str]:
 
 def _properties(document: Document, contract: Contract) -> list[str]:
     problems = []
-    for name in ("health", "ready"):
-        if not getattr(contract.start, name).startswith("/"):
+    start, program = contract.start, contract.start.replica if contract.start else None
+    for name in ("health", "ready") if start else ():
+        if not getattr(start, name).startswith("/"):
             problems.append(document.problem(("start", name), "is a path and must start with `/`"))
-    program = contract.start.replica
-    given = [contract.start.environment, program.environment, program.command] if program else None
+    given = [start.environment, program.environment, program.command] if program else None
     if given and "port" not in placeholders(given):
         message = "nothing passes `{port}` to a replica, so that it cannot know where to listen"
         problems.append(document.problem(("start", "replica"), message))
@@ -121,8 +155,8 @@ def _properties(document: Document, contract: Contract) -> list[str]:
             problems.append(
                 document.problem(("session", "read"), "`answers` must name `absent`, what a lost session looks like")
             )
-    for part in ("idempotency", "job", "hostile"):
-        if getattr(contract, part) and not session:
+    for part in ("idempotency", "job", "cart", "hostile"):
+        if getattr(contract, part) and "session" not in document.data:
             problems.append(document.problem((part,), "needs `session`: its clients log in first"))
     if contract.job and {"state"} - set(contract.job.status.extract):
         problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))

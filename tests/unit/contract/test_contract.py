@@ -155,6 +155,29 @@ def test_one_problem(tmp_path: Path, old: str, new: str, place: str, problem: st
     assert any(each.startswith(wanted) for each in found), (wanted, found)
 
 
+def test_problems_within_and_between_parts_are_told_at_once(tmp_path: Path):
+    text = TEXT
+    for old, new in (
+        ("currency: EUR", 'currency: "{curency}"'),
+        ("algorithm: HS256", "algorithm: none"),
+        ('HOST: "{host}"', 'HOST: "{hots}"'),
+        ("extract: {id: /job_id}", "extract: {}"),
+        ("extract: {user: /username}", "extrakt: {user: /username}"),
+        ('{refresh_token: "{refresh}"}', '{refresh_token: "{fresh}"}'),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    found = problems(tmp_path, text)
+    assert [each.partition(": ")[2].partition(":")[0] for each in found] == [
+        "session.read.extrakt",
+        "hostile.algorithm",
+        "session.refresh",
+        "idempotency.pay",
+        "start.environment",
+        "job.submit",
+    ], found
+
+
 @pytest.mark.parametrize("status", [500, 503, 599, 408])
 @pytest.mark.parametrize("name", ["ok", "absent", "no_effect"])
 def test_a_status_that_proves_nothing_is_no_definite_answer(tmp_path: Path, status: int, name: str):
