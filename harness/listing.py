@@ -9,11 +9,14 @@ import yaml
 
 from harness.catalogue import read_catalogue
 from harness.checks import CHECKS, PROVES
+from harness.contract.model import Contract
 from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.faults import FAULTS
+from harness.faults.base import Fault
+from harness.fields import fields_of, own_fields
 from harness.platforms import PLATFORMS
-from harness.scenario import Evidence, Slos
+from harness.scenario import Evidence, Scenario, Slos
 from harness.workloads import WORKLOADS
 
 
@@ -61,4 +64,12 @@ def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]
         "platforms": {name: platforms.get(name, "") for name in PLATFORMS},
         "thresholds of evidence (defaults)": Evidence().model_dump(),
         "SLOs (defaults)": Slos().model_dump(),
+        "fields of a scenario": {
+            name: default
+            for name, default in fields_of(Scenario).items()
+            if not name.startswith(("evidence.", "slos.", "faults"))
+        },
+        "fields of a fault": fields_of(Fault)
+        | {f"{name} also": own for name, kind in FAULTS.items() if (own := own_fields(kind))},
+        "fields of a contract": fields_of(Contract),
     }
