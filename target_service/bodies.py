@@ -1,7 +1,7 @@
 """Bodies of requests. What does not fit is answered 400: 422 is taken, for a key reused with another body."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,14 @@ class Login(Body):
 
 class Refresh(Body):
     refresh_token: str = Field(max_length=512)
+
+
+class Role(Body):
+    role: Literal["user", "admin"]
+
+
+class ApiKey(Body):
+    name: str = Field(min_length=1, max_length=64)
 
 
 class Payment(Body):

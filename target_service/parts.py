@@ -11,6 +11,7 @@ from importlib import import_module
 
 from target_service import defects
 from target_service.accounts import Accounts
+from target_service.apikeys import ApiKeys
 from target_service.cart import Cart
 from target_service.drain import Drain
 from target_service.ids import NewId, random_id
@@ -22,6 +23,7 @@ from target_service.sessions import Sessions
 from target_service.settings import Settings, SettingsError
 from target_service.store import Store, lua_files
 from target_service.tokens import Tokens
+from target_service.users import Users
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Parts:
     lua: dict[str, str] = field(default_factory=lua_files)
     tokens: Callable[[Settings], Tokens] = Tokens
     sessions: Callable[[Store, Settings], Sessions] = Sessions
+    users: Callable[[Sessions], Users] = Users
     payments: Callable[[Store, Sessions, Ledger, Settings, NewId], Payments] = Payments
     jobs: Callable[[Store, Sessions, Settings, NewId], Jobs] = Jobs
     cart: Callable[[Store, Sessions, Settings], Cart] = Cart
@@ -47,6 +50,8 @@ class Service:
     tokens: Tokens
     accounts: Accounts
     sessions: Sessions
+    users: Users
+    api_keys: ApiKeys
     payments: Payments
     jobs: Jobs
     cart: Cart
@@ -88,6 +93,8 @@ def assemble(settings: Settings, parts: Parts) -> Service:
         tokens=parts.tokens(settings),
         accounts=Accounts(store, settings),
         sessions=sessions,
+        users=parts.users(sessions),
+        api_keys=ApiKeys(sessions, settings),
         payments=parts.payments(store, sessions, ledger, settings, parts.new_id),
         jobs=parts.jobs(store, sessions, settings, parts.new_id),
         cart=parts.cart(store, sessions, settings),

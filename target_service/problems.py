@@ -7,9 +7,11 @@ The tree:
     ├── KeyMissing             400  urn:problem:key-missing        no Idempotency-Key where one is needed
     ├── NotAuthenticated       401  urn:problem:not-authenticated  no live session behind the token
     ├── CredentialsRefused     401  urn:problem:credentials-refused
+    ├── Forbidden              403  urn:problem:forbidden          known, and not permitted
     ├── NotFound               404  urn:problem:not-found          also: not yours
     ├── UserExists             409  urn:problem:user-exists
     ├── CartFull               409  urn:problem:cart-full
+    ├── TooManyKeys            409  urn:problem:too-many-keys      revoke an API key first
     ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
     ├── TooLarge               413  urn:problem:too-large
     ├── KeyReused              422  urn:problem:key-reused         one key, two bodies
@@ -60,6 +62,10 @@ class CredentialsRefused(Problem):
     headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
+class Forbidden(Problem):
+    status, type, title = 403, "urn:problem:forbidden", "Not permitted"
+
+
 class NotFound(Problem):
     status, type, title = 404, "urn:problem:not-found", "Not found"
 
@@ -70,6 +76,10 @@ class UserExists(Problem):
 
 class CartFull(Problem):
     status, type, title = 409, "urn:problem:cart-full", "The cart holds as many lines as it may"
+
+
+class TooManyKeys(Problem):
+    status, type, title = 409, "urn:problem:too-many-keys", "Too many API keys"
 
 
 class InProgress(Problem):

@@ -19,6 +19,8 @@ SECRET_MIN_BYTES = 32
 SECRET_MIN_SYMBOLS = 8
 """Fewer distinct characters than this is a placeholder ("xxxx…"), not a random secret."""
 
+ADMIN_PASSWORD_MIN = 16
+
 ARGON2_MIN_TIME_COST = 2
 ARGON2_MIN_MEMORY_KIB = 19456
 """OWASP Password Storage Cheat Sheet: argon2id with at least 19 MiB and two iterations."""
@@ -37,6 +39,10 @@ class Settings:
     store_url: str
     ledger_url: str
     jwt_secret: str = field(repr=False)
+    jwt_also_verify: tuple[str, ...] = field(default=(), repr=False)
+    admin_username: str = ""
+    admin_password: str = field(default="", repr=False)
+    api_keys_per_user: int = 1000
     host: str = "127.0.0.1"
     port: int = 8000
     replica: str = "replica"
@@ -78,6 +84,10 @@ def load(environment: Mapping[str, str]) -> Settings:
         store_url=reader.url("STORE_URL", "redis"),
         ledger_url=reader.url("LEDGER_URL", "http"),
         jwt_secret=reader.text("JWT_SECRET"),
+        jwt_also_verify=reader.names("JWT_ALSO_VERIFY"),
+        admin_username=reader.text("ADMIN_USERNAME", Settings.admin_username),
+        admin_password=reader.text("ADMIN_PASSWORD", Settings.admin_password),
+        api_keys_per_user=reader.integer("API_KEYS_PER_USER", Settings.api_keys_per_user, least=1),
         host=reader.text("HOST", Settings.host),
         port=reader.integer("PORT", Settings.port, least=1),
         replica=reader.text("REPLICA", socket.gethostname()),
@@ -120,13 +130,20 @@ def load(environment: Mapping[str, str]) -> Settings:
 def _contradictions(settings: Settings) -> list[str]:
     """What no single variable shows: the rules between them."""
     problems = []
-    secret = settings.jwt_secret
-    if len(secret.encode()) < SECRET_MIN_BYTES:
-        problems.append(
-            f"JWT_SECRET is shorter than {SECRET_MIN_BYTES} bytes: use a random one, e.g. openssl rand -hex 32"
-        )
-    elif len(set(secret)) < SECRET_MIN_SYMBOLS or secret.lower().startswith(DEFAULT_SECRETS):
-        problems.append("JWT_SECRET is a default or a placeholder: use a random one, e.g. openssl rand -hex 32")
+    for name, secret in (
+        ("JWT_SECRET", settings.jwt_secret),
+        *(("JWT_ALSO_VERIFY", each) for each in settings.jwt_also_verify),
+    ):
+        if len(secret.encode()) < SECRET_MIN_BYTES:
+            problems.append(
+                f"{name} is shorter than {SECRET_MIN_BYTES} bytes: use a random one, e.g. openssl rand -hex 32"
+            )
+        elif len(set(secret)) < SECRET_MIN_SYMBOLS or secret.lower().startswith(DEFAULT_SECRETS):
+            problems.append(f"{name} is a default or a placeholder: use a random one, e.g. openssl rand -hex 32")
+    if bool(settings.admin_username) != bool(settings.admin_password):
+        problems.append("ADMIN_USERNAME and ADMIN_PASSWORD go together: set both, or neither")
+    elif settings.admin_username and len(settings.admin_password) < ADMIN_PASSWORD_MIN:
+        problems.append(f"ADMIN_PASSWORD has fewer than {ADMIN_PASSWORD_MIN} characters: use a random one")
     weak = settings.argon2_time_cost < ARGON2_MIN_TIME_COST or settings.argon2_memory_kib < ARGON2_MIN_MEMORY_KIB
     if weak and not settings.test_mode:
         problems.append(

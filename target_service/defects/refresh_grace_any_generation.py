@@ -7,7 +7,7 @@ this session". A token stolen from an old backup or log is then worth as much as
 from target_service.parts import Parts
 
 BEGIN = "local retired = "
-ANSWERED_FIRST = "do return {'ok', current, user} end\n" + BEGIN
+ANSWERED_FIRST = "do return {'ok', current, role, kid} end\n" + BEGIN
 
 
 def apply(parts: Parts) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from target_service.parts import Parts
 from target_service.problems import NotAuthenticated
-from target_service.sessions import Sessions, session_keys
+from target_service.sessions import Sessions, authority_keys
 from target_service.settings import Settings
 from target_service.store import Reply, Store
 from target_service.tokens import Claims
@@ -29,7 +29,7 @@ class CachingSessions(Sessions):
     async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
         """Runs the script if the session was live when this process last looked."""
         if self._live_until_s.get(claims.session, 0.0) < time.monotonic():
-            session, revocation = session_keys(claims.session)
+            session, revocation = authority_keys(claims)
             gone = await self._store.command("EXISTS", revocation) or not await self._store.command("EXISTS", session)
             if gone:
                 raise NotAuthenticated()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from target_service.parts import Parts
 from target_service.problems import NotAuthenticated, Unavailable
-from target_service.sessions import Sessions, session_keys
+from target_service.sessions import Sessions, authority_keys
 from target_service.settings import Settings
 from target_service.store import Reply, Store
 from target_service.tokens import Claims
@@ -27,7 +27,7 @@ class FailOpenSessions(Sessions):
     async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
         """Runs the script unless the list is there and says that the session was revoked."""
         try:
-            revoked = await self._revocations.command("EXISTS", session_keys(claims.session)[1])
+            revoked = await self._revocations.command("EXISTS", authority_keys(claims)[1])
         except Unavailable:
             revoked = False
         if revoked:

@@ -24,7 +24,7 @@ class MemorySessions(Sessions):
         super().__init__(store, settings)
         self._open: dict[str, Opened] = {}
 
-    async def open(self, user: str) -> Opened:
+    async def open(self, user: str, kid: str) -> Opened:
         """Opens a session in this process."""
         opened = Opened(secrets.token_hex(16), 1, user)
         self._open[opened.session] = opened
@@ -41,7 +41,7 @@ class MemorySessions(Sessions):
         if self._open.pop(claims.session, None) is None:
             raise NotAuthenticated()
 
-    async def refresh(self, token: RefreshToken) -> Opened:
+    async def refresh(self, token: RefreshToken, kid: str) -> Opened:
         """Rotates in this process."""
         opened = self._open.get(token.session)
         if opened is None or opened.generation != token.generation:

@@ -1,19 +1,20 @@
--- KEYS session, revocation · ARGV presented generation, grace in ms, life in ms, leeway in ms
--- -> {'ok', generation to answer with, user} | {'refused'} | {'reused', user} the family has been revoked
+-- KEYS session, revocation, user · ARGV user, presented generation, grace in ms, life in ms, leeway in ms, signing key
+-- -> {'ok', generation to answer with, role, key to sign it with} | {'refused'} | {'reused'} the family has been revoked
 if redis.call('EXISTS', KEYS[2]) == 1 then
   return {'refused'}
 end
-local record = redis.call('HMGET', KEYS[1], 'user', 'generation', 'oldest')
-local user, current, oldest = record[1], tonumber(record[2]), tonumber(record[3])
-local presented = tonumber(ARGV[1])
-if not user or presented > current then
+local record = redis.call('HMGET', KEYS[1], 'user', 'generation', 'oldest', 'kid', 'epoch')
+local user, current, oldest, kid = record[1], tonumber(record[2]), tonumber(record[3]), record[4]
+local presented = tonumber(ARGV[2])
+local role, epoch = unpack(redis.call('HMGET', KEYS[3], 'role', 'epoch'))
+if user ~= ARGV[1] or not role or record[5] ~= epoch or presented > current then
   return {'refused'}
 end
-local now, grace = now_ms(), tonumber(ARGV[2])
+local now, grace = now_ms(), tonumber(ARGV[3])
 
 if presented == current then
-  redis.call('HSET', KEYS[1], 'generation', current + 1, 'retired:' .. current, now)
-  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  redis.call('HSET', KEYS[1], 'generation', current + 1, 'retired:' .. current, now, 'kid', ARGV[6])
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
   -- Times of retirement are needed for the grace only: a generation without one was retired before it.
   while oldest < current do
     if now - tonumber(redis.call('HGET', KEYS[1], 'retired:' .. oldest)) <= grace then
@@ -23,17 +24,17 @@ if presented == current then
     oldest = oldest + 1
   end
   redis.call('HSET', KEYS[1], 'oldest', oldest)
-  return {'ok', current + 1, user}
+  return {'ok', current + 1, role, ARGV[6]}
 end
 
 local retired = redis.call('HGET', KEYS[1], 'retired:' .. presented)
 if retired and now - tonumber(retired) <= grace then
   if presented == current - 1 then
-    return {'ok', current, user}
+    return {'ok', current, role, kid}
   end
   return {'refused'}
 end
 
-redis.call('SET', KEYS[2], user, 'PX', math.max(redis.call('PTTL', KEYS[1]), 1) + ARGV[4])
+redis.call('SET', KEYS[2], user, 'PX', math.max(redis.call('PTTL', KEYS[1]), 1) + ARGV[5])
 redis.call('DEL', KEYS[1])
-return {'reused', user}
+return {'reused'}

@@ -14,8 +14,8 @@ router = APIRouter()
 def _tokens(service: Service, opened: Opened) -> Response:
     return json_response(
         {
-            "access_token": service.tokens.access(opened.user, opened.session),
-            "refresh_token": service.tokens.refresh(opened.session, opened.generation),
+            "access_token": service.tokens.access(opened.user, opened.session, opened.role),
+            "refresh_token": service.tokens.refresh(opened.session, opened.generation, opened.user, opened.kid),
             "token_type": "Bearer",
             "expires_in": int(service.settings.access_ttl_s),
         }
@@ -24,22 +24,22 @@ def _tokens(service: Service, opened: Opened) -> Response:
 
 @router.post("/api/users")
 async def sign_up(request: Request, body: bodies.SignUp) -> Response:
-    await service_of(request).accounts.create(body.username, body.password)
-    return json_response({"username": body.username}, 201)
+    id = await service_of(request).accounts.create(body.username, body.password)
+    return json_response({"user_id": id, "username": body.username}, 201)
 
 
 @router.post("/api/login")
 async def login(request: Request, body: bodies.Login) -> Response:
     service = service_of(request)
-    await service.accounts.check(body.username, body.password)
-    return _tokens(service, await service.sessions.open(body.username))
+    user = await service.accounts.check(body.username, body.password)
+    return _tokens(service, await service.sessions.open(user, service.tokens.kid))
 
 
 @router.post("/api/refresh")
 async def refresh(request: Request, body: bodies.Refresh) -> Response:
     service = service_of(request)
     token = service.tokens.read_refresh(body.refresh_token)
-    return _tokens(service, await service.sessions.refresh(token))
+    return _tokens(service, await service.sessions.refresh(token, service.tokens.kid))
 
 
 @router.post("/api/logout")
@@ -48,7 +48,16 @@ async def logout(request: Request) -> Response:
     return Response(status_code=204)
 
 
+@router.post("/api/logout-all")
+async def logout_all(request: Request) -> Response:
+    await service_of(request).sessions.revoke_all(claims_of(request))
+    return Response(status_code=204)
+
+
 @router.get("/profile")
 async def profile(request: Request) -> Response:
-    shown = await service_of(request).sessions.profile(claims_of(request))
-    return json_response({"username": shown.username, "created_ms": shown.created_ms})
+    claims = claims_of(request)
+    shown = await service_of(request).sessions.profile(claims)
+    return json_response(
+        {"user_id": claims.user, "username": shown.username, "role": shown.role, "created_ms": shown.created_ms}
+    )

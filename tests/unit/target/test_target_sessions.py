@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hmac
 import json
 import time
 from typing import Any
@@ -11,7 +12,17 @@ import pytest
 import redis
 from target_world import SECRET, World, told
 
-GOOD = {"iss": "target-service", "aud": "target-service", "sub": "ada", "jti": "j", "typ": "access"}
+from target_service.tokens import kid_of
+
+GOOD = {
+    "iss": "target-service",
+    "aud": "target-service",
+    "jti": "j",
+    "typ": "access",
+    "role": "user",
+    "perms": ["self", "sessions"],
+}
+KID = {"kid": kid_of(SECRET)}
 
 
 @told
@@ -71,7 +82,7 @@ async def test_the_store_holds_nothing_that_could_be_presented(world: World, raw
         await replica.call("POST /api/refresh", {"refresh_token": tokens["refresh_token"]})
         held = json.dumps([raw.hgetall(key) for key in raw.keys("*")])
         assert tokens["access_token"].split(".")[2] not in held
-        assert tokens["refresh_token"].split(".")[3] not in held
+        assert tokens["refresh_token"].split(".")[-1] not in held
         assert "lovelace" not in held
 
 
@@ -134,12 +145,15 @@ async def test_times_of_retirement_are_forgotten_after_the_grace(world: World, r
 async def test_a_forged_refresh_token_is_refused_without_harm(world: World) -> None:
     async with world.replica() as replica:
         tokens = await replica.user()
-        head, session, number, mac = tokens["refresh_token"].split(".")
+        head, kid, user, session, number, mac = tokens["refresh_token"].split(".")
+        other = (await replica.user("bob"))["refresh_token"].split(".")[2]
         for forged in (
-            f"{head}.{session}.2.{mac}",
-            f"{head}.{session}.0.{mac}",
-            f"{head}.{session}.{number}.{mac[:-1]}",
-            f"{head}.{session}.١.{mac}",
+            f"{head}.{kid}.{user}.{session}.2.{mac}",
+            f"{head}.{kid}.{user}.{session}.0.{mac}",
+            f"{head}.{kid}.{user}.{session}.{number}.{mac[:-1]}",
+            f"{head}.{kid}.{user}.{session}.١.{mac}",
+            f"{head}.{kid}.{other}.{session}.{number}.{mac}",
+            f"{head}.00000000.{user}.{session}.{number}.{mac}",
             "r1",
             "",
         ):
@@ -147,10 +161,10 @@ async def test_a_forged_refresh_token_is_refused_without_harm(world: World) -> N
         assert (await replica.call("POST /api/refresh", {"refresh_token": tokens["refresh_token"]})).status == 200
 
 
-def hostile(session: str) -> dict[str, str]:
+def hostile(user: str, session: str) -> dict[str, str]:
     """Tokens that must not be taken, each made from what a live session would say."""
     now = int(time.time())
-    good: dict[str, Any] = {**GOOD, "sid": session, "iat": now, "nbf": now, "exp": now + 600}
+    good: dict[str, Any] = {**GOOD, "sub": user, "sid": session, "iat": now, "nbf": now, "exp": now + 600}
 
     def without(name: str) -> dict[str, Any]:
         return {key: value for key, value in good.items() if key != name}
@@ -158,8 +172,8 @@ def hostile(session: str) -> dict[str, str]:
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-    signed = jwt.encode(good, SECRET, "HS256")
-    made = {f"no {name}": jwt.encode(without(name), SECRET, "HS256") for name in good}
+    signed = jwt.encode(good, SECRET, "HS256", KID)
+    made = {f"no {name}": jwt.encode(without(name), SECRET, "HS256", KID) for name in good}
     changes = {
         "expired": {"iat": now - 900, "nbf": now - 900, "exp": now - 10},
         "not yet": {"nbf": now + 600},
@@ -169,11 +183,19 @@ def hostile(session: str) -> dict[str, str]:
         "sub": {"sub": "bob"},
         "sid": {"sid": "0" * 32},
         "sid list": {"sid": [session]},
+        "perms text": {"perms": "users"},
+        "perms of lists": {"perms": [["users"]]},
     }
-    made |= {name: jwt.encode(good | change, SECRET, "HS256") for name, change in changes.items()}
-    made["foreign key"] = jwt.encode(good, SECRET[::-1], "HS256")
-    made["other algorithm"] = jwt.encode(good, SECRET * 2, "HS512")
-    made["same key, other algorithm"] = jwt.encode(good, SECRET, "HS384")
+    made |= {name: jwt.encode(good | change, SECRET, "HS256", KID) for name, change in changes.items()}
+    made["foreign key"] = jwt.encode(good, SECRET[::-1], "HS256", KID)
+    made["other algorithm"] = jwt.encode(good, SECRET * 2, "HS512", KID)
+    made["same key, other algorithm"] = jwt.encode(good, SECRET, "HS384", KID)
+    made["no kid"] = jwt.encode(good, SECRET, "HS256")
+    made["unknown kid"] = jwt.encode(good, SECRET, "HS256", {"kid": "00000000"})
+    # PyJWT refuses to sign with an empty key, which is what a careless lookup of an unknown kid would verify with.
+    body = f"{part({'alg': 'HS256', 'typ': 'JWT', 'kid': '00000000'})}.{part(good)}"
+    mac = base64.urlsafe_b64encode(hmac.digest(b"", body.encode(), "sha256")).decode().rstrip("=")
+    made["unknown kid, empty key"] = f"{body}.{mac}"
     made["alg none"] = f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(good)}."
     made["flipped"] = signed[:-6] + ("A" if signed[-6] != "A" else "B") + signed[-5:]
     made["garbage"] = "a.b.c"
@@ -186,11 +208,12 @@ async def test_hostile_tokens_are_refused_even_after_a_good_one_was_seen(world: 
     async with world.replica() as replica:
         tokens = await replica.user()
         session = raw.keys("session:*")[0].removeprefix("session:")
+        user = raw.keys("user:*")[0].removeprefix("user:")
         now = int(time.time())
-        control = {**GOOD, "sid": session, "iat": now, "nbf": now, "exp": now + 600}
-        assert (await replica.call("GET /profile", token=jwt.encode(control, SECRET, "HS256"))).status == 200
+        control = {**GOOD, "sub": user, "sid": session, "iat": now, "nbf": now, "exp": now + 600}
+        assert (await replica.call("GET /profile", token=jwt.encode(control, SECRET, "HS256", KID))).status == 200
         assert (await replica.call("GET /profile", token=tokens["access_token"])).status == 200
-        for name, token in hostile(session).items():
+        for name, token in hostile(user, session).items():
             answer = await replica.call("GET /profile", token=token)
             assert (name, answer.status) == (name, 401)
         assert (await replica.call("GET /profile")).status == 401
