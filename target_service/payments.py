@@ -129,7 +129,7 @@ class Payments:
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Charges once for this user and key; raises NotAuthenticated, InProgress, KeyReused or Unavailable."""
-        name = payment_name(claims.user, key)
+        name = self.name(claims, key)
         outcome, *rest = await self._sessions.run(
             claims,
             "payment_claim",
@@ -181,6 +181,10 @@ class Payments:
             return None
         fence, payment_id, order = taken
         return Attempt(name, fence, payment_id.decode(), Order.decoded(order))
+
+    def name(self, claims: Claims, key: str) -> str:
+        """The payment's name: of the key, and of the user whose key it is."""
+        return payment_name(claims.user, key)
 
     def effect(self, attempt: Attempt) -> Effect:
         """The charge: the same key at every attempt, and the attempt's number as the fence."""

@@ -1,7 +1,8 @@
 """Payments: one effect for each key, whatever is lost on the way.
 
-A doubtful attempt is sent again with the same key, as a client must; some are sent twice at once, some again after
-they were answered, some with another body (to be refused), and some clients never come back.
+A doubtful attempt is sent again with the same key, as a client must; some are sent twice at once, some a few times
+by an impatient client while the first is under way, some again after they were answered, some with another body (to
+be refused), and some clients never come back. Where keys are promised to be each user's own, some are used by two.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from harness.workloads.base import SessionItem, Visitor, login, read_back, seen,
 
 ATTEMPTS = 5
 ASK_AGAIN_S = 0.15
+IMPATIENT_S = 0.04
+DEFINITE = ("ok", "mismatch", "missing", "refused")
+"""Classes after which a client does not ask again."""
 
 
 @dataclass(slots=True)
 class Payment:
-    """One idempotency key with the body it belongs to."""
+    """One idempotency key with the body it belongs to. `sent` is the key on the wire, which two users may share."""
 
     key: str
+    sent: str
     amount: int
     session: SessionItem
     replica: str | None = None
@@ -58,8 +63,10 @@ class Payments:
             return
         payment = self._new(caller, session)
         chance = caller.random.random()
-        if chance < 0.25:
-            self._twice_at_once(caller, payment)
+        if chance < 0.13:
+            self._at_once(caller, payment, [0.0])
+        elif chance < 0.25:
+            self._at_once(caller, payment, [caller.random.uniform(0, IMPATIENT_S) for _ in range(2)])
         elif chance < 0.32:
             self.attempt(caller, payment)
             return
@@ -68,18 +75,33 @@ class Payments:
             self.attempt(caller, payment, other_body=True)
         elif payment.acknowledged and chance > 0.8:
             self.attempt(caller, payment)
+        elif payment.acknowledged and chance > 0.76 and self.context.contract.promises.keys_per_user:
+            self._by_another(caller, payment)
 
-    def _new(self, caller: Caller, session: SessionItem) -> Payment:
-        payment = Payment(self.context.item("p"), caller.random.randint(1, 9_999), session)
+    def _new(self, caller: Caller, session: SessionItem, sent: str | None = None) -> Payment:
+        key = self.context.item("p")
+        payment = Payment(key, sent or key, caller.random.randint(1, 9_999), session)
         self.payments.append(payment)
         return payment
 
-    def _twice_at_once(self, caller: Caller, payment: Payment) -> None:
-        second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
-        other = gevent.spawn(self.attempt, second, payment)
+    def _at_once(self, caller: Caller, payment: Payment, delays_s: list[float]) -> None:
+        """One attempt, and others so long after its beginning."""
+
+        def other(delay_s: float) -> None:
+            second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
+            gevent.sleep(delay_s)
+            self.attempt(second, payment)
+            second.close()
+
+        others = [gevent.spawn(other, delay_s) for delay_s in delays_s]
         self.attempt(caller, payment)
-        other.get()
-        second.close()
+        gevent.joinall(others, raise_error=True)
+
+    def _by_another(self, caller: Caller, payment: Payment) -> None:
+        """Another user's payment under the same key: it is a payment of its own."""
+        session = login(caller, self.NAME)
+        if session and session.user != payment.session.user:
+            self._until_definite(caller, self._new(caller, session, payment.sent))
 
     def _until_definite(self, caller: Caller, payment: Payment) -> None:
         for _ in range(ATTEMPTS):
@@ -107,7 +129,7 @@ class Payments:
         values = {
             "token": payment.session.token,
             "username": payment.session.user,
-            "key": payment.key,
+            "key": payment.sent,
             "amount": amount,
             "reference": reference,
         }
@@ -121,7 +143,7 @@ class Payments:
             payment.last_ns = time.monotonic_ns()
             if reply.ok and not payment.acknowledged:
                 payment.acknowledged, payment.replica = True, reply.replica
-            payment.definite = payment.definite or reply.ok
+            payment.definite = payment.definite or reply.kind in DEFINITE
         return seen(payment.session, reply)
 
     def steady(self, caller: Caller) -> None:
@@ -174,7 +196,7 @@ class Payments:
         values = {
             "token": payment.session.token,
             "username": payment.session.user,
-            "key": payment.key,
+            "key": payment.sent,
             "reference": payment.key,
             "id": "",
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from payment_defects import PAYMENT_BUGS
 from target_world import Crash, Replica, World, crash_before, eventually, told
 
 import target_service
@@ -155,6 +156,7 @@ BUGS: dict[str, Bug] = {
     "job-acknowledged-early": acknowledged_job_is_not_in_the_store,
     "no-fence": thawed_worker_overwrites,
     "ids-from-counter": ids_are_given_twice,
+    **PAYMENT_BUGS,
 }
 
 

@@ -1,0 +1,13 @@
+"""Ids of payments and jobs are the second in which they were made.
+
+Seen in the wild: invoice and order numbers from a time stamp, unique for as long as there was one order a minute.
+"""
+
+import time
+
+from target_service.parts import Parts
+
+
+def apply(parts: Parts) -> None:
+    """Exchanges where new ids come from."""
+    parts.new_id = lambda kind: str(int(time.time()))
