@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.catalogue import Defect, known, read_catalogue
+from harness import matrix
+from harness.catalogue import Defect, Seeded, known, read_catalogue, seeded
 from harness.console import Progress
 from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
 from harness.document import nearest, read
 from harness.errors import UsageError
 from harness.platforms import PLATFORMS
-from harness.prove import Finding, Prover, as_json, trials_for
+from harness.prove import Finding, Prover, chosen, exit_code, trials_for
 from harness.run import Options, Outcome, run
 from harness.scenario import Scenario, load_scenario
 from harness.signals import Stoppable
@@ -33,13 +37,16 @@ def run_scenario(
     loaded = load_scenario(path)
     if platform is not None and platform not in PLATFORMS:
         raise UsageError(f"--platform: {platform!r} is no platform{nearest(platform, PLATFORMS)}")
+    given = Seeded()
     if defects:
-        known(read_catalogue(loaded.contract, loaded.contract_path), defects)
+        catalogue = read_catalogue(loaded.contract, loaded.contract_path)
+        known(catalogue, defects)
+        given = seeded(catalogue, defects)
     effective = loaded.scenario.seed if seed is None else seed
     words = ["harness", "run", str(path), "--seed", str(effective)]
     words += ["--platform", platform] if platform else []
     words += [word for name in defects for word in ("--defect", name)]
-    options = Options(seed, platform, defects, reports, shlex.join(words))
+    options = Options(seed, platform, defects, reports, shlex.join(words), given)
     with Progress(quiet=quiet) as progress, Stoppable(lambda text: progress.event("problem", text)) as stoppable:
         return run(loaded, options, progress, stoppable)
 
@@ -60,24 +67,50 @@ def problems_of(path: Path) -> list[str]:
     return []
 
 
-def prove_defects(
-    contract: Path | None, only: list[str], repeat: int, jobs: int, seed: int, reports: Path, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Run every defect of the contract's catalogue and the clean service; the document of `harness prove --json`.
+@dataclass(frozen=True)
+class ProveOptions:
+    """What `harness prove` was asked for."""
+
+    contract: Path | None
+    only: list[str]
+    quick: bool
+    repeat: int
+    jobs: int
+    seed: int
+    reports: Path
+
+
+def prove_defects(options: ProveOptions, say: Callable[[str], None]) -> tuple[dict[str, Any], Path, int]:
+    """Run the defects of the contract's catalogue and the clean service: the matrix, its page, and the exit code.
 
     Raises:
         UsageError: no such contract, catalogue or defect.
     """
-    path = contract or REFERENCE_CONTRACT
-    read_one = read_contract(path)
-    defects = read_catalogue(read_one, path)
+    path = options.contract or REFERENCE_CONTRACT
+    contract = read_contract(path)
+    defects = read_catalogue(contract, path)
     if not defects:
         raise UsageError(f"{path}: names no catalogue of defects. Add `defects: {{catalogue: FILE}}`.")
-    known(defects, only)
-    chosen = [defect for defect in defects if not only or defect.name in only]
-    prover = Prover((path.parent / read_one.start.directory).resolve(), reports, jobs)
-    findings = prover.prove(trials_for(chosen, repeat, seed), lambda finding: say(line_of(finding)))
-    return as_json(findings)
+    known(defects, options.only)
+    wanted = chosen(defects, options.only, options.quick)
+    if not wanted:
+        raise UsageError(f"{path}: its catalogue has no defect to run. Mark some with `quick: true`, or name one.")
+    started, begun = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
+    prover = Prover((path.parent / contract.start.directory).resolve(), options.reports, options.jobs)
+    trials = trials_for(wanted, options.repeat, options.seed)
+    findings = prover.prove(trials, lambda finding: say(line_of(finding)))
+    asked = matrix.Asked(
+        contract.service,
+        started,
+        time.monotonic() - begun,
+        options.repeat,
+        options.jobs,
+        options.seed,
+        options.quick,
+    )
+    waiting = [defect for defect in defects if defect.waits_for and defect not in wanted]
+    found = matrix.document(findings, waiting, asked)
+    return found, matrix.write(found, options.reports), exit_code(findings)
 
 
 def line_of(finding: Finding) -> str:
@@ -86,4 +119,6 @@ def line_of(finding: Finding) -> str:
     mark = "✓" if finding.right else "✗"
     what = f"{defect.name} (by {defect.check})" if defect else f"clean {finding.trial.scenario}"
     by = f" by {', '.join(finding.by)}" if finding.by else ""
-    return f"{mark} {what}: {finding.verdict}{by}, {finding.seconds:.0f} s, {finding.folder}"
+    soon = finding.detected.get(defect.check) if defect else None
+    when = f" after {soon['at_s']:.1f} s and {soon['ops']:,} ops" if soon else ""
+    return f"{mark} {what}: {finding.verdict}{by}{when}, {finding.seconds:.0f} s, {finding.folder}"

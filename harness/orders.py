@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.catalogue import Seeded
 from harness.contract.launch import command, variables
 from harness.contract.read import read_users
 from harness.load.settings import AgentSettings, shares
@@ -22,7 +23,7 @@ class Orders:
     run_id: str
     folder: Path
     seed: int
-    defects: list[str]
+    seeded: Seeded = field(default_factory=Seeded)
     master: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     @property
@@ -56,6 +57,7 @@ class Orders:
             ledger_answer_twice_every=target.ledger_answer_twice_every,
             deadline_s=target.deadline_s,
             boot_header=self.loaded.contract.identity.boot,
+            sticky_cookie=self.seeded.sticky_cookie,
         )
 
     def _launcher(self, role: Role) -> Launcher:
@@ -73,8 +75,8 @@ class Orders:
     def _environment(self, role: Role, values: dict[str, str]) -> dict[str, str]:
         contract = self.loaded.contract
         extra = dict(self.loaded.scenario.target.environment)
-        if self.defects and contract.defects:
-            extra[contract.defects.variable] = ",".join(self.defects)
+        if self.seeded.service and contract.defects:
+            extra[contract.defects.variable] = ",".join(self.seeded.service)
         return variables(contract, self.platform, role, values, self.master, extra)
 
     def agents(self, balancer: tuple[str, int], hop: bool) -> list[AgentSettings]:
@@ -101,6 +103,7 @@ class Orders:
                 duration_s=load.duration_s,
                 think_s=load.think_s,
                 timeout_s=load.timeout_s,
+                cookies=self.seeded.sticky_cookie is not None,
             )
             for number in range(load.agents)
         ]

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a trial. `by` are the checks that were `invalid`, `folder` is the run's."""
+    """What came of a trial. `by` are the checks that were `invalid`, `folder` is the run's.
+
+    `detected`: for each of them when it had its first violation (`at_s`, `ops`), where it can tell.
+    """
 
     trial: Trial
     verdict: str
@@ -47,6 +50,7 @@ class Finding:
     exit_code: int
     seconds: float
     folder: str
+    detected: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def right(self) -> bool:
@@ -102,7 +106,13 @@ class Prover:
         if self._stopped.is_set() and child.returncode not in (0, 1):
             # It was broken off: it says nothing about the defect.
             return None
-        finding = self._understand(trial, child.returncode, output, errors, time.monotonic() - begun)
+        seconds = time.monotonic() - begun
+        try:
+            finding = self._understand(trial, child.returncode, output, errors, seconds)
+        except EnvironmentFailure as error:
+            # One run that told nothing does not make the others worthless.
+            _to_stderr(str(error))
+            finding = Finding(trial, "unknown", [], error.exit_code, round(seconds, 1), "")
         on_finding(finding)
         return finding
 
@@ -132,8 +142,10 @@ class Prover:
             raise EnvironmentFailure(
                 f"{trial.scenario}: the run ended with {code} and no result: {errors.decode(errors='replace')[-800:]}"
             ) from None
-        by = [check["name"] for check in results["checks"] if check["verdict"] == "invalid"]
-        return Finding(trial, results["verdict"], by, code, round(seconds, 1), str(results.get("folder", "")))
+        guilty = [check for check in results["checks"] if check["verdict"] == "invalid"]
+        by, folder = [check["name"] for check in guilty], str(results.get("folder", ""))
+        detected = {check["name"]: check["detected"] for check in guilty if check.get("detected")}
+        return Finding(trial, results["verdict"], by, code, round(seconds, 1), folder, detected)
 
     def stop(self) -> None:
         """Ask every run under way to heal and end; none is begun any more. Returns at once."""
@@ -153,33 +165,14 @@ def trials_for(defects: list[Defect], repeat: int, seed: int, clean: bool = True
     )
 
 
-def as_json(findings: list[Finding]) -> dict[str, Any]:
-    """The document of `harness prove --json`."""
-    seeded = [finding for finding in findings if finding.trial.defect]
-    return {
-        "defects": [
-            {
-                "name": finding.trial.defect.name,
-                "scenario": finding.trial.scenario,
-                "expected_check": finding.trial.defect.check,
-                "caught": finding.right,
-                "by": finding.by,
-                "seconds": finding.seconds,
-            }
-            for finding in seeded
-            if finding.trial.defect
-        ],
-        "caught": sum(finding.right for finding in seeded),
-        "total": len(seeded),
-        "clean": [
-            {
-                "scenario": finding.trial.scenario,
-                "verdict": finding.verdict,
-                "by": finding.by,
-                "seconds": finding.seconds,
-            }
-            for finding in findings
-            if not finding.trial.defect
-        ],
-        "false_alarms": sum(not finding.right for finding in findings if not finding.trial.defect),
-    }
+def chosen(defects: list[Defect], only: list[str], quick: bool) -> list[Defect]:
+    """Those asked for by name, waiting ones too; else all that wait for nothing, of which `quick` takes its own."""
+    if only:
+        return [defect for defect in defects if defect.name in only]
+    return [defect for defect in defects if not defect.waits_for and (defect.quick or not quick)]
+
+
+def exit_code(findings: list[Finding]) -> int:
+    """0: all are right. 5: what is not is the environment's fault. 1: something was not caught, or a false alarm."""
+    wrong = {finding.exit_code for finding in findings if not finding.right}
+    return 0 if not wrong else EnvironmentFailure.exit_code if wrong == {EnvironmentFailure.exit_code} else 1

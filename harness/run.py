@@ -20,6 +20,7 @@ from typing import Any
 
 import harness
 from harness import rundir
+from harness.catalogue import Seeded
 from harness.console import Progress
 from harness.contract.read import masked
 from harness.errors import EnvironmentFailure, HarnessError, Interrupted
@@ -60,6 +61,7 @@ class Options:
     defects: list[str] = field(default_factory=list)
     reports: Path = Path("reports")
     command: str = ""
+    seeded: Seeded = field(default_factory=Seeded)
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Run:
         # A scenario may be called anything; a run id names directories, sockets and variables.
         named = re.sub(r"[^A-Za-z0-9._-]", "-", f"{loaded.name}-{self.folder.name}")
         self.id = f"{named[-40:].lstrip('._-')}-{secrets.token_hex(3)}"
-        self.orders = Orders(loaded, self.platform_name, self.id, self.folder, self.seed, options.defects)
+        self.orders = Orders(loaded, self.platform_name, self.id, self.folder, self.seed, options.seeded)
         self.record = rundir.Record(self.folder / "run.jsonl")
         self.metrics = rundir.Record(self.folder / "metrics.jsonl")
         self.agents: list[AgentHandle] = []

@@ -54,6 +54,13 @@ def create(reports: Path, scenario: str) -> Path:
     Raises:
         EnvironmentFailure: the folder cannot be made.
     """
+    folder = create_plain(reports, scenario)
+    (folder / "logs").mkdir()
+    return folder
+
+
+def create_plain(reports: Path, scenario: str) -> Path:
+    """As `create`, for a folder that is not of one run and holds no logs."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     for attempt in range(1000):
         folder = reports / scenario / (stamp if not attempt else f"{stamp}-{attempt}")
@@ -63,7 +70,6 @@ def create(reports: Path, scenario: str) -> Path:
             continue
         except OSError as error:
             raise EnvironmentFailure(f"{folder}: cannot be made: {error}. Choose another with --reports.") from None
-        (folder / "logs").mkdir()
         _link_latest(folder)
         return folder
     raise EnvironmentFailure(f"{reports / scenario}: a thousand runs started within one second")

@@ -98,7 +98,21 @@ def conclude(
         evidence or {},
         _could_have_missed(db, verdict, trials),
         _witnesses(db, rules, item, among, effect_kind) if violations else [],
+        _detected(db) if violations else None,
     )
+
+
+def _detected(db: Connection) -> dict[str, float] | None:
+    """When the earliest violation had shown: the last of the ops that show it was back, and nothing else was needed."""
+    shown = """SELECT min(greatest(b.at_ns, o.last)) FROM bad b LEFT JOIN (
+        SELECT rule, item, max(coalesce(op.return_ns, op.invoke_ns)) AS last
+        FROM (SELECT rule, item, unnest(ops) AS id FROM bad) JOIN op USING (id) GROUP BY rule, item) o
+        ON o.rule = b.rule AND o.item IS NOT DISTINCT FROM b.item"""
+    (at_ns,) = one(db, shown)
+    if at_ns is None:
+        return None
+    first, begun = one(db, f"SELECT min(invoke_ns), count(*) FILTER (invoke_ns <= {int(at_ns)}) FROM op")
+    return None if first is None else {"at_s": round(max(0, at_ns - first) / NS, 3), "ops": int(begun)}
 
 
 def _could_have_missed(db: Connection, verdict: Verdict, trials: tuple[str, str] | None) -> str:

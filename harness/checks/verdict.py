@@ -58,7 +58,10 @@ class Witness:
 
 @dataclass(frozen=True)
 class Result:
-    """What one check found. `examined` counts what it looked at, `violations` what broke each rule."""
+    """What one check found. `examined` counts what it looked at, `violations` what broke each rule.
+
+    `detected`: when the first violation had shown, in seconds (`at_s`) and ops begun (`ops`) since the first op.
+    """
 
     name: str
     property: str
@@ -69,6 +72,7 @@ class Result:
     evidence: dict[str, Any] = field(default_factory=dict)
     could_have_missed: str = ""
     witnesses: list[Witness] = field(default_factory=list)
+    detected: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -98,6 +99,17 @@ class Compiled:
         self.retry = operation.retry
 
 
+def set_cookies(header: str) -> dict[str, str]:
+    """Names and values of a `Set-Cookie` header; where there were several they are one, divided by commas."""
+    return dict(re.findall(r"(?:^|, )([^=;, ]+)=([^;,]*)", re.sub(r"(?i)expires=[^;]*", "", header)))
+
+
+def with_cookies(request: bytes, cookies: Mapping[str, str]) -> bytes:
+    """The request with a `Cookie` header."""
+    line = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return request.replace(b"\r\n", f"\r\nCookie: {line}\r\n".encode("latin-1"), 1)
+
+
 class Context:
     """What all clients of one agent share."""
 
@@ -149,6 +161,7 @@ class Caller:
         self._hop = Hop(context.members, seed)
         self._dropped = len(context.gone)
         self.intended_ns: int | None = None
+        self._cookies: dict[str, str] = {}
 
     def call(
         self,
@@ -174,6 +187,8 @@ class Caller:
             return self._end(op, number, time.monotonic_ns(), Reply("fail", "no_effect"), {"err": "refused"}, 0)
         to, host, connection = routed
         request = compiled.template.render(values, host)
+        if self._cookies and to is None:
+            request = with_cookies(request, self._cookies)
         number = context.journal.invoke(op.record(self.client, context.phase, self.routing, to))
         started = time.monotonic_ns()
         try:
@@ -193,6 +208,8 @@ class Caller:
     ) -> Reply:
         kind, fields = compiled.answers.classify(answer.status, answer.headers, answer.body)
         context = self.context
+        if context.settings.cookies and to is None:
+            self._cookies |= set_cookies(answer.headers.get("set-cookie", ""))
         by_header = answer.headers.get(context.replica_header) if context.replica_header else None
         replica = by_header or to or answer.headers.get("x-harness-server")
         boot = (answer.headers.get(context.boot_header) if context.boot_header else None) or replica

@@ -8,7 +8,10 @@ from harness.contract.model import Contract
 
 
 class AgentSettings(BaseModel):
-    """One agent's share of the load. `master` (hex) is the run's secret: it is in memory only, never in a file."""
+    """One agent's share of the load. `master` (hex) is the run's secret: it is in memory only, never in a file.
+
+    `cookies`: clients send the cookies of the balancer back to it, as a browser does.
+    """
 
     agent: int
     seed: int
@@ -23,6 +26,7 @@ class AgentSettings(BaseModel):
     duration_s: float
     think_s: tuple[float, float]
     timeout_s: float
+    cookies: bool = False
     members: list[dict[str, object]] = []
 
 

@@ -10,8 +10,8 @@ What it may do with a request decides what an outcome proves:
   never does;
 - every answer that came through a server says through which: `X-Harness-Server`.
 
-No stickiness: the next request of a client goes to whichever replica is next. Readiness alone decides who gets
-requests; a dead server is not taken out by hand until its health check has seen it.
+No stickiness, unless a run seeds just that: the next request of a client goes to whichever replica is next. Readiness
+alone decides who gets requests; a dead server is not taken out by hand until its health check has seen it.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ backend replicas
   option httpchk GET {ready}
   http-error status 503 content-type text/plain string "no replica took the request\\n" hdr X-Harness-No-Effect 1
 """
+_STICKY = "  cookie {cookie} insert indirect nocache\n"
 # One HAProxy worker binds the socket under a longer name first.
 _LONGEST_SOCKET = 90
 
@@ -68,18 +69,20 @@ def binary() -> str:
 class Balancer:
     """One HAProxy: its files in `directory`, and what can be told to it while it runs."""
 
-    def __init__(self, directory: Path, port: int, ready: str) -> None:
+    def __init__(self, directory: Path, port: int, ready: str, sticky_cookie: str | None = None) -> None:
         self.port = port
         self.directory = directory
         self._admin = directory / "admin.sock"
         if len(os.fsencode(self._admin)) > _LONGEST_SOCKET:
             raise EnvironmentFailure(f"{self._admin} is too long for a socket: set TMPDIR to a shorter folder")
         self._ready = ready
+        self._sticky_cookie = sticky_cookie
         self._added: set[str] = set()
 
     def command(self) -> list[str]:
         """Writes the configuration and returns the command that serves it in the foreground."""
         text = _CONFIGURATION.format(admin=self._admin, host=HOST, port=self.port, ready=self._ready)
+        text += _STICKY.format(cookie=self._sticky_cookie) if self._sticky_cookie else ""
         place = self.directory / "haproxy.cfg"
         place.write_text(text)
         return [binary(), "-db", "-f", str(place)]
@@ -96,7 +99,8 @@ class Balancer:
     def add(self, name: str, port: int) -> None:
         """Sends requests to this replica from now on, until its health check fails. Raises `EnvironmentFailure`."""
         checks = "check inter 200ms downinter 100ms fall 1 rise 1"
-        said = self._order(f"add server replicas/{name} {HOST}:{port} {checks}")
+        cookie = f" cookie {name}" if self._sticky_cookie else ""
+        said = self._order(f"add server replicas/{name} {HOST}:{port} {checks}{cookie}")
         if "registered" not in said:
             raise EnvironmentFailure(f"balancer does not take server {name}: {said}")
         self._added.add(name)

@@ -43,6 +43,7 @@ def test_the_whole_result_of_a_doubled_effect() -> None:
                 [3],
             )
         ],
+        detected={"at_s": 0.007, "ops": 1},
     )
 
 

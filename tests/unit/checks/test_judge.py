@@ -101,6 +101,7 @@ def test_results_hold_what_the_report_shows_and_are_the_same_each_time() -> None
     ]
     assert list(first["checks"][0]) == [
         "name", "property", "verdict", "reason", "examined", "violations", "evidence", "could_have_missed", "witnesses",
+        "detected",
     ]  # fmt: skip
     assert (first["scenario"], first["seed"], first["repeat"], first["torn_lines"]) == ("kill", 7, "harness run x", 0)
 

@@ -42,6 +42,7 @@ def test_the_whole_result_of_a_lost_session() -> None:
                 [],
             )
         ],
+        detected={"at_s": 0.03, "ops": 2},
     )
 
 

@@ -27,7 +27,7 @@ from harness.listing import first_sentence
 from harness.load.arrivals import arrivals
 from harness.load.settings import AgentSettings, shares
 from harness.platforms.base import Member
-from harness.prove import Finding, Prover, Trial, as_json, trials_for
+from harness.prove import Finding, Prover, Trial, trials_for
 from harness.scrape import Scraper, counts
 from harness.scrub import scrub
 from harness.signals import Stoppable
@@ -443,31 +443,18 @@ def test_a_finding_is_right_only_by_its_own_check(seeded: bool, verdict: str, by
     assert finding.right is right
 
 
-def test_the_document_of_prove():
-    findings = [
-        Finding(Trial("a.yaml", defect("one"), 1), "invalid", ["session"], 1, 8.1, "f"),
-        Finding(Trial("a.yaml", defect("two"), 1), "valid", [], 0, 8.2, "f"),
-        Finding(Trial("a.yaml", None, 1), "valid", [], 0, 8.3, "f"),
-        Finding(Trial("b.yaml", None, 1), "invalid", ["job"], 1, 8.4, "f"),
-    ]
-    found = as_json(findings)
-    assert (found["caught"], found["total"], found["false_alarms"]) == (1, 2, 1)
-    place = {"scenario": "a.yaml", "expected_check": "session"}
-    assert found["defects"] == [
-        {"name": "one", **place, "caught": True, "by": ["session"], "seconds": 8.1},
-        {"name": "two", **place, "caught": False, "by": [], "seconds": 8.2},
-    ]
-    assert [each["verdict"] for each in found["clean"]] == ["valid", "invalid"]
-
-
 def test_what_a_run_printed_is_understood():
     trial = Trial("a.yaml", defect("one"), 1)
     output = {
         "verdict": "invalid",
-        "checks": [{"name": "a", "verdict": "valid"}, {"name": "session", "verdict": "invalid"}],
+        "checks": [
+            {"name": "a", "verdict": "valid", "detected": None},
+            {"name": "session", "verdict": "invalid", "detected": {"at_s": 0.5, "ops": 9}},
+        ],
     }
     found = Prover._understand(trial, 1, json.dumps(output).encode(), b"", 7.06)
     assert (found.by, found.exit_code, found.seconds, found.right) == (["session"], 1, 7.1, True)
+    assert found.detected == {"session": {"at_s": 0.5, "ops": 9}}
     with pytest.raises(
         EnvironmentFailure, match=r"a.yaml: the run ended with 5 and no result: store \S+ did not start"
     ):
