@@ -28,9 +28,13 @@ lint: $(READY)
 	$(BIN)/ruff format --check harness target_service tests
 	$(BIN)/mypy
 
-lock:  ## pin every dependency again, with hashes
-	$(BIN)/uv pip compile pyproject.toml --extra target --extra dev --generate-hashes --no-emit-index-url \
-	  --no-header --annotation-style line --python-version 3.11 --python-platform x86_64-manylinux_2_28 -q -o requirements.lock
+COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --annotation-style line \
+  --python-version 3.11 --python-platform x86_64-manylinux_2_28 -q
+
+lock:  ## pin every dependency again, with hashes; the images' are a part of them
+	$(BIN)/$(COMPILE) pyproject.toml --extra target --extra dev -o requirements.lock
+	$(BIN)/$(COMPILE) target_service/requirements.in -c requirements.lock -o target_service/requirements.lock
+	$(BIN)/$(COMPILE) harness/ledger/requirements.in -c requirements.lock -o harness/ledger/requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

@@ -2,6 +2,9 @@
 
 What a provider may lack, and how it may misbehave: --no-deduplicate --no-fences --fail-every N --answer-twice-every N.
 
+The same may be said by variables, for a container: LEDGER_RECORD, LEDGER_DELAY_MS, LEDGER_NO_DEDUPLICATE=1,
+LEDGER_NO_FENCES=1, LEDGER_FAIL_EVERY, LEDGER_ANSWER_TWICE_EVERY; the command line wins. There is no LEDGER_PORT: in
+Kubernetes a Service named ledger sets one, to something else.
 The token of its control comes from the variable LEDGER_CONTROL. SIGTERM ends it with status 0. A record that
 cannot be written ends it with status 1: an effect that left no trace would be worse than no ledger.
 """
@@ -46,18 +49,30 @@ def _count(text: str) -> int:
     return number
 
 
-def main() -> int:
-    """Reads the options and serves."""
+def _options() -> argparse.ArgumentParser:
+    def said(name: str, otherwise: str | None = None) -> str | None:
+        # argparse reads a default that is text as if it stood on the command line, and refuses a wrong one.
+        return os.environ.get(f"LEDGER_{name}") or otherwise
+
     options = argparse.ArgumentParser(prog="python -m harness.ledger", description="the outside world of a run")
     options.add_argument("--host", default="127.0.0.1")
-    options.add_argument("--port", type=int, required=True)
-    options.add_argument("--record", required=True, help="file that every attempt and effect is appended to")
-    options.add_argument("--delay-ms", type=int, default=50, help="between the effect and its answer")
-    options.add_argument("--no-deduplicate", action="store_true", help="a known key has another effect")
-    options.add_argument("--no-fences", action="store_true", help="a lower fence is not refused")
-    options.add_argument("--fail-every", type=_count, default=0, metavar="N", help="503 to every Nth attempt; 0: none")
-    options.add_argument("--answer-twice-every", type=_count, default=0, metavar="N", help="every Nth effect; 0: none")
-    given = options.parse_args()
+    options.add_argument("--port", type=_count, required=True)
+    record = said("RECORD")
+    options.add_argument("--record", default=record, required=not record, help="file every attempt is appended to")
+    options.add_argument("--delay-ms", type=_count, default=said("DELAY_MS", "50"), help="from effect to answer")
+    for name, text in (("deduplicate", "a known key has another effect"), ("fences", "a lower fence is not refused")):
+        is_said = said(f"NO_{name.upper()}") == "1"
+        options.add_argument(f"--no-{name}", action="store_true", default=is_said, help=text)
+    every = {"fail": "503 to every Nth attempt; 0: none", "answer-twice": "every Nth effect; 0: none"}
+    for name, text in every.items():
+        default = said(f"{name}_EVERY".replace("-", "_").upper(), "0")
+        options.add_argument(f"--{name}-every", type=_count, default=default, metavar="N", help=text)
+    return options
+
+
+def main() -> int:
+    """Reads the options and serves."""
+    given = _options().parse_args()
     book = Book(
         Record(given.record),
         deduplicates=not given.no_deduplicate,

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 _TEXT_MAX = 300
-_KINDS = ("payment", "job")
+_KINDS = ("payment", "job", "order")
 
 
 class BadRequest(ValueError):

@@ -1,4 +1,4 @@
-"""The ledger of the process platform: how the outside world is started and asked whether it is there."""
+"""The ledger, the outside world of a run: how it is started, and asked whether it is there."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ def command(deployment: Deployment, port: int) -> list[str]:
     words += ["--fail-every", str(deployment.ledger_fail_every)] if deployment.ledger_fail_every else []
     twice = deployment.ledger_answer_twice_every
     return words + (["--answer-twice-every", str(twice)] if twice else [])
+
+
+def environment(deployment: Deployment) -> dict[str, str]:
+    """The same for a ledger in a container, where its image says the host, the port and the record."""
+    return {
+        "LEDGER_DELAY_MS": str(deployment.ledger_delay_ms),
+        "LEDGER_NO_DEDUPLICATE": str(int(not deployment.ledger_deduplicates)),
+        "LEDGER_NO_FENCES": str(int(not deployment.ledger_fences)),
+        "LEDGER_FAIL_EVERY": str(deployment.ledger_fail_every),
+        "LEDGER_ANSWER_TWICE_EVERY": str(deployment.ledger_answer_twice_every),
+    }
 
 
 def answers(port: int) -> bool:

@@ -58,11 +58,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @contextmanager
-def running(tmp_path: Path, *options: str) -> Iterator[Ledger]:
+def running(tmp_path: Path, *options: str, **said: str) -> Iterator[Ledger]:
     ports = Ports()
     port, record = ports.take(), tmp_path / "ledger.jsonl"
     command = [sys.executable, "-m", "harness.ledger", "--port", str(port), "--record", str(record)]
-    process = subprocess.Popen([*command, "--delay-ms", "0", *options], env={"LEDGER_CONTROL": "secret"})
+    process = subprocess.Popen([*command, "--delay-ms", "0", *options], env={"LEDGER_CONTROL": "secret", **said})
     made = Ledger(port, record, process)
     until = time.monotonic() + 10
     while True:
@@ -273,6 +273,15 @@ def test_every_nth_effect_is_answered_twice(tmp_path: Path) -> None:
         # The fourth attempt fails and has no effect to be answered.
         raw = [request("POST", "/effects", body, close=True) for body in bodies]
         assert [ledger.say(each).count(b"HTTP/1.1 ") for each in raw] == [1, 2, 1, 1, 2]
+
+
+def test_options_may_be_variables_and_the_command_line_wins(tmp_path: Path) -> None:
+    body = b'{"reference":"r","key":"k"}'
+    said = {"LEDGER_NO_DEDUPLICATE": "1", "LEDGER_FAIL_EVERY": "2", "LEDGER_ANSWER_TWICE_EVERY": "3"}
+    with running(tmp_path, "--answer-twice-every", "0", **said) as ledger:
+        raw = [ledger.say(request("POST", "/effects", body, close=True)) for _ in range(4)]
+    assert [each.split(b" ", 2)[1] for each in raw] == [b"201", b"503", b"201", b"503"]
+    assert [each.count(b"HTTP/1.1 ") for each in raw] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("wrong", ["-1", "x"])
