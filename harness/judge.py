@@ -32,6 +32,9 @@ OPERATION_OF = {
     "effects": "idempotency.effects",
     "submit": "job.submit",
     "status": "job.status",
+    "add": "cart.add",
+    "look": "cart.show",
+    "remove": "cart.remove",
     "signup": "users.signup",
 }
 EXIT_CODES = {"environment": 5, "recovered": 5, "interrupted": 130}
@@ -39,6 +42,7 @@ CHECK_NEEDS = {
     "refresh": ("sessions", "session.refresh", "the contract has no `session.refresh`"),
     "idempotency": ("payments", "idempotency.pay", "the contract has no `idempotency`"),
     "job": ("jobs", "job.submit", "the contract has no `job`"),
+    "cart": ("cart", "cart.add", "the contract has no `cart`"),
 }
 
 
@@ -86,7 +90,7 @@ def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple
         else:
             found.append(name)
     pays_ids = "payments" in mix and contract.idempotency and "id" in contract.idempotency.pay.extract
-    if pays_ids or "jobs" in mix:
+    if pays_ids or {"jobs", "cart"} & set(mix):
         found.append("unique_ids")
     else:
         not_tested["unique_ids"] = "no operation of the mix hands out ids"

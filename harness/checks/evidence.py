@@ -33,6 +33,7 @@ _ITEMS = {
     ),
     "idempotency": ("key", "kind = 'pay' AND outcome = 'ok'", "kind = 'pay' AND class IN ('ok', 'mismatch')"),
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "kind = 'status' AND class IN ('ok', 'missing')"),
+    "cart": ("key", "kind = 'add' AND outcome = 'ok'", "kind = 'look' AND outcome = 'ok'"),
 }
 """Per property: the column that names an item, which ops acknowledge one, and which read one."""
 
@@ -189,6 +190,12 @@ _FINAL = {
         "kind = 'pay' AND class IN ('ok', 'mismatch', 'missing', 'in_progress')",
     ),
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "false", "kind = 'status' AND class IN ('ok', 'missing')"),
+    "cart": (
+        "key",
+        "kind = 'add' AND outcome = 'ok'",
+        "kind = 'remove' AND outcome <> 'fail'",
+        "kind = 'look' AND outcome = 'ok'",
+    ),
 }
 """Per property: the item, what acknowledges it, what gives it up, and what reads it."""
 

@@ -8,6 +8,7 @@ import duckdb
 
 from harness.checks import (
     accounting,
+    cart,
     graceful,
     hostile,
     idempotency,
@@ -28,6 +29,7 @@ CHECKS: dict[str, Check] = {
     refresh.NAME: refresh.check,
     idempotency.NAME: idempotency.check,
     job.NAME: job.check,
+    cart.NAME: cart.check,
     unique_ids.NAME: unique_ids.check,
     hostile.NAME: hostile.check,
     graceful.NAME: graceful.check,
@@ -36,6 +38,6 @@ CHECKS: dict[str, Check] = {
 
 PROVES: dict[str, str] = {
     module.NAME: module.PROPERTY
-    for module in (steady, session, refresh, idempotency, job, unique_ids, hostile, graceful, accounting)
+    for module in (steady, session, refresh, idempotency, job, cart, unique_ids, hostile, graceful, accounting)
 }
 """What each check proves, in a sentence."""

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.contract.cart import Cart
 from harness.contract.operation import Operation, Strict
 from harness.contract.start import Start
 
@@ -106,6 +107,7 @@ class Promises(Strict):
     refresh_grace_s: float | None = Field(default=None, ge=0)
     refresh_reuse_revokes: bool = False
     idempotency_retention_s: float | None = Field(default=None, gt=0)
+    cart_ttl_s: float | None = Field(default=None, gt=0)
     definite_answer_s: float = Field(default=5, gt=0)
     lease_s: float = Field(default=5, gt=0)
     reclaim_s: float = Field(default=2, ge=0)
@@ -138,6 +140,7 @@ class Contract(Strict):
     session: Session | None = None
     idempotency: Idempotency | None = None
     job: Job | None = None
+    cart: Cart | None = None
     hostile: Hostile | None = None
     metrics: Metrics | None = None
     promises: Promises = Promises()

@@ -1,6 +1,7 @@
 """One property a file: its ops, and how an answer is classified. To add one: a file, and a line here."""
 
 from harness.workloads.base import Visitor, Workload
+from harness.workloads.cart import Cart
 from harness.workloads.hostile import Hostile
 from harness.workloads.jobs import Jobs
 from harness.workloads.payments import Payments
@@ -10,6 +11,7 @@ WORKLOADS: dict[str, type[Workload]] = {
     "sessions": Sessions,
     "payments": Payments,
     "jobs": Jobs,
+    "cart": Cart,
     "hostile": Hostile,
 }
 

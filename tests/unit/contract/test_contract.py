@@ -34,6 +34,9 @@ def problems(folder: Path, text: str) -> list[str]:
 def test_the_reference_contract_is_usable_and_shows_every_part():
     contract = read_contract(REFERENCE)
     assert sorted(contract.operations()) == [
+        "cart.add",
+        "cart.remove",
+        "cart.show",
         "idempotency.pay",
         "job.status",
         "job.submit",

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.cli import main
+from harness.workloads import WORKLOADS
 
 ROOT = Path(__file__).parents[3]
 SCENARIO = (ROOT / "scenarios" / "kill.yaml").read_text(encoding="utf-8")
@@ -201,7 +202,7 @@ def test_list_names_everything(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     found = json.loads(harness("list", "--json").stdout)
     assert set(found["faults"]) == {"kill", "stop", "pause", "scale", "noop"}
-    assert set(found["workloads"]) == {"sessions", "payments", "jobs", "hostile"}
+    assert set(found["workloads"]) == set(WORKLOADS)
     assert "scenarios/kill.yaml" in found["scenarios"]
     assert len(found["defects"]) >= 7
     assert found["thresholds of evidence (defaults)"]["items_per_property"] == 30

@@ -143,7 +143,22 @@ async def ids_are_given_twice(world: World, first: Replica, second: Replica) -> 
     return payments == ["1", "1"] and jobs == ["1", "1"]
 
 
+async def one_of_two_lines_is_lost(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    for attempt in range(20):
+        work = [
+            replica.call("POST /api/cart/lines", {"item": "book", "quantity": 1}, token, key=f"k{attempt}-{index}")
+            for index, replica in enumerate((first, second))
+        ]
+        added = {answer.json["line_id"] for answer in await asyncio.gather(*work)}
+        held = {line["line_id"] for line in (await second.call("GET /api/cart", token=token)).json["lines"]}
+        if not added <= held:
+            return True
+    return False
+
+
 BUGS: dict[str, Bug] = {
+    "cart-read-modify-write": one_of_two_lines_is_lost,
     "sessions-in-memory": session_is_unknown_elsewhere,
     "revocation-cached": session_outlives_its_logout,
     "revocation-unchecked": a_logout_changes_nothing,
