@@ -9,9 +9,9 @@ from harness.platforms.ports import HOST
 _TIMEOUT_S = 0.35
 
 
-def get(port: int, path: str) -> tuple[int, dict[str, str]]:
+def get(port: int, path: str, host: str = HOST) -> tuple[int, dict[str, str]]:
     """Status and headers (names in lower case) of one request; status 0 when there was no answer in time."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=_TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()
