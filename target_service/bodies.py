@@ -45,6 +45,14 @@ class Payment(Body):
     reference: Reference
 
 
+class Order(Body):
+    """No user: an order is the token's."""
+
+    order_id: str = Field(pattern=r"^[A-Za-z0-9._~-]{1,64}$")
+    item: Reference
+    quantity: int = Field(ge=1, le=9_999)
+
+
 class CartLine(Body):
     item: Reference
     quantity: int = Field(ge=1, le=9_999)

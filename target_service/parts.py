@@ -18,6 +18,7 @@ from target_service.ids import NewId, random_id
 from target_service.jobs import Jobs
 from target_service.ledger import Ledger
 from target_service.metrics import Metrics
+from target_service.orders import Orders
 from target_service.payments import Payments
 from target_service.sessions import Sessions
 from target_service.settings import Settings, SettingsError
@@ -35,8 +36,10 @@ class Parts:
     sessions: Callable[[Store, Settings], Sessions] = Sessions
     users: Callable[[Sessions], Users] = Users
     payments: Callable[[Store, Sessions, Ledger, Settings, NewId], Payments] = Payments
+    orders: Callable[[Store, Sessions, Ledger, Settings, NewId], Orders] = Orders
     jobs: Callable[[Store, Sessions, Settings, NewId], Jobs] = Jobs
     cart: Callable[[Store, Sessions, Settings], Cart] = Cart
+    drain: Callable[[Store], Drain] = Drain
     new_id: NewId = random_id
 
 
@@ -53,6 +56,7 @@ class Service:
     users: Users
     api_keys: ApiKeys
     payments: Payments
+    orders: Orders
     jobs: Jobs
     cart: Cart
     drain: Drain
@@ -96,8 +100,9 @@ def assemble(settings: Settings, parts: Parts) -> Service:
         users=parts.users(sessions),
         api_keys=ApiKeys(sessions, settings),
         payments=parts.payments(store, sessions, ledger, settings, parts.new_id),
+        orders=parts.orders(store, sessions, ledger, settings, parts.new_id),
         jobs=parts.jobs(store, sessions, settings, parts.new_id),
         cart=parts.cart(store, sessions, settings),
-        drain=Drain(),
+        drain=parts.drain(store),
         metrics=Metrics(),
     )

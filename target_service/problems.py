@@ -12,10 +12,13 @@ The tree:
     ├── UserExists             409  urn:problem:user-exists
     ├── CartFull               409  urn:problem:cart-full
     ├── TooManyKeys            409  urn:problem:too-many-keys      revoke an API key first
+    ├── OrderTaken             409  urn:problem:order-taken        by somebody else, or with another key
     ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
     ├── TooLarge               413  urn:problem:too-large
     ├── KeyReused              422  urn:problem:key-reused         one key, two bodies
     └── Unavailable            503  urn:problem:unavailable        nobody knows whether it took effect
+        ├── Draining           503  urn:problem:draining           /ready of a replica that is leaving
+        ├── StoreGone          503  urn:problem:store-gone         /ready of a replica without its store
         └── StoreUnreachable   503  urn:problem:store-unreachable  provably without effect: X-No-Effect: 1
 """
 
@@ -82,6 +85,10 @@ class TooManyKeys(Problem):
     status, type, title = 409, "urn:problem:too-many-keys", "Too many API keys"
 
 
+class OrderTaken(Problem):
+    status, type, title = 409, "urn:problem:order-taken", "The order is somebody else's, or was placed with another key"
+
+
 class InProgress(Problem):
     status, type, title = 409, "urn:problem:in-progress", "In progress"
     headers: Mapping[str, str] = {"Retry-After": "1"}
@@ -100,6 +107,14 @@ class KeyReused(Problem):
 class Unavailable(Problem):
     status, type, title = 503, "urn:problem:unavailable", "Temporarily unavailable"
     headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class Draining(Unavailable):
+    type, title = "urn:problem:draining", "This replica is leaving"
+
+
+class StoreGone(Unavailable):
+    type, title = "urn:problem:store-gone", "The store does not answer"
 
 
 class StoreUnreachable(Unavailable):

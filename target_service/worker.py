@@ -1,37 +1,37 @@
-"""A job worker: takes jobs, does them step by step, has their effect in the ledger, and completes abandoned payments.
+"""A job worker: takes jobs, does them step by step, has their effect in the ledger, and completes what was abandoned.
 
 Run as `python -m target_service.worker`. It keeps nothing: what it knows of a job is the checkpoint it was given with
-the claim. SIGKILL at any moment loses at most one step; see jobs.py and payments.py for each gap. On SIGTERM it takes
-no more, hands each job back after the step it is in, and exits 0.
+the claim. SIGKILL at any moment loses at most one step; see jobs.py, payments.py and orders.py for each
+gap. On SIGTERM it takes no more, hands each job back after the step it is in, and exits 0.
 """
 
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
 from redis.exceptions import ResponseError
 
 from target_service import logs, work
 from target_service.boot import assembled, identify, read_settings, run
+from target_service.completer import Abandonable, complete_abandoned
 from target_service.jobs import Claim, Entry, Jobs, StaleClaim
 from target_service.ledger import Ledger, LedgerUnavailable, StaleFence
-from target_service.payments import Payments
-from target_service.problems import InProgress, Unavailable
+from target_service.problems import Unavailable
 from target_service.settings import Settings
 
 WAIT_FOR_NEW_S = 0.2
 """How long one read waits for new entries; also the longest that a SIGTERM waits for it."""
 
-COMPLETE_AT_ONCE = 16
-
 
 class Worker:
     """Several jobs at once in one process; all of them waiting, none of them on the processor for long."""
 
-    def __init__(self, jobs: Jobs, payments: Payments, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, jobs: Jobs, abandonable: Sequence[Abandonable[Any]], ledger: Ledger, settings: Settings) -> None:
         self._jobs = jobs
-        self._payments = payments
+        self._abandonable = abandonable
         self._ledger = ledger
         self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,7 +46,10 @@ class Worker:
         """Works until stop(), then returns when every job is finished or handed back."""
         await asyncio.gather(
             self._repeat(self._take_jobs, 0.0),
-            self._repeat(self._complete_payments, self._settings.completer_poll_s),
+            *(
+                self._repeat(partial(complete_abandoned, each), self._settings.completer_poll_s)
+                for each in self._abandonable
+            ),
         )
         await asyncio.gather(*self._tasks)
 
@@ -133,20 +136,6 @@ class Worker:
         await self._ledger.post(self._jobs.effect(claim))
         await self._jobs.finish(claim, partial)
 
-    async def _complete_payments(self) -> None:
-        names = await self._payments.due(COMPLETE_AT_ONCE)
-        await asyncio.gather(*(self._complete_payment(name) for name in names))
-
-    async def _complete_payment(self, name: str) -> None:
-        attempt = await self._payments.resume(name)
-        if attempt is None:
-            return
-        try:
-            await self._payments.complete(attempt)
-            logs.event("payment_completed", payment=attempt.payment_id, fence=attempt.fence)
-        except (InProgress, Unavailable):
-            logs.event("payment_not_completed", payment=attempt.payment_id, fence=attempt.fence)
-
 
 async def serve(worker: Worker) -> None:
     """Runs a worker until SIGTERM or SIGINT."""
@@ -160,7 +149,7 @@ async def serve(worker: Worker) -> None:
 
 async def _serve(settings: Settings) -> None:
     service = assembled(settings)
-    await serve(Worker(service.jobs, service.payments, service.ledger, settings))
+    await serve(Worker(service.jobs, (service.payments, service.orders), service.ledger, settings))
     await service.close()
 
 

@@ -8,7 +8,6 @@ import secrets
 
 import orjson
 
-from target_service.accounts import user_key
 from target_service.ledger import Effect, LedgerUnavailable, StaleFence
 from target_service.payments import Answer, Order, Payments, payment_name
 from target_service.problems import InProgress, KeyReused, Unavailable
@@ -28,7 +27,7 @@ class LockedPayments(Payments):
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Charges under the lock unless an answer is already there."""
-        await self._sessions.run(claims, "profile", [user_key(claims.user)])
+        await self._sessions.run(claims, "profile")
         name = payment_name(claims.user, key)
         known = await self._known(name, order)
         if known is not None:

@@ -4,7 +4,6 @@ Seen in the wild: idempotency layers that save "the response" whatever its statu
 a second, has failed for ever for whoever asked in that second; meanwhile the charge may well be made.
 """
 
-from target_service.accounts import user_key
 from target_service.parts import Parts
 from target_service.payments import Answer, Order, Payments
 from target_service.problems import StoreUnreachable, Unavailable
@@ -16,7 +15,7 @@ class StubbornPayments(Payments):
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Pays unless it has failed before."""
-        await self._sessions.run(claims, "profile", [user_key(claims.user)])
+        await self._sessions.run(claims, "profile")
         failed = f"payment-failed:{self.name(claims, key)}"
         if await self._store.command("EXISTS", failed):
             raise Unavailable("The payment is not settled yet: ask again with the same key")

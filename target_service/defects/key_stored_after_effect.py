@@ -9,7 +9,6 @@ import hashlib
 
 import orjson
 
-from target_service.accounts import user_key
 from target_service.ledger import Effect, LedgerUnavailable, StaleFence
 from target_service.parts import Parts
 from target_service.payments import Answer, Order, Payments, payment_name
@@ -33,7 +32,7 @@ class LatePayments(Payments):
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Charges, then stores that it did."""
-        await self._sessions.run(claims, "profile", [user_key(claims.user)])
+        await self._sessions.run(claims, "profile")
         name = payment_name(claims.user, key)
         record, busy = f"payment-answer:{name}", f"payment-busy:{name}"
         outcome, *known = await self._store.run("payment_begin", [record, busy], [self._lease_ms])

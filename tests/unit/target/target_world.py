@@ -23,6 +23,7 @@ from target_service.settings import Settings
 from target_service.worker import Worker
 
 SECRET = "0123456789abcdef-not-a-default-0123456789abcdef-0123456789abcdef"
+ADMIN = {"username": "operator", "password": "an-admin-password-of-tests"}
 DEADLINE_S = 20.0
 
 
@@ -208,6 +209,12 @@ class Replica:
         tokens: dict[str, Any] = answer.json
         return tokens
 
+    async def admin(self) -> str:
+        """The access token of the first admin."""
+        answer = await self.call("POST /api/login", ADMIN)
+        assert answer.status == 200, answer
+        return str(answer.json["access_token"])
+
     async def pay(self, token: str, key: str, reference: str = "r1", amount: Any = 5) -> Answer:
         """One payment."""
         body = {"amount": amount, "currency": "EUR", "reference": reference}
@@ -231,6 +238,8 @@ class World:
             "STORE_URL": self.store_url,
             "LEDGER_URL": self.ledger.url,
             "JWT_SECRET": SECRET,
+            "ADMIN_USERNAME": ADMIN["username"],
+            "ADMIN_PASSWORD": ADMIN["password"],
             "TARGET_TEST_MODE": "1",
             "ARGON2_TIME_COST": "1",
             "ARGON2_MEMORY_KIB": "8",
@@ -264,7 +273,7 @@ class World:
         """An in-process worker; stopped on the way out."""
         settings = self.settings(**overrides)
         service = assemble(settings, chosen_parts(settings.defects))
-        worker = Worker(service.jobs, service.payments, service.ledger, settings)
+        worker = Worker(service.jobs, (service.payments, service.orders), service.ledger, settings)
         task = asyncio.create_task(worker.run())
         try:
             yield worker

@@ -1,0 +1,28 @@
+"""Orders."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from target_service import bodies
+from target_service.headers import required_idempotency_key
+from target_service.orders import Wanted
+from target_service.routes.common import JSON, claims_of, service_of
+
+router = APIRouter()
+
+
+@router.post("/process-order")
+@router.post("/api/orders")
+async def place(request: Request, body: bodies.Order) -> Response:
+    claims, key = claims_of(request), required_idempotency_key(request)
+    wanted = Wanted(body.order_id, body.item, body.quantity)
+    placed = await service_of(request).orders.place(claims, key, wanted)
+    headers = {"Location": f"/api/orders/{body.order_id}"}
+    if placed.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(placed.body, 201, headers, JSON)
+
+
+@router.get("/api/orders/{id}")
+async def show(request: Request, id: str) -> Response:
+    return Response(await service_of(request).orders.show(claims_of(request), id), media_type=JSON)
