@@ -35,14 +35,24 @@ OPERATION_OF = {
     "add": "cart.add",
     "look": "cart.show",
     "remove": "cart.remove",
+    "whoami": "access.whoami",
+    "see_own": "access.user",
+    "see_other": "access.user",
+    "key_create": "access.key_create",
+    "key_use": "access.key_use",
+    "key_revoke": "access.key_revoke",
+    "logout_all": "access.logout_all",
+    "grant": "access.grant",
     "signup": "users.signup",
 }
 EXIT_CODES = {"environment": 5, "recovered": 5, "interrupted": 130}
+GRACEFUL = ("stop", "scale", "restart", "roll", "switch")
 CHECK_NEEDS = {
     "refresh": ("sessions", "session.refresh", "the contract has no `session.refresh`"),
     "idempotency": ("payments", "idempotency.pay", "the contract has no `idempotency`"),
     "job": ("jobs", "job.submit", "the contract has no `job`"),
     "cart": ("cart", "cart.add", "the contract has no `cart`"),
+    "access": ("access", "access.user", "the contract has no `access`"),
 }
 
 
@@ -107,7 +117,7 @@ def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple
         not_tested["refresh: reuse"] = "not promised: the contract says no refresh_reuse_revokes"
     if "idempotency" in found and not contract.promises.keys_per_user:
         not_tested["idempotency: one key of two users"] = "not promised: the contract says no keys_per_user"
-    if any(fault.get("kind") in ("stop", "scale") and fault.get("role") != "worker" for fault in scenario.faults):
+    if any(fault.get("kind") in GRACEFUL and fault.get("role") != "worker" for fault in scenario.faults):
         found.append("graceful")
     else:
         not_tested["graceful"] = "no graceful stop in the schedule"

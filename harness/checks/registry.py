@@ -7,6 +7,7 @@ from collections.abc import Callable
 import duckdb
 
 from harness.checks import (
+    access,
     accounting,
     cart,
     graceful,
@@ -31,6 +32,7 @@ CHECKS: dict[str, Check] = {
     job.NAME: job.check,
     cart.NAME: cart.check,
     unique_ids.NAME: unique_ids.check,
+    access.NAME: access.check,
     hostile.NAME: hostile.check,
     graceful.NAME: graceful.check,
     accounting.NAME: accounting.check,
@@ -38,6 +40,6 @@ CHECKS: dict[str, Check] = {
 
 PROVES: dict[str, str] = {
     module.NAME: module.PROPERTY
-    for module in (steady, session, refresh, idempotency, job, cart, unique_ids, hostile, graceful, accounting)
+    for module in (steady, session, refresh, idempotency, job, cart, unique_ids, access, hostile, graceful, accounting)
 }
 """What each check proves, in a sentence."""

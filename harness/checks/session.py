@@ -4,7 +4,8 @@ A session is the element of a set: added once, by the log-in that gave its token
 authenticated by it is a read: `present` or `absent`. Per session, with times of invoke and return,
 
     U  earliest return of the log-in, a present read or an ok revoke: by then it was there
-    V  earliest invoke of a revoke that may have worked, or when its life may end: before, it was not gone
+    V  earliest invoke of a revoke that may have worked, or when its life may end: before, it was not gone. What ends
+       all sessions of a user (`logout_all`, and `grant`, for tokens may say a role) counts for those begun before it
     P  latest invoke of a present read: until then it was there
     G  earliest return of an ok revoke: from then on it is gone
 
@@ -139,11 +140,17 @@ def _lost(db: Connection, terms: Terms) -> None:
           SELECT session AS item, min(invoke_ns) AS first, min(invoke_ns, 2)[2] AS second FROM op
           WHERE kind = 'refresh' AND class <> 'no_effect' AND session IN (SELECT item FROM span)
           GROUP BY session, arg HAVING count(*) > 1),
-        replayed AS (SELECT item, {theft} AS theft FROM repeated GROUP BY item)
+        replayed AS (SELECT item, {theft} AS theft FROM repeated GROUP BY item),
+        begun AS (SELECT session AS item, any_value("user") AS who, min(invoke_ns) AS since FROM op
+          WHERE kind = 'login' AND session IN (SELECT item FROM span) GROUP BY session),
+        ended AS (SELECT b.item, min(e.invoke_ns) AS ended FROM begun b JOIN op e ON e."user" = b.who
+          WHERE e.kind IN ('logout_all', 'grant') AND e.outcome <> 'fail'
+            AND (e.outcome = 'info' OR e.return_ns > b.since) GROUP BY b.item)
         SELECT item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops
-        FROM span LEFT JOIN replayed USING (item) JOIN op o ON o.session = item AND o.seen = 'absent'
+        FROM span LEFT JOIN replayed USING (item) LEFT JOIN ended USING (item)
+          JOIN op o ON o.session = item AND o.seen = 'absent'
         WHERE o.invoke_ns > u AND o.return_ns < coalesce({end}, {INF})
-          AND o.return_ns < greatest(p, least(v, coalesce(theft, {INF})))
+          AND o.return_ns < greatest(p, least(v, coalesce(theft, {INF}), coalesce(ended, {INF})))
         GROUP BY item""",
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 Effects = Literal["ledger", "listing", "nowhere"]
 
-PROPERTIES = ("session", "refresh", "idempotency", "job", "cart", "unique_ids", "hostile", "graceful")
+PROPERTIES = ("session", "refresh", "idempotency", "job", "cart", "unique_ids", "access", "hostile", "graceful")
 """What a contract may promise. `steady` and `accounting` are always judged."""
 
 

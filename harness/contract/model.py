@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.contract.access import Access
 from harness.contract.cart import Cart
 from harness.contract.operation import Operation, Strict
 from harness.contract.start import Start
@@ -141,6 +142,7 @@ class Contract(Strict):
     idempotency: Idempotency | None = None
     job: Job | None = None
     cart: Cart | None = None
+    access: Access | None = None
     hostile: Hostile | None = None
     metrics: Metrics | None = None
     promises: Promises = Promises()

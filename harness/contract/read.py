@@ -32,6 +32,17 @@ AVAILABLE: dict[str, set[str]] = {
     "cart.show": {"token", "username"},
     "cart.remove": {"token", "username", "id"},
 }
+AVAILABLE |= {
+    f"access.{name}": {"token", "username", *more}
+    for name, more in {
+        "whoami": (),
+        "user": ("id",),
+        "key_create": ("name",),
+        "key_revoke": ("id",),
+        "logout_all": (),
+        "grant": ("id", "role"),
+    }.items()
+} | {"access.key_use": {"key", "id"}}
 START = {"python", "host", "port", "name", "run", "store_url", "ledger_url"}
 
 
@@ -158,6 +169,9 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     for part in ("idempotency", "job", "cart", "hostile"):
         if getattr(contract, part) and "session" not in document.data:
             problems.append(document.problem((part,), "needs `session`: its clients log in first"))
+    if contract.access and not contract.users.signup:
+        message = "needs `users.signup`: every one of its clients ends sessions and roles of a user of its own"
+        problems.append(document.problem(("access",), message))
     if contract.job and {"state"} - set(contract.job.status.extract):
         problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
     if contract.job and {"id"} - set(contract.job.submit.extract):

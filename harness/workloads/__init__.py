@@ -1,5 +1,6 @@
 """One property a file: its ops, and how an answer is classified. To add one: a file, and a line here."""
 
+from harness.workloads.access import Access
 from harness.workloads.base import Visitor, Workload
 from harness.workloads.cart import Cart
 from harness.workloads.hostile import Hostile
@@ -12,6 +13,7 @@ WORKLOADS: dict[str, type[Workload]] = {
     "payments": Payments,
     "jobs": Jobs,
     "cart": Cart,
+    "access": Access,
     "hostile": Hostile,
 }
 

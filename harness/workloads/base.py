@@ -83,10 +83,12 @@ class Workload(Protocol):
         ...
 
 
-def login(caller: Caller, workload: str, expect: list[str] | None = None) -> SessionItem | None:
-    """Log a user in; None when no session came of it."""
+def login(
+    caller: Caller, workload: str, expect: list[str] | None = None, who: tuple[str, str] | None = None
+) -> SessionItem | None:
+    """Log a user in, `who` (name and password) or any; None when no session came of it."""
     context = caller.context
-    user, password = caller.random.choice(context.users)
+    user, password = who or caller.random.choice(context.users)
     key = context.item("s")
     refreshable = context.contract.session is not None and context.contract.session.refresh is not None
 

@@ -15,6 +15,7 @@ from harness.load.caller import Caller, Context, Op, Reply
 from harness.workloads.base import SessionItem, Visitor, login, read_back
 
 KEPT_A_VISITOR = 4
+LEFT_A_VISITOR = 8
 SPENT_MARGIN_S = 1.5
 """How long after its grace a token is taken for spent; more than the leeway that a check leaves to clocks."""
 
@@ -45,7 +46,9 @@ class Sessions:
     def step(self, visitor: Visitor) -> None:
         """See `Workload.step`."""
         caller = visitor.caller
-        visitor.sessions = [item for item in visitor.sessions if item.live][-KEPT_A_VISITOR:]
+        live = [item for item in visitor.sessions if item.live]
+        visitor.ended = [*visitor.ended, *live[:-KEPT_A_VISITOR]][-LEFT_A_VISITOR:]
+        visitor.sessions = live[-KEPT_A_VISITOR:]
         if not visitor.sessions or caller.random.random() < 0.14:
             item = login(caller, self.NAME)
             if item:
@@ -58,8 +61,8 @@ class Sessions:
             self.refresh(caller, item, item.chain[-1])
         elif self.refreshes and chance < 0.22:
             self._present_again(caller, item)
-        elif chance < 0.25 and self._is_spent(item):
-            self._present_spent(caller, item)
+        elif chance < 0.24 and (spent := self._spent(visitor)):
+            self._present_spent(caller, spent)
         elif self.logs_out and chance > 0.9:
             self.logout(caller, item)
             self.read(caller, item)
@@ -75,12 +78,16 @@ class Sessions:
         else:
             self.refresh(caller, item, item.chain[-steps])
 
-    def _is_spent(self, item: SessionItem) -> bool:
+    def _spent(self, visitor: Visitor) -> SessionItem | None:
+        """A session of the visitor whose first refresh token has been rotated long ago."""
         promises = self.context.contract.promises
-        if not (self.refreshes and promises.refresh_reuse_revokes and item.rotated_ns):
-            return False
-        limit_s = (promises.refresh_grace_s or 0) + SPENT_MARGIN_S
-        return promises.refresh_grace_s is not None and time.monotonic_ns() - item.rotated_ns[0] > limit_s * 1e9
+        if not (self.refreshes and promises.refresh_reuse_revokes) or promises.refresh_grace_s is None:
+            return None
+        since_ns = time.monotonic_ns() - (promises.refresh_grace_s + SPENT_MARGIN_S) * 1e9
+        for item in (*visitor.ended, *visitor.sessions):
+            if isinstance(item, SessionItem) and item.live and item.rotated_ns and item.rotated_ns[0] < since_ns:
+                return item
+        return None
 
     def _present_spent(self, caller: Caller, item: SessionItem) -> None:
         """The oldest token of the session, and a read that must find the session gone."""

@@ -75,6 +75,37 @@ async def a_stolen_family_lives_on(world: World, first: Replica, second: Replica
     return (await first.call("GET /profile", token=tokens["access_token"])).status == 200
 
 
+async def a_revoked_api_key_is_taken_elsewhere(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    made = (await first.call("POST /api/keys", {"name": "cron"}, token)).json
+    assert [(await each.call("GET /profile", token=made["key"])).status for each in (first, second)] == [200, 200]
+    assert (await first.call(f"DELETE /api/keys/{made['key_id']}", token=token)).status == 204
+    return (await second.call("GET /profile", token=made["key"])).status == 200
+
+
+async def a_former_admin_still_is_one(world: World, first: Replica, second: Replica) -> bool:
+    admin, token = await first.admin(), (await first.user())["access_token"]
+    (own, other) = [(await first.call("GET /profile", token=each)).json["user_id"] for each in (token, admin)]
+    assert (await first.call(f"PUT /api/users/{own}/role", {"role": "admin"}, admin)).status == 204
+    token = (await first.user())["access_token"]
+    assert (await second.call(f"GET /api/users/{other}", token=token)).status == 200
+    assert (await first.call(f"PUT /api/users/{own}/role", {"role": "user"}, admin)).status == 204
+    return (await second.call(f"GET /api/users/{other}", token=token)).status == 200
+
+
+async def a_stranger_is_shown(world: World, first: Replica, second: Replica) -> bool:
+    token, stranger = [(await first.user(name))["access_token"] for name in ("ada", "bob")]
+    own = (await first.call("GET /profile", token=token)).json["user_id"]
+    return (await second.call(f"GET /api/users/{own}", token=stranger)).status == 200
+
+
+async def another_device_stays_logged_in(world: World, first: Replica, second: Replica) -> bool:
+    phone, laptop = [(await each.user())["access_token"] for each in (first, second)]
+    assert (await first.call("POST /api/logout-all", token=laptop)).status == 204
+    assert (await first.call("GET /profile", token=laptop)).status == 401
+    return (await second.call("GET /profile", token=phone)).status == 200
+
+
 async def duplicates_charge_twice(world: World, first: Replica, second: Replica) -> bool:
     world.ledger.delay_s = 0.05
     token = (await first.user())["access_token"]
@@ -166,6 +197,10 @@ BUGS: dict[str, Bug] = {
     "refresh-no-grace": a_repeated_refresh_ends_the_session,
     "refresh-grace-any-generation": any_old_refresh_token_is_as_good_as_the_newest,
     "refresh-reuse-undetected": a_stolen_family_lives_on,
+    "api-key-cached": a_revoked_api_key_is_taken_elsewhere,
+    "role-stale": a_former_admin_still_is_one,
+    "object-id-trusted": a_stranger_is_shown,
+    "logout-everywhere-here-only": another_device_stays_logged_in,
     "check-then-set": duplicates_charge_twice,
     "new-downstream-key": a_retry_charges_again,
     "job-acknowledged-early": acknowledged_job_is_not_in_the_store,

@@ -1,0 +1,15 @@
+""" "Log out everywhere" ends the session it is asked with, and no other.
+
+Seen in the wild: the button calls the log-out of the one session there used to be; the sessions of the lost phone, for
+which somebody pressed it, go on.
+"""
+
+from target_service.parts import Parts
+
+EVERY_SESSION = "redis.call('HINCRBY', KEYS[3], 'epoch', 1)"
+THIS_SESSION = "redis.call('DEL', KEYS[1])"
+
+
+def apply(parts: Parts) -> None:
+    """Exchanges the script that ends all sessions."""
+    parts.lua["session_revoke_all"] = parts.lua["session_revoke_all"].replace(EVERY_SESSION, THIS_SESSION)
