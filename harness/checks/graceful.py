@@ -4,6 +4,8 @@ Windows of a stopping member, from what was done to it, not from what was seen o
 
     stop          its target, from the SIGTERM until 0.5 s after its exit was seen; or until the stop was given up
     scale down    the members that it stopped, likewise
+    restart, roll,
+    switch        the members of the old version, from the injection until 0.5 s after the last of them was gone
     any other     (such as bringing the declared number back) a member seen `stopping` before the tear-down, from then
                   until 0.5 s after it was `gone`
 
@@ -12,10 +14,12 @@ A request fails if its outcome is `info`, or it was turned away with `no_effect`
     failed at the stopping one    sent to or answered by a stopping member, within its window
     failed meanwhile              any other request, if no ungraceful fault was active during it
 
+A member is known by its name or its boot id in the answer: a service may call itself otherwise than the platform does.
+
 Why this is right: a stop that finishes what it accepted and takes no more needs to fail nothing. An ungraceful fault
-(kill or pause of a replica; workers answer nobody) is active from its injection to 3 s after it was healed. It excuses
-whatever it overlaps, except at a stopping member; there only a kill or pause of that very member does, and only while
-it lasts. Requests that were never sent (refused connections) are no ops. What is excused is not counted as examined.
+(kill, pause or cut of a replica; workers answer nobody) is active from its injection to 3 s after it was healed. It
+excuses whatever it overlaps, except at a stopping member; there only one of that very member does, and only while it
+lasts. Requests that were never sent (refused connections) are no ops. What is excused is not counted as examined.
 `info`: here it is what is looked for; its interval ends when the client gave up. Open ops say nothing.
 Without a graceful fault of a replica in the schedule the property is not tested.
 
@@ -29,7 +33,7 @@ from harness.checks.terms import Terms
 from harness.checks.verdict import INF, NS, Result
 
 NAME = "graceful"
-PROPERTY = "A graceful stop, or a scale-down, costs no request."
+PROPERTY = "A graceful stop, a scale-down, or another version in the old one's place, costs no request."
 NOT_TESTED = "no graceful stop of a replica was in the schedule"
 
 RULES = {
@@ -40,7 +44,7 @@ RULES = {
 AFTER_GONE_NS = NS // 2
 AFTER_HEAL_NS = 3 * NS
 
-_GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND (kind = 'stop'
+_GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND (kind IN ('stop', 'restart', 'roll', 'switch')
     OR (kind = 'scale' AND try_cast(split_part(target, '->', 2) AS INTEGER)
       < try_cast(split_part(target, '->', 1) AS INTEGER)))"""
 
@@ -69,7 +73,7 @@ def check(db: Connection, terms: Terms) -> Result | None:
     if not examined["ops"]:
         vacuous = f"{examined['stops']} graceful stops were seen and no request was under way during one"
         if examined["excused"]:
-            vacuous += f", but for {examined['excused']} that kills and pauses excuse"
+            vacuous += f", but for {examined['excused']} that kills, pauses and cuts excuse"
     evidence = {"stops": examined["stops"], "ops_judged": examined["ops"], "ops_excused": examined["excused"]}
     return conclude(
         db,
@@ -88,20 +92,22 @@ def check(db: Connection, terms: Terms) -> Result | None:
 def _windows(db: Connection) -> None:
     """`stopping`: windows by member; `span`: their union as disjoint intervals; `rough`: that of ungraceful faults."""
     db.execute(f"""CREATE OR REPLACE TEMP TABLE stopping AS
+        WITH known AS (SELECT name, max(boot) AS boot FROM member GROUP BY name), found AS (
         SELECT coalesce(m.name, f.target) AS name, f.injected_ns AS start,
           coalesce(f.landed_ns + {AFTER_GONE_NS}, f.failed_ns, f.injected_ns + {AFTER_GONE_NS}) AS stop
-        FROM fault f LEFT JOIN fault_member m ON m.fault = f.fault AND f.kind = 'scale'
+        FROM fault f LEFT JOIN fault_member m ON m.fault = f.fault AND f.kind <> 'stop'
         WHERE {_GRACEFUL} AND (f.kind = 'stop' OR m.name IS NOT NULL)
         UNION ALL
         SELECT m.name, m.at_ns, coalesce(min(g.at_ns), m.at_ns) + {AFTER_GONE_NS}
         FROM member m LEFT JOIN member g ON g.name = m.name AND g.state = 'gone' AND g.at_ns >= m.at_ns
         WHERE m.state = 'stopping' AND m.role = 'replica'
           AND m.at_ns < coalesce((SELECT min(at_ns) FROM phase WHERE name = 'tear_down'), {INF})
-        GROUP BY m.name, m.at_ns""")
+        GROUP BY m.name, m.at_ns)
+        SELECT found.*, known.boot FROM found LEFT JOIN known ON known.name = found.name""")
     db.execute(f"""CREATE OR REPLACE TEMP TABLE rough_fault AS
-        SELECT target, injected_ns AS start, coalesce(healed_ns, {INF}) AS healed,
+        SELECT target, boot, injected_ns AS start, coalesce(healed_ns, {INF}) AS healed,
           coalesce(healed_ns + {AFTER_HEAL_NS}, {INF}) AS stop FROM fault
-        WHERE role = 'replica' AND kind IN ('kill', 'pause') AND injected_ns IS NOT NULL""")
+        WHERE role = 'replica' AND kind IN ('kill', 'pause', 'cut') AND injected_ns IS NOT NULL""")
     for table, source in (("span", "stopping"), ("rough", "rough_fault")):
         db.execute(f"""CREATE OR REPLACE TEMP TABLE {table} AS
             SELECT min(start) AS start, max(stop) AS stop FROM (
@@ -118,14 +124,15 @@ def _under_way(db: Connection) -> None:
     """
     db.execute("""CREATE OR REPLACE TEMP TABLE judged AS
         WITH during AS (
-          SELECT o.id, coalesce(o.replica, o.sent_to) AS name, o.invoke_ns, o.return_ns,
+          SELECT o.id, coalesce(o.replica, o.sent_to) AS name,
+            CASE WHEN o.replica IS NOT NULL THEN o.boot END AS boot, o.invoke_ns, o.return_ns,
             o.class <> 'no_effect' AS answered, (o.outcome = 'info' OR o.class = 'no_effect') AS bad
           FROM op o ASOF JOIN span s ON o.return_ns >= s.start WHERE o.invoke_ns <= s.stop),
         own AS (
-          SELECT DISTINCT d.id FROM during d JOIN stopping s ON s.name = d.name
+          SELECT DISTINCT d.id FROM during d JOIN stopping s ON (s.name = d.name OR s.boot = d.boot)
           WHERE d.invoke_ns <= s.stop AND d.return_ns >= s.start),
         hit AS (
-          SELECT DISTINCT d.id FROM during d JOIN rough_fault r ON r.target = d.name
+          SELECT DISTINCT d.id FROM during d JOIN rough_fault r ON (r.target = d.name OR r.boot = d.boot)
           WHERE d.invoke_ns <= r.healed AND d.return_ns >= r.start)
         SELECT d.*, own.id IS NOT NULL AND hit.id IS NULL AS there,
           coalesce(r.stop < d.invoke_ns, true) AS calm

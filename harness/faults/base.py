@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -14,6 +16,14 @@ from harness.platforms.keeper import Keeper
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Span = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+_versions = itertools.count(2)
+
+
+def version(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the members of a new version get: `environment`, and a number by which any platform sees that it is new."""
+    return {"HARNESS_VERSION": str(next(_versions)), **environment}
 
 
 @dataclass
@@ -50,6 +60,10 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     needs_target: ClassVar[bool] = True
+    whole_role: ClassVar[bool] = False
+    """Changes the number or the version of a whole role: two of them cannot both be seen to land at once."""
+    needs: ClassVar[str | None] = None
+    """The capability without which a platform cannot do it."""
 
     kind: str
     role: Literal["replica", "worker"] = "replica"

@@ -13,6 +13,8 @@ from harness.faults.base import Context, Fault, Span
 class Kill(Fault):
     """`replaced_within` bounds the wait for the replacement, in seconds."""
 
+    needs = "kill"
+
     kind: Literal["kill"] = "kill"
     replaced_within: Span = 30.0
 

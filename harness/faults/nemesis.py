@@ -17,7 +17,7 @@ from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError
 from harness.faults.base import Context
 from harness.faults.intents import FaultRecord
 from harness.faults.schedule import Planned
-from harness.platforms.base import Member, Platform, Role
+from harness.platforms.base import DEAD, Member, Platform, Role
 from harness.platforms.keeper import Keeper
 
 _SPARE_WAIT_S = 6.0
@@ -52,6 +52,7 @@ class Nemesis:
         self._healing = threading.Lock()
         self._scaling: dict[str, threading.Lock] = {"replica": threading.Lock(), "worker": threading.Lock()}
         self._taken: set[str] = set()
+        self._undone: dict[int, dict[str, Any]] = {}
         self._never_due = [*self._plan]
         self._threads: list[threading.Thread] = []
         self._clock: threading.Thread | None = None
@@ -92,7 +93,9 @@ class Nemesis:
             if self._abort.is_set():
                 self._intent(planned, None, None, {"do": "none"})
                 raise EnvironmentFailure("the run began to heal before it was injected")
-            self._intent(planned, fault.describe(context), target, fault.undo(context))
+            undo = fault.undo(context)
+            self._intent(planned, fault.describe(context), target, undo)
+            self._undone[planned.number] = undo
             self._record.write("injected", planned.number)
             try:
                 how = fault.inject(context)
@@ -101,13 +104,17 @@ class Nemesis:
                 self._failed(planned, str(error), **_victims(context))
                 self._undo_failed(planned, context)
                 return
-            self._record.write("healed", planned.number, how=fault.heal(context))
+            how = fault.heal(context)
+            del self._undone[planned.number]
+            self._record.write("healed", planned.number, how=how)
 
     def _undo_failed(self, planned: Planned, context: Context) -> None:
         """What was not seen to land may have landed all the same."""
-        if planned.fault.undo(context).get("do") == "resume":
+        do = self._undone.pop(planned.number)["do"]
+        if do in ("resume", "mend"):
             with suppress(EnvironmentFailure):
-                self._record.write("healed", planned.number, how=self._platform.resume(context.victim.name))
+                how = getattr(self._platform, do)(context.victim.name)
+                self._record.write("healed", planned.number, how=how)
 
     def _intent(self, planned: Planned, name: str | None, target: Member | None, undo: dict[str, Any]) -> None:
         self._record.write(
@@ -165,8 +172,7 @@ class Nemesis:
 
     @contextmanager
     def _alone(self, planned: Planned) -> Iterator[None]:
-        """Two changes of one number cannot both be seen to land at once."""
-        if planned.fault.kind != "scale":
+        if not planned.fault.whole_role:
             yield
             return
         with self._scaling[planned.fault.role]:
@@ -186,13 +192,15 @@ class Nemesis:
                 self._give_up.set()
             self._end_plan(why)
             until = time.monotonic() + wait_s
-            # A fault thaws its own victim, and says so; what is frozen after that has lost its fault.
-            self._join("pause", time.monotonic() + _THAW_S)
-            problems = self._thaw()
+            # A fault thaws or mends its own victim, and says so; what is left after that has lost its fault.
+            thawed = time.monotonic() + _THAW_S
+            self._join("pause", thawed)
+            self._join("cut", thawed)
+            problems = self._thaw() + self._mend()
             if wait_s > 0:
                 problems += self._declared_again(until)
             problems += self._join("", max(until, time.monotonic() + _THAW_S))
-            problems += self._thaw()
+            problems += self._thaw() + self._mend()
             for text in problems:
                 self._problem(text)
             return problems
@@ -234,4 +242,16 @@ class Nemesis:
                     self._platform.resume(member.name)
                 except FaultNotSeen as error:
                     problems.append(f"not thawed: {error}")
+        return problems
+
+    def _mend(self) -> list[str]:
+        problems = []
+        living = {member.name for member in self._platform.members() if member.state not in DEAD}
+        for number, undo in list(self._undone.items()):
+            if undo["do"] == "mend" and undo["target"] in living:
+                try:
+                    self._platform.mend(undo["target"])
+                    del self._undone[number]
+                except FaultNotSeen as error:
+                    problems.append(f"not mended: {error}")
         return problems

@@ -16,6 +16,8 @@ from harness.faults.base import Context, Fault, Span
 class Pause(Fault):
     """`for`: how long it stays frozen, in seconds."""
 
+    needs = "pause"
+
     kind: Literal["pause"] = "pause"
     for_s: Span = Field(default=4.0, alias="for")
 

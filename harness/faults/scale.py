@@ -19,6 +19,8 @@ class Scale(Fault):
     """`to`: the wanted number. `reached_within` bounds the wait for it, in seconds."""
 
     needs_target = False
+    whole_role = True
+    needs = "scale"
 
     kind: Literal["scale"] = "scale"
     to: Annotated[int, Field(ge=1, le=100)]

@@ -14,6 +14,8 @@ from harness.faults.base import Context, Fault, Span
 class Stop(Fault):
     """`grace`: seconds to drain and exit. `replaced_within` bounds the wait for the replacement."""
 
+    needs = "stop"
+
     kind: Literal["stop"] = "stop"
     grace: Span = 10.0
     replaced_within: Span = 30.0

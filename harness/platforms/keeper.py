@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -54,6 +54,9 @@ class Keeper:
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
         self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
+        self._surge: dict[Role, int] = dict.fromkeys(ROLES, 0)
+        self._holding: set[Role] = set()
+        self._beginning = threading.Lock()
         self._accounted: set[str] = set()
         self._replaced: dict[str, str] = {}
         self._been_ready: set[str] = set()
@@ -156,7 +159,8 @@ class Keeper:
         """Brings the list of replacements to come in line with what is missing; returns how many that are."""
         mine = [member for member in self.platform.members() if member.role == role]
         due = self._due[role]
-        missing = max(0, self.desired[role] - sum(member.state in LIVING for member in mine))
+        wanted = self.desired[role] + self._surge[role]
+        missing = max(0, wanted - sum(member.state in LIVING for member in mine))
         for member in mine:
             if member.state not in LIVING and member.name not in self._accounted:
                 self._accounted.add(member.name)
@@ -172,7 +176,8 @@ class Keeper:
 
     def _begin(self, role: Role, due: _Due) -> None:
         try:
-            member = self.platform.start(role)
+            with self._beginning:
+                member = self.platform.start(role, held=role in self._holding)
         except EnvironmentFailure as error:
             self._problem(f"a {role} could not be started: {error}")
             with self._changed:
@@ -194,22 +199,59 @@ class Keeper:
             # A frozen member hears nothing until it is thawed, so it goes last.
             mine.sort(key=lambda member: (member.state == "paused", -member.number))
             surplus = [member.name for member in mine[: max(0, len(mine) - count)]]
-            self._accounted.update(surplus)
-            self._replaced.update(dict.fromkeys(surplus, _NOT_WANTED))
-        for name in surplus:
+            self.retire(surplus)
+        return surplus
+
+    def retire(self, names: Sequence[str], heir: str = _NOT_WANTED) -> None:
+        """Begins to stop them gracefully, for good; `heir` has taken their place already, if it was taken at all.
+
+        A stop that is not seen is put into `stop_failures` and told as a problem.
+        """
+        with self._changed:
+            self._accounted.update(names)
+            self._replaced.update(dict.fromkeys(names, heir))
+        for name in names:
             thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
             self._stopping.append(thread)
             thread.start()
         self._wake.set()
-        return surplus
 
     def _stop(self, name: str) -> None:
         try:
             self.platform.stop(name, self._stop_grace_s)
         except EnvironmentFailure as error:
+            if any(member.name == name and member.state == "killed" for member in self.platform.members()):
+                # Another fault was faster: there is nothing left to be stopped.
+                return
             self.stop_failures[name] = str(error)
             self._problem(str(error))
         self._wake.set()
+
+    # -- another version, see `harness.platforms.rollout`
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> list[str]:
+        """From now on members of a new version are begun; returns the living ones of the old, the oldest first."""
+        with self._beginning, self._changed:
+            self.platform.renew(role, environment)
+            return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
+
+    def surge(self, role: Role, count: int, held: bool = False) -> None:
+        """Wants so many beyond the wanted number for the time being; those begun from now on are `held`, or not."""
+        with self._changed:
+            self._surge[role] = count
+            (self._holding.add if held else self._holding.discard)(role)
+        self._wake.set()
+
+    def admit(self, names: Sequence[str]) -> None:
+        """Lets requests go to replicas that were held, and tells everybody before it returns."""
+        self.platform.admit(names)
+        self._look()
+
+    def wait_for(
+        self, role: Role, settled: Callable[[], str | None], deadline_s: float, abort: threading.Event | None
+    ) -> str:
+        """Waits until `settled` says how it was seen. `EnvironmentFailure` after the deadline, or on `abort`."""
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
 
     # -- asking it
 
@@ -219,9 +261,9 @@ class Keeper:
             return list(self._members)
 
     def ready(self, role: Role) -> list[Member]:
-        """The ready members of a role, the oldest first."""
+        """The ready members of a role that are not held, the oldest first."""
         return sorted(
-            (member for member in self.platform.members() if member.role == role and member.state == "ready"),
+            (m for m in self.platform.members() if m.role == role and m.state == "ready" and not m.held),
             key=lambda member: member.number,
         )
 

@@ -2,7 +2,7 @@
 
 GET /health /ready /whoami; the answers carry X-Replica and X-Boot-Id. SIGTERM: not ready, a short drain, exit.
 Behaviour is chosen by the environment: TINY_EXIT=text exits at once with that text; TINY_NEVER_READY=1;
-TINY_IGNORE_TERM=1. `python tiny.py worker` serves nothing and waits for SIGTERM.
+TINY_IGNORE_TERM=1; TINY_DRAIN_S=seconds. `python tiny.py worker` serves nothing and waits for SIGTERM.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def main() -> None:
     if sys.argv[1:] != ["worker"]:
         await asyncio.start_server(lambda r, w: answer(r, w, draining), os.environ["HOST"], int(os.environ["PORT"]))
     await draining.wait()
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(float(os.environ.get("TINY_DRAIN_S", "0.1")))
 
 
 asyncio.run(main())

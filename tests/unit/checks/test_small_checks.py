@@ -127,7 +127,7 @@ MEMBERS = [
     {"name": "replica-1", "role": "replica", "boot": "b1", "state": "stopping", "at_ns": 100 * MS},
     {"name": "replica-1", "role": "replica", "boot": "b1", "state": "gone", "at_ns": 500 * MS},
 ]
-OTHER = "sessions/read s9 ok 150-160 replica=replica-2"
+OTHER = "sessions/read s9 ok 150-160 replica=replica-2 boot=b2"
 AT = "failed at the stopping one"
 MEANWHILE = "failed meanwhile"
 
@@ -209,13 +209,41 @@ def test_a_member_that_exits_before_anyone_sees_it_stopping_is_found_by_its_faul
     assert told(graceful.check(db, TERMS)) == ("invalid" if expected else "valid", expected)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("sessions/read s1 error 300-310 replica=pod-x boot=b3", {AT: 1}),
+        ("sessions/read s1 error 1390-1400 replica=- sent_to=replica-3", {AT: 1}),
+        ("sessions/read s1 no_effect 300-310 replica=pod-y boot=b4", {MEANWHILE: 1}),
+        ("sessions/read s1 error 1501-1510 replica=pod-x boot=b3", {}),
+        ("sessions/read s1 error 90-99 replica=pod-x boot=b3", {}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["restart", "roll", "switch"])
+def test_a_version_in_the_old_ones_place_costs_no_request(line: str, expected: dict[str, int], kind: str) -> None:
+    rolled = fault(0, kind, 100, 1000, 1000, target="all 2 replicas", boot=None)
+    names = [{"fault": 0, "name": "replica-3"}]
+    seen = [{"name": "replica-3", "role": "replica", "boot": "b3", "state": "ready", "at_ns": 1}]
+    db = history(line, OTHER, fault=[rolled], fault_member=names, member=seen)
+    assert told(graceful.check(db, TERMS)) == ("invalid" if expected else "valid", expected)
+
+
+def test_a_replica_cut_off_meanwhile_excuses_what_a_rollout_would_not() -> None:
+    faults = [fault(0, "roll", 100, 1000, 1000), fault(1, "cut", 200, 210, 400, target="replica-2", boot="b2")]
+    names = [{"fault": 0, "name": "replica-1"}]
+    lines = ("sessions/read s1 error 300-310 replica=-", "sessions/read s2 ok 120-130 boot=b2 replica=replica-2")
+    assert told(graceful.check(history(*lines, fault=faults, fault_member=names), TERMS)) == ("valid", {})
+    assert told(graceful.check(history(*lines, fault=faults[:1], fault_member=names), TERMS))[0] == "invalid"
+
+
 def test_what_kills_excuse_is_no_evidence_of_a_graceful_stop() -> None:
     faults = [STOP, fault(1, "kill", 50, 60, 70, target="replica-3")]
     result = graceful.check(history(OTHER, fault=faults), TERMS)
     assert result is not None
     assert (result.verdict, result.reason) == (
         Verdict.UNKNOWN,
-        "1 graceful stops were seen and no request was under way during one, but for 1 that kills and pauses excuse",
+        "1 graceful stops were seen and no request was under way during one, "
+        "but for 1 that kills, pauses and cuts excuse",
     )
     result = graceful.check(history(OTHER, "sessions/read s1 ok 150-160", fault=faults), TERMS)
     assert result is not None

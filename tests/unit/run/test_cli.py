@@ -58,7 +58,7 @@ BAD: dict[str, tuple[Broken, str]] = {
     ),
     "no such fault": (
         lambda at: edit(at / "scenario.yaml", "kind: stop", "kind: stopp"),
-        "scenario.yaml:19: faults.2.kind: 'stopp' is no fault; did you mean `stop`? (valid: kill, noop, pause,",
+        "scenario.yaml:19: faults.2.kind: 'stopp' is no fault; did you mean `stop`? (valid: cut, kill, noop,",
     ),
     "fault parameter": (
         lambda at: edit(at / "scenario.yaml", "for: 4", "four: 4"),
@@ -201,7 +201,7 @@ def test_an_unknown_defect_is_refused_before_anything_starts(tmp_path: Path):
 def test_list_names_everything(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     found = json.loads(harness("list", "--json").stdout)
-    assert set(found["faults"]) == {"kill", "stop", "pause", "scale", "noop"}
+    assert set(found["faults"]) == {"kill", "stop", "pause", "cut", "scale", "restart", "roll", "switch", "noop"}
     assert set(found["workloads"]) == set(WORKLOADS)
     assert "scenarios/kill.yaml" in found["scenarios"]
     assert len(found["defects"]) >= 7

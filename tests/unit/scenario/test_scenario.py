@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
+from harness.faults import FAULTS as KINDS
 from harness.scenario import Evidence, Slos, load_scenario
 
 from .files import CONTRACT, SCENARIO, change, write
@@ -60,7 +61,7 @@ def test_a_scenario_is_named_after_its_place(tmp_path: Path, monkeypatch: pytest
     assert load_scenario(path).name == name
 
 
-FAULTS = "valid: kill, noop, pause, scale, stop"
+FAULTS = f"valid: {', '.join(sorted(KINDS))}"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,11 @@ FAULTS = "valid: kill, noop, pause, scale, stop"
         ("title: A scenario\n", "", "1: title: is missing and has no default"),
         ("users: 4", "users: four", "7: load.users: input should be a valid integer"),
         ("users: 4", "users: 0", "7: load.users: input should be greater than or equal to 1, not 0"),
-        ("t: contract.yaml", "t: contract.yaml\n  promises: {lease: 1}", "5: target.promises.lease: cannot be promised"),
+        (
+            "t: contract.yaml",
+            "t: contract.yaml\n  promises: {lease: 1}",
+            "5: target.promises.lease: cannot be promised",
+        ),
         ("users: 4", "users: 1", "7: load.users: 1 users are too few: 2 are needed"),
         ("duration_s: 5", "duration_s: .nan", "6: load.duration_s: input should be a finite number"),
         ("sessions: 2", "sessions: .inf", "8: load.mix.sessions: input should be a finite number"),

@@ -1,0 +1,145 @@
+"""Another version in the old one's place, on every platform that declares it."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.errors import FaultNotSeen
+from harness.platforms.base import Platform
+from harness.platforms.keeper import Keeper
+from harness.platforms.process import ProcessPlatform
+from harness.platforms.rollout import Rollout
+
+from .support import deployment, eventually, tiny
+
+
+def needs(platform: Platform, *capabilities: str) -> None:
+    lacking = set(capabilities) - platform.capabilities
+    if lacking:
+        pytest.skip(f"{platform.name} declares that it cannot {', '.join(sorted(lacking))}")
+
+
+@contextmanager
+def kept(platform: Platform) -> Iterator[Keeper]:
+    keeper = Keeper(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
+    keeper.start()
+    try:
+        yield keeper
+    finally:
+        keeper.stop()
+
+
+def boots(platform: Platform) -> dict[str, str | None]:
+    return {m.name: m.boot for m in platform.members() if m.role == "replica" and m.state == "ready"}
+
+
+@pytest.mark.parametrize("how", ["roll", "switch"])
+def test_every_old_boot_goes_and_as_many_new_ones_come(platform: Platform, tmp_path: Path, how: str) -> None:
+    needs(platform, how)
+    platform.deploy(deployment(tmp_path))
+    before = boots(platform)
+    with kept(platform) as keeper:
+        rollout = Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60)
+        assert getattr(rollout, how)() == "2 replicas of the new version ready, 2 of the old gone"
+        after = boots(platform)
+        assert len(after) == 2 and not set(after) & set(before) and not set(after.values()) & set(before.values())
+        assert sorted(rollout.old) == sorted(before) and keeper.stop_failures == {}
+
+
+def test_the_same_version_anew_is_another_life_of_every_member(platform: Platform, tmp_path: Path) -> None:
+    needs(platform, "restart")
+    platform.deploy(deployment(tmp_path))
+    before = boots(platform)
+    with kept(platform) as keeper:
+        Rollout(keeper, "replica", {}, 60).roll()
+        assert len(boots(platform)) == 2 and not set(boots(platform).values()) & set(before.values())
+
+
+def test_a_held_replica_is_ready_and_stays_so_when_it_is_admitted(platform: Platform, tmp_path: Path) -> None:
+    if platform.controls:
+        pytest.skip("its controller begins the members")
+    platform.deploy(deployment(tmp_path, replicas=1, workers=0))
+    fresh = platform.start("replica", held=True)
+    eventually(lambda: platform.ready(fresh), "ready though held")
+    assert [m.held for m in platform.members()] == [False, True]
+    platform.admit([fresh.name])
+    assert [(m.held, m.state) for m in platform.members()] == [(False, "ready"), (False, "ready")]
+
+
+def test_a_cut_replica_is_seen_to_be_off_the_network_and_on_it_again(platform: Platform, tmp_path: Path) -> None:
+    if "cut" not in platform.capabilities:
+        platform.deploy(deployment(tmp_path, replicas=1, workers=0))
+        with pytest.raises(FaultNotSeen, match="replica-1"):
+            platform.cut("replica-1")
+        return
+    platform.deploy(deployment(tmp_path, workers=0))
+    before = platform.members()[0]
+    assert platform.cut("replica-1")
+    assert platform.mend("replica-1")
+    eventually(lambda: platform.ready(before), "ready again", 30)
+    assert platform.members()[0].boot == before.boot
+
+
+# -- through the real balancer
+
+
+@contextmanager
+def load(address: tuple[str, int]) -> Iterator[list[tuple[int, str]]]:
+    """Asks without a pause; status (0: none) and boot of every answer."""
+    seen: list[tuple[int, str]] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            connection = http.client.HTTPConnection(*address, timeout=5)
+            try:
+                connection.request("GET", "/whoami")
+                answer = connection.getresponse()
+                answer.read()
+                seen.append((answer.status, answer.headers["X-Boot-Id"]))
+            except (OSError, http.client.HTTPException):
+                seen.append((0, ""))
+            finally:
+                connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_held_replicas_get_no_request_and_admitted_ones_do(process: ProcessPlatform, tmp_path: Path) -> None:
+    process.deploy(deployment(tmp_path, replicas=1, workers=0))
+    fresh = process.start("replica", held=True)
+    eventually(lambda: process.ready(fresh), "ready though held")
+    boot = process.members()[1].boot
+    with load(process.balancer()) as seen:
+        eventually(lambda: len(seen) > 30, "answers")
+        assert boot not in {each for _, each in seen}
+        process.admit([fresh.name])
+        eventually(lambda: boot in {each for _, each in seen}, "the admitted one answers")
+    assert {status for status, _ in seen} == {200}
+
+
+@pytest.mark.parametrize("how", ["roll", "switch"])
+def test_another_version_costs_no_request(process: ProcessPlatform, tmp_path: Path, how: str) -> None:
+    process.deploy(deployment(tmp_path, replica=tiny(TINY_DRAIN_S="1"), workers=0))
+    old = set(boots(process).values())
+    with kept(process) as keeper, load(process.balancer()) as seen:
+        getattr(Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60), how)()
+        landed = len(seen)
+        eventually(lambda: len(seen) > landed + 30, "answers of the new version")
+    assert {status for status, _ in seen} == {200}
+    # Those under way when it landed have been answered by then.
+    assert not {boot for _, boot in seen[landed + 4 :]} & old and {boot for _, boot in seen} & old
