@@ -17,6 +17,7 @@ from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
 from harness.document import nearest, read
 from harness.errors import UsageError
+from harness.fitness import not_startable
 from harness.platforms import PLATFORMS
 from harness.prove import Finding, Prover, chosen, exit_code, trials_for
 from harness.run import Options, Outcome, run
@@ -61,7 +62,8 @@ def problems_of(path: Path) -> list[str]:
             read_users(contract, path)
             read_catalogue(contract, path)
         else:
-            load_scenario(path)
+            loaded = load_scenario(path)
+            return [f"{path}: platform: {why}" for why in not_startable(loaded.contract, loaded.scenario.platform)]
     except UsageError as error:
         return error.problems or [str(error)]
     return []

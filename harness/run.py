@@ -26,6 +26,7 @@ from harness.contract.read import masked
 from harness.errors import EnvironmentFailure, HarnessError, Interrupted
 from harness.faults.nemesis import Nemesis
 from harness.faults.schedule import plan
+from harness.fitness import require_fit
 from harness.judge import check_folder, report_folder
 from harness.load.handle import AgentDied, AgentHandle
 from harness.orders import Orders
@@ -87,6 +88,7 @@ class Run:
         self.progress = progress
         self.stoppable = stoppable
         self.platform: Platform = PLATFORMS[self.platform_name]()
+        require_fit(loaded, self.platform, {"sticky"} if options.seeded.sticky_cookie else ())
         self.folder = rundir.create(options.reports, loaded.name)
         # A scenario may be called anything; a run id names directories, sockets and variables.
         named = re.sub(r"[^A-Za-z0-9._-]", "-", f"{loaded.name}-{self.folder.name}")

@@ -16,6 +16,7 @@ from harness.load.caller import Caller, Context, Op, Reply, spread
 
 THROUGH_ALL = 100
 READS = 4
+READS_ELSEWHERE = 6
 
 
 @dataclass(slots=True)
@@ -123,18 +124,37 @@ def seen(item: SessionItem, reply: Reply) -> Reply:
 def read_back(context: Context, items: Sequence[Any], read: Callable[..., Reply]) -> None:
     """Up to a hundred of the items through each replica, every other one through another than its `replica`.
 
-    `read(caller, item, avoid=NAME, through=NAME)` performs the read; one that told nothing is done again.
+    `read(caller, item, avoid=NAME, through=NAME)` performs the read; one that told nothing is done again. Where
+    replicas have no addresses of their own the balancer chooses, so that a read is done again until those answered
+    that should.
     """
 
-    def told(caller: Caller, item: Any, **route: str | None) -> None:
+    def told(caller: Caller, item: Any, **route: str | None) -> str | None:
         for _ in range(READS):
             reply = read(caller, item, **route)
             if not (reply.doubtful or reply.kind == "no_effect"):
+                return reply.replica
+        return None
+
+    def elsewhere(caller: Caller, item: Any) -> None:
+        for _ in range(1 if context.settings.hop else READS_ELSEWHERE):
+            replica = told(caller, item, avoid=item.replica)
+            if replica is None or replica != item.replica:
                 return
 
-    replicas = [name for name, _ in context.members.ready] if context.settings.hop else []
+    def everywhere(caller: Caller, item: Any) -> None:
+        met: set[str] = set()
+        for _ in range(len(replicas) * READS_ELSEWHERE):
+            replica = told(caller, item)
+            if replica is None or len(met | {replica}) >= len(replicas):
+                return
+            met.add(replica)
+
+    replicas = [name for name, _ in context.members.ready]
     few = range(0, len(items), max(1, len(items) // THROUGH_ALL))[: THROUGH_ALL if replicas else 0]
-    once = [item for index, item in enumerate(items) if index not in few]
-    spread(context, "hop", once, lambda caller, item: told(caller, item, avoid=item.replica))
+    spread(context, "hop", [item for index, item in enumerate(items) if index not in few], elsewhere)
+    if not context.settings.hop:
+        spread(context, "hop", [items[index] for index in few], everywhere)
+        return
     pairs = [(items[index], name) for index in few for name in replicas]
     spread(context, "hop", pairs, lambda caller, pair: told(caller, pair[0], through=pair[1]))

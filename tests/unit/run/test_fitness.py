@@ -1,0 +1,76 @@
+"""A scenario that a platform cannot carry out is refused before anything is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from harness.cli import main
+from harness.errors import UsageError
+from harness.fitness import require_fit
+from harness.platforms.memory import MemoryPlatform
+from harness.scenario import load_scenario
+
+ROOT = Path(__file__).parents[3]
+
+
+class Lacking(MemoryPlatform):
+    """A platform that can do little."""
+
+    name = "process"
+    capabilities = frozenset({"balancer", "kill"})
+
+
+def written(folder: Path, faults: list[dict[str, object]], start: dict[str, object] | None = None) -> Path:
+    contract = yaml.safe_load((ROOT / "tests" / "services" / "stranger.yaml").read_text())
+    contract["users"]["file"] = str(ROOT / "tests" / "services" / "users.csv")
+    contract["start"] = start or contract["start"]
+    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
+    scenario = {
+        "title": "t",
+        "proves": "p",
+        "target": {"contract": "contract.yaml"},
+        "load": {"duration_s": 3, "mix": {"sessions": 1}},
+        "faults": faults,
+    }
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
+    return folder / "scenario.yaml"
+
+
+def test_every_fault_that_is_lacking_is_named_with_its_place(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"kind": kind, "at": 1} for kind in ("kill", "cut", "noop", "roll")])
+    with pytest.raises(UsageError) as refused:
+        require_fit(load_scenario(path), Lacking(), {"sticky"})
+    assert refused.value.exit_code == 2 and refused.value.problems == [
+        "the run needs `sticky`, which the platform process does not declare",
+        "faults.1 (cut): the platform process cannot cut: take the fault out, or choose another one",
+        "faults.3 (roll): the platform process cannot roll: take the fault out, or choose another one",
+    ]
+    assert "nothing was started" in str(refused.value)
+
+
+def test_what_is_declared_is_fit(tmp_path: Path) -> None:
+    require_fit(load_scenario(written(tmp_path, [{"kind": "kill", "at": 1}])), Lacking())
+
+
+COMPOSE = {"compose": {"file": "c.yaml", "replica": "r", "balancer": "b", "balancer_port": 1, "port": 2}}
+
+
+def test_a_contract_without_a_part_for_the_platform_is_refused_on_the_command_line(tmp_path: Path) -> None:
+    path = written(tmp_path, [], COMPOSE)
+    done = CliRunner().invoke(main, ["run", str(path), "--reports", str(tmp_path / "reports")])
+    assert done.exit_code == 2
+    assert "does not say how to start it on process: add `start.replica`, or choose --platform docker" in done.output
+    assert not (tmp_path / "reports").exists()
+    checked = CliRunner().invoke(main, ["validate", str(path)])
+    assert checked.exit_code == 2 and "does not say how to start it on process" in checked.output
+
+
+def test_a_fault_that_the_platform_lacks_is_refused_on_the_command_line(tmp_path: Path) -> None:
+    path = written(tmp_path, [{"kind": "cut", "at": 1}])
+    done = CliRunner().invoke(main, ["run", str(path), "--reports", str(tmp_path / "reports")])
+    assert done.exit_code == 2 and "faults.0 (cut): the platform process cannot cut" in done.output
+    assert not (tmp_path / "reports").exists()
