@@ -35,6 +35,8 @@ OPERATION_OF = {
     "add": "cart.add",
     "look": "cart.show",
     "remove": "cart.remove",
+    "get": "preference.get",
+    "put": "preference.put",
     "whoami": "access.whoami",
     "see_own": "access.user",
     "see_other": "access.user",
@@ -52,6 +54,7 @@ CHECK_NEEDS = {
     "idempotency": ("payments", "idempotency.pay", "the contract has no `idempotency`"),
     "job": ("jobs", "job.submit", "the contract has no `job`"),
     "cart": ("cart", "cart.add", "the contract has no `cart`"),
+    "preference": ("preferences", "preference.put", "the contract has no `preference`"),
     "access": ("access", "access.user", "the contract has no `access`"),
 }
 

@@ -58,6 +58,12 @@ class CartLine(Body):
     quantity: int = Field(ge=1, le=9_999)
 
 
+class Preferences(Body):
+    theme: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    language: str = Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")
+    timezone: str = Field(pattern=r"^[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2}$", max_length=64)
+
+
 class Process(Body):
     input: Input
     reference: Reference

@@ -4,10 +4,11 @@ import re
 
 from fastapi import Request
 
-from target_service.problems import KeyMissing, Malformed, NotAuthenticated
+from target_service.problems import KeyMissing, Malformed, NotAuthenticated, PreconditionRequired
 
 KEY_HEADERS = ("idempotency-key", "x-idempotency-key")
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
+ENTITY_TAG = re.compile(r'"[\x21\x23-\x7e]{1,64}"')
 QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
@@ -40,6 +41,16 @@ def required_idempotency_key(request: Request) -> str:
     if key is None:
         raise KeyMissing()
     return key
+
+
+def required_match(request: Request) -> str:
+    """The one version that If-Match names, without its quotes, or `*`; raises PreconditionRequired, Malformed."""
+    given = [value.strip() for value in request.headers.getlist("if-match")]
+    if not given:
+        raise PreconditionRequired()
+    if given != ["*"] and not (len(given) == 1 and ENTITY_TAG.fullmatch(given[0])):
+        raise Malformed('If-Match must be one strong entity tag, as "3", or *')
+    return given[0].strip('"')
 
 
 def _unquoted(value: str) -> str:

@@ -20,6 +20,7 @@ from target_service.ledger import Ledger
 from target_service.metrics import Metrics
 from target_service.orders import Orders
 from target_service.payments import Payments
+from target_service.preferences import PreferenceBook
 from target_service.sessions import Sessions
 from target_service.settings import Settings, SettingsError
 from target_service.store import Store, lua_files
@@ -39,6 +40,7 @@ class Parts:
     orders: Callable[[Store, Sessions, Ledger, Settings, NewId], Orders] = Orders
     jobs: Callable[[Store, Sessions, Settings, NewId], Jobs] = Jobs
     cart: Callable[[Store, Sessions, Settings], Cart] = Cart
+    preferences: Callable[[Store, Sessions], PreferenceBook] = PreferenceBook
     drain: Callable[[Store], Drain] = Drain
     new_id: NewId = random_id
 
@@ -59,6 +61,7 @@ class Service:
     orders: Orders
     jobs: Jobs
     cart: Cart
+    preferences: PreferenceBook
     drain: Drain
     metrics: Metrics
 
@@ -103,6 +106,7 @@ def assemble(settings: Settings, parts: Parts) -> Service:
         orders=parts.orders(store, sessions, ledger, settings, parts.new_id),
         jobs=parts.jobs(store, sessions, settings, parts.new_id),
         cart=parts.cart(store, sessions, settings),
+        preferences=parts.preferences(store, sessions),
         drain=parts.drain(store),
         metrics=Metrics(),
     )

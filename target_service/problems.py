@@ -14,8 +14,10 @@ The tree:
     ├── TooManyKeys            409  urn:problem:too-many-keys      revoke an API key first
     ├── OrderTaken             409  urn:problem:order-taken        by somebody else, or with another key
     ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
+    ├── PreconditionFailed     412  urn:problem:precondition-failed    it was changed since it was read
     ├── TooLarge               413  urn:problem:too-large
     ├── KeyReused              422  urn:problem:key-reused         one key, two bodies
+    ├── PreconditionRequired   428  urn:problem:precondition-required  no If-Match where one is needed
     └── Unavailable            503  urn:problem:unavailable        nobody knows whether it took effect
         ├── Draining           503  urn:problem:draining           /ready of a replica that is leaving
         ├── StoreGone          503  urn:problem:store-gone         /ready of a replica without its store
@@ -94,6 +96,10 @@ class InProgress(Problem):
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
+class PreconditionFailed(Problem):
+    status, type, title = 412, "urn:problem:precondition-failed", "It was changed since it was read"
+
+
 class TooLarge(Problem):
     status, type, title = 413, "urn:problem:too-large", "Body too large"
     # The rest of the body is not read, so the connection cannot carry another request.
@@ -102,6 +108,10 @@ class TooLarge(Problem):
 
 class KeyReused(Problem):
     status, type, title = 422, "urn:problem:key-reused", "Idempotency-Key was used with another body"
+
+
+class PreconditionRequired(Problem):
+    status, type, title = 428, "urn:problem:precondition-required", "If-Match must name the version to replace"
 
 
 class Unavailable(Problem):

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Literal
 
-KINDS_OF_STATE = ("accounts", "sessions", "users", "apikeys", "payments", "orders", "jobs", "cart")
+KINDS_OF_STATE = ("accounts", "sessions", "users", "apikeys", "payments", "orders", "jobs", "cart", "preferences")
 """The modules of this package that export STATE. To add one: write the file, add it here."""
 
 PROBES = {"GET /health": 0, "GET /ready": 1, "GET /metrics": 0}

@@ -34,6 +34,7 @@ _ITEMS = {
     "idempotency": ("key", "kind = 'pay' AND outcome = 'ok'", "kind = 'pay' AND class IN ('ok', 'mismatch')"),
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "kind = 'status' AND class IN ('ok', 'missing')"),
     "cart": ("key", "kind = 'add' AND outcome = 'ok'", "kind = 'look' AND outcome = 'ok'"),
+    "preference": ("key", "kind = 'put' AND outcome = 'ok'", "kind = 'get' AND outcome = 'ok'"),
     "access": ("key", "kind = 'key_create' AND outcome = 'ok'", "kind = 'key_use' AND class IN ('ok', 'absent')"),
 }
 """Per property: the column that names an item, which ops acknowledge one, and which read one."""
@@ -197,6 +198,7 @@ _FINAL = {
         "kind = 'remove' AND outcome <> 'fail'",
         "kind = 'look' AND outcome = 'ok'",
     ),
+    "preference": ("key", "kind = 'put' AND outcome = 'ok'", "false", "kind = 'get' AND outcome = 'ok'"),
     "access": (
         "key",
         "kind = 'key_create' AND outcome = 'ok'",

@@ -14,6 +14,7 @@ from harness.checks import (
     hostile,
     idempotency,
     job,
+    preference,
     refresh,
     session,
     steady,
@@ -31,6 +32,7 @@ CHECKS: dict[str, Check] = {
     idempotency.NAME: idempotency.check,
     job.NAME: job.check,
     cart.NAME: cart.check,
+    preference.NAME: preference.check,
     unique_ids.NAME: unique_ids.check,
     access.NAME: access.check,
     hostile.NAME: hostile.check,
@@ -40,6 +42,6 @@ CHECKS: dict[str, Check] = {
 
 PROVES: dict[str, str] = {
     module.NAME: module.PROPERTY
-    for module in (steady, session, refresh, idempotency, job, cart, unique_ids, access, hostile, graceful, accounting)
+    for module in (steady, session, refresh, idempotency, job, cart, preference, unique_ids, access, hostile, graceful, accounting)
 }
 """What each check proves, in a sentence."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 Effects = Literal["ledger", "listing", "nowhere"]
 
-PROPERTIES = ("session", "refresh", "idempotency", "job", "cart", "unique_ids", "access", "hostile", "graceful")
+PROPERTIES = ("session", "refresh", "idempotency", "job", "cart", "preference", "unique_ids", "access", "hostile", "graceful")
 """What a contract may promise. `steady` and `accounting` are always judged."""
 
 
@@ -32,6 +32,7 @@ class Terms:
     refresh_reuse_revokes: bool = False
     idempotency_retention_s: float | None = None
     cart_ttl_s: float | None = None
+    preference_staleness_s: float | None = None
     definite_answer_s: float | None = None
     lease_s: float | None = None
     reclaim_s: float | None = None

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from harness.contract.access import Access
 from harness.contract.cart import Cart
 from harness.contract.operation import Operation, Strict
+from harness.contract.preference import Preference
 from harness.contract.start import Start
 
 
@@ -109,6 +110,7 @@ class Promises(Strict):
     refresh_reuse_revokes: bool = False
     idempotency_retention_s: float | None = Field(default=None, gt=0)
     cart_ttl_s: float | None = Field(default=None, gt=0)
+    preference_staleness_s: float | None = Field(default=None, ge=0)
     definite_answer_s: float = Field(default=5, gt=0)
     lease_s: float = Field(default=5, gt=0)
     reclaim_s: float = Field(default=2, ge=0)
@@ -142,6 +144,7 @@ class Contract(Strict):
     idempotency: Idempotency | None = None
     job: Job | None = None
     cart: Cart | None = None
+    preference: Preference | None = None
     access: Access | None = None
     hostile: Hostile | None = None
     metrics: Metrics | None = None

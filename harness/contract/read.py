@@ -31,6 +31,8 @@ AVAILABLE: dict[str, set[str]] = {
     "cart.add": {"token", "username", "key", "amount", "reference"},
     "cart.show": {"token", "username"},
     "cart.remove": {"token", "username", "id"},
+    "preference.get": {"token", "username"},
+    "preference.put": {"token", "username", "value", "version"},
 }
 AVAILABLE |= {
     f"access.{name}": {"token", "username", *more}
@@ -166,7 +168,7 @@ def _properties(document: Document, contract: Contract) -> list[str]:
             problems.append(
                 document.problem(("session", "read"), "`answers` must name `absent`, what a lost session looks like")
             )
-    for part in ("idempotency", "job", "cart", "hostile"):
+    for part in ("idempotency", "job", "cart", "preference", "hostile"):
         if getattr(contract, part) and "session" not in document.data:
             problems.append(document.problem((part,), "needs `session`: its clients log in first"))
     if contract.access and not contract.users.signup:

@@ -6,6 +6,7 @@ from harness.workloads.cart import Cart
 from harness.workloads.hostile import Hostile
 from harness.workloads.jobs import Jobs
 from harness.workloads.payments import Payments
+from harness.workloads.preferences import Preferences
 from harness.workloads.sessions import Sessions
 
 WORKLOADS: dict[str, type[Workload]] = {
@@ -13,6 +14,7 @@ WORKLOADS: dict[str, type[Workload]] = {
     "payments": Payments,
     "jobs": Jobs,
     "cart": Cart,
+    "preferences": Preferences,
     "access": Access,
     "hostile": Hostile,
 }

@@ -63,7 +63,7 @@ class Cart:
         chance = caller.random.random()
         if len(mine) < OPEN_A_VISITOR and (not mine or chance < 0.35):
             visitor.open += self._two_at_once(caller, session)
-        elif chance < 0.6:
+        elif chance < 0.47:
             line = caller.random.choice(mine)
             self.remove(caller, line)
             visitor.open.remove(line)

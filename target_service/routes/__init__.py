@@ -4,7 +4,16 @@ Every handler is a coroutine that awaits the store at most as often as the state
 are ready: no response model is walked on the way out.
 """
 
-from target_service.routes import access, accounts, cart, jobs, orders, payments, probes
+from target_service.routes import access, accounts, cart, jobs, orders, payments, preferences, probes
 
-ROUTERS = (accounts.router, access.router, payments.router, orders.router, jobs.router, cart.router, probes.router)
+ROUTERS = (
+    accounts.router,
+    access.router,
+    payments.router,
+    orders.router,
+    jobs.router,
+    cart.router,
+    preferences.router,
+    probes.router,
+)
 """To add one: write the file, add it here."""

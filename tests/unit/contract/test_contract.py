@@ -40,6 +40,8 @@ def test_the_reference_contract_is_usable_and_shows_every_part():
         "idempotency.pay",
         "job.status",
         "job.submit",
+        "preference.get",
+        "preference.put",
         "session.login",
         "session.logout",
         "session.read",

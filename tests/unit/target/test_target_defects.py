@@ -188,7 +188,19 @@ async def one_of_two_lines_is_lost(world: World, first: Replica, second: Replica
     return False
 
 
+async def a_change_is_not_seen_elsewhere(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    for replica in (first, second):
+        assert (await replica.call("GET /api/preferences", token=token)).json["theme"] == "system"
+    change = {"theme": "dark", "language": "en", "timezone": "UTC"}
+    written = await first.call("PUT /api/preferences", change, token, headers={"If-Match": '"0"'})
+    assert written.status == 200
+    assert (await first.call("GET /api/preferences", token=token)).json == written.json
+    return (await second.call("GET /api/preferences", token=token)).json["theme"] == "system"
+
+
 BUGS: dict[str, Bug] = {
+    "preferences-cached": a_change_is_not_seen_elsewhere,
     "cart-read-modify-write": one_of_two_lines_is_lost,
     "sessions-in-memory": session_is_unknown_elsewhere,
     "revocation-cached": session_outlives_its_logout,
