@@ -1,7 +1,8 @@
 """What a dead run left: finding it, and removing it. A run in progress is never touched.
 
 A run is alive while a process holds its name (an abstract unix socket) or the lock of its folder (flock). The
-kernel takes both back when that process dies, however it dies; neither can be left behind by accident.
+kernel takes both back when that process dies, however it dies; neither can be left behind by accident. Where others
+can reach the engine too, it lives as long as `Lease` goes on saying so.
 """
 
 from __future__ import annotations
@@ -9,38 +10,45 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.engines import Engines, look
 from harness.errors import EnvironmentFailure, UsageError
-from harness.platforms import PLATFORMS, remains
-from harness.platforms.hold import check_run_id, hold_name, name_is_held
+from harness.platforms import remains
+from harness.platforms.base import Platform
+from harness.platforms.hold import check_run_id, hold_name
 from harness.scrub import scrub_patterns
 
 _LOCK = "lock"
 _EVENTS = "run.jsonl"
+_RENEWED_S = 5.0
+_MISSED = 3
 
 
 @dataclass(frozen=True)
 class Leftover:
     """One dead run. `run` is None when its record broke off before it named itself; `folder` when none is known.
 
-    Of a check that died, `scratch` alone is there.
+    `unseen` says why its platform cannot be looked at. Of a check that died, `scratch` alone is there.
     """
 
     run: str | None
     folder: Path | None
     things: list[str]
     scratch: Path | None = None
+    unseen: str | None = None
 
     def __str__(self) -> str:
         if self.scratch:
             return f"a check that died: directory {self.scratch}"
         where = f" in {self.folder}" if self.folder else ""
-        return f"run {self.run or '(unnamed)'}{where}: {'; '.join(self.things) or 'not marked as ended'}"
+        what = "; ".join([*self.things, *([self.unseen] if self.unseen else [])])
+        return f"run {self.run or '(unnamed)'}{where}: {what or 'not marked as ended'}"
 
 
 @contextmanager
@@ -71,6 +79,35 @@ def _hold_folder(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+class Lease:
+    """Shows on the engine that a run is in progress, from its beginning to its end (`Platform.keep`)."""
+
+    def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
+        """`on_problem` is told once, when it could not be shown a few times in turn: others may think the run dead."""
+        self._platform, self._on_problem = platform, on_problem
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(_RENEWED_S)
+
+    def _loop(self) -> None:
+        missed = 0
+        while not self._end.wait(_RENEWED_S):
+            try:
+                self._platform.keep()
+                missed = 0
+            except Exception as error:
+                missed += 1
+                if missed == _MISSED:
+                    self._on_problem(f"the engine cannot be told that the run goes on: {error}")
+
+
 def _folder_is_held(folder: Path) -> bool:
     try:
         handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
@@ -97,65 +134,66 @@ def _events(folder: Path) -> list[dict[str, object]]:
     return found
 
 
-def _declared(folder: Path) -> tuple[str | None, bool]:
-    """The run's id, None when it is unreadable or not one, and whether the run has ended."""
+@dataclass(frozen=True)
+class _Declared:
+    """What a record says: `run` is None when it is unreadable, or no id of a run."""
+
+    run: str | None
+    platform: str
+    ended: bool
+
+
+def _declared(folder: Path) -> _Declared:
     events = _events(folder)
-    named = next((event.get("run") for event in events if event.get("e") == "declared"), None)
+    first = next((event for event in events if event.get("e") == "declared"), {})
+    named = first.get("run")
     try:
         run = check_run_id(named) if isinstance(named, str) else None
     except UsageError:
         run = None
-    return run, any(event.get("e") == "ended" for event in events)
+    return _Declared(run, str(first.get("platform")), any(event.get("e") == "ended" for event in events))
 
 
-def find(reports: Path, run: str | None = None) -> list[Leftover]:
-    """All dead runs that left something: a folder not marked as ended, a process, a work directory.
+def find(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[Leftover]:
+    """All dead runs that left something: a folder not marked as ended, or anything on an engine.
 
-    `reports` need not exist: processes and work directories are found without it. With `run`, only that one.
+    `reports` need not exist: what is on the engines is found without it. With `run`, only that one.
     """
+    engines = engines or look()
     found: list[Leftover] = []
     seen: set[str] = set()
     for events in sorted(reports.glob(f"*/*/{_EVENTS}")):
         folder = events.parent
         if folder.is_symlink() or _folder_is_held(folder):
             continue
-        name, is_ended = _declared(folder)
-        if (run is not None and name != run) or (name is not None and name_is_held(name)):
+        said = _declared(folder)
+        if (run is not None and said.run != run) or (said.run is not None and engines.in_progress(said.run)):
             continue
-        things = _things(name) if name else []
-        if things or not is_ended:
-            found.append(Leftover(name, folder, things))
-            seen |= {name} if name else set()
-    for name in sorted(remains.runs() - seen):
-        if run in (None, name) and _is_dead(name):
-            found.append(Leftover(name, None, _things(name)))
+        things = engines.things(said.run) if said.run else []
+        if things or not said.ended:
+            why = None if said.ended else engines.unseen.get(said.platform)
+            unseen = f"{said.platform} cannot be looked at: {why}" if why else None
+            found.append(Leftover(said.run, folder, things, unseen=unseen))
+            seen |= {said.run} if said.run else set()
+    for name in sorted(engines.all_runs() - seen):
+        if run in (None, name) and not engines.in_progress(name):
+            found.append(Leftover(name, None, engines.things(name)))
     dead_checks = remains.scratch() if run is None else []
     found += [Leftover(None, None, [], scratch=place) for place in dead_checks]
     return [left for left in found if left.things or left.folder or left.scratch]
 
 
-def _is_dead(name: str) -> bool:
-    try:
-        return not name_is_held(check_run_id(name))
-    except UsageError:
-        # Something else uses the same variable: no run of ours has such an id.
-        return False
-
-
-def _things(name: str) -> list[str]:
-    return [thing for make in PLATFORMS.values() for thing in make().leftovers(name)]
-
-
-def recover(reports: Path, run: str | None = None) -> list[str]:
+def recover(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[str]:
     """Removes what dead runs left and marks their folders as ended; returns what was done, one line each.
 
     A second call finds nothing. Raises `EnvironmentFailure`, after all else was done, naming what stays.
     """
+    engines = engines or look()
     done: list[str] = []
     failed: list[str] = []
-    for left in find(reports, run):
+    for left in find(reports, run, engines):
         try:
-            done += _recover_one(left)
+            done += _recover_one(left, engines)
         except (EnvironmentFailure, OSError) as error:
             failed.append(f"{left}: {error}")
     if failed:
@@ -163,7 +201,7 @@ def recover(reports: Path, run: str | None = None) -> list[str]:
     return done
 
 
-def _recover_one(left: Leftover) -> list[str]:
+def _recover_one(left: Leftover, engines: Engines) -> list[str]:
     if left.scratch:
         return [remains.remove_scratch(left.scratch)]
     done = []
@@ -175,9 +213,11 @@ def _recover_one(left: Leftover) -> list[str]:
         if left.folder is not None:
             stack.enter_context(_hold_folder(left.folder))
         if left.run is not None:
-            for make in PLATFORMS.values():
-                done += [f"{label}: {thing}" for thing in make().remove(left.run)]
-        if left.folder is not None and not _declared(left.folder)[1]:
+            for platform in engines.there.values():
+                done += [f"{label}: {thing}" for thing in platform.remove(left.run)]
+        if left.unseen:
+            raise EnvironmentFailure("nobody can say whether something of it is left there; make it work and try again")
+        if left.folder is not None and not _declared(left.folder).ended:
             scrub_patterns(left.folder / "logs")
             _mark_ended(left.folder)
             done.append(f"{label}: marked {left.folder} as ended")

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from harness.orders import Orders
 from harness.platforms import PLATFORMS
 from harness.platforms.base import Member, Platform
 from harness.platforms.keeper import Keeper
-from harness.recover import hold
+from harness.recover import Lease, hold
 from harness.scenario import LoadedScenario
 from harness.scrape import Scraper
 from harness.scrub import mask_text, scrub
@@ -106,7 +107,7 @@ class Run:
     def execute(self) -> Outcome:
         """Run the scenario and judge it. Never raises a `HarnessError`: it is in the outcome."""
         error: HarnessError | None = None
-        with hold(self.id, self.folder):
+        with hold(self.id, self.folder), Lease(self.platform, partial(self._problem, "environment")):
             try:
                 self._declare()
                 with self.stoppable.armed():
