@@ -61,7 +61,7 @@ class Sessions:
             self.refresh(caller, item, item.chain[-1])
         elif self.refreshes and chance < 0.22:
             self._present_again(caller, item)
-        elif chance < 0.24 and (spent := self._spent(visitor)):
+        elif chance < 0.26 and (spent := self._spent(visitor)):
             self._present_spent(caller, spent)
         elif self.logs_out and chance > 0.9:
             self.logout(caller, item)
