@@ -193,7 +193,32 @@ def prove(as_json: bool, only: tuple[str, ...], **options: Any) -> None:
 @answers_for_errors
 def recover(reports: Path, only_show: bool) -> None:
     """Heal and remove what a dead run left; a run in progress is never touched."""
-    from harness import recover as recovery
+    with held_back():
+        from harness import engines
+        from harness import recover as recovery
 
-    done = [str(each) for each in recovery.find(reports)] if only_show else recovery.recover(reports)
-    click.echo("\n".join(done) if done else "nothing was left")
+    seen = engines.look()
+    for name, why in seen.unseen.items():
+        click.echo(f"harness: {name} was not looked at: {why.splitlines()[0]}", err=True)
+    found = recovery.find(reports, None, seen) if only_show else recovery.recover(reports, None, seen)
+    click.echo("\n".join(map(str, found)) if found else "nothing was left")
+
+
+@main.command()
+@click.option("--platform", "only", multiple=True, metavar="NAME", help="Only this platform; each named one must work.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output, and nothing else.")
+@answers_for_errors
+def doctor(only: tuple[str, ...], as_json: bool) -> None:
+    """Say which platforms work here, and for each that does not, what is missing and how to get it."""
+    with held_back():
+        from harness import entry
+
+    found, works = entry.examine(list(only))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        for name, each in found.items():
+            click.echo(f"{'✓' if each['works'] else '✗'} {name}: {'works' if each['works'] else 'does not work here'}")
+            for text in each["missing"]:
+                click.echo("\n".join(f"    {line}" for line in text.splitlines()))
+    sys.exit(0 if works else EnvironmentFailure.exit_code)

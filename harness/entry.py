@@ -16,6 +16,7 @@ from harness.console import Progress
 from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
 from harness.document import nearest, read
+from harness.engines import missing
 from harness.errors import UsageError
 from harness.fitness import not_startable
 from harness.platforms import PLATFORMS
@@ -124,3 +125,17 @@ def line_of(finding: Finding) -> str:
     soon = finding.detected.get(defect.check) if defect else None
     when = f" after {soon['at_s']:.1f} s and {soon['ops']:,} ops" if soon else ""
     return f"{mark} {what}: {finding.verdict}{by}{when}, {finding.seconds:.0f} s, {finding.folder}"
+
+
+def examine(only: list[str]) -> tuple[dict[str, dict[str, Any]], bool]:
+    """By platform whether it works here and what is missing, and whether that will do: those named, else any of them.
+
+    Raises:
+        UsageError: there is no such platform.
+    """
+    for name in only:
+        if name not in PLATFORMS:
+            raise UsageError(f"--platform: {name!r} is no platform{nearest(name, PLATFORMS)}")
+    lacking = missing({name: make for name, make in PLATFORMS.items() if not only or name in only})
+    found = {name: {"works": not texts, "missing": texts} for name, texts in lacking.items()}
+    return found, (all if only else any)(each["works"] for each in found.values())

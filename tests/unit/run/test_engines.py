@@ -7,8 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from harness import engines as looking
+from harness.cli import main
 from harness.engines import Engines, Makers
 from harness.errors import EnvironmentFailure
 from harness.platforms import remains
@@ -134,3 +136,35 @@ def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.Monkey
     with Lease(Deaf(), told.append):
         assert all(kept.acquire(timeout=5) for _ in range(8))
     assert told == ["the engine cannot be told that the run goes on: no answer"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 0, "✓ one: works\n✗ two: does not work here\n    no room\n"),
+        (["--platform", "two"], 5, "✗ two: does not work here\n    no room\n"),
+        (["--platform", "one"], 0, "✓ one: works\n"),
+        (
+            ["--platform", "too"],
+            2,
+            "harness: --platform: 'too' is no platform; did you mean `two`? (valid: one, two)\n",
+        ),
+    ],
+)
+def test_the_doctor_says_what_works(
+    arguments: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.entry.PLATFORMS", two())
+    done = CliRunner().invoke(main, ["doctor", *arguments])
+    assert (done.exit_code, done.output) == (code, said)
+    if code != 2:
+        document = json.loads(CliRunner().invoke(main, ["doctor", *arguments, "--json"]).stdout)
+        assert any(each["missing"] == ["no room"] for each in document.values()) == ("two" in said)
+
+
+def test_recover_says_which_engine_it_could_not_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = looking.look({"three": lambda: Engine({}, gone="no engine answers\nsee its manual")})
+    monkeypatch.setattr(looking, "look", lambda: seen)
+    done = CliRunner().invoke(main, ["recover", "--reports", str(tmp_path)])
+    assert (done.exit_code, done.stdout) == (0, "nothing was left\n")
+    assert done.stderr == "harness: three was not looked at: no engine answers\n"
