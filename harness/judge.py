@@ -30,8 +30,11 @@ OPERATION_OF = {
     "forge": "session.read",
     "pay": "idempotency.pay",
     "effects": "idempotency.effects",
+    "place": "order.place",
+    "inspect": "order.show",
     "submit": "job.submit",
     "status": "job.status",
+    "cancel": "job.cancel",
     "add": "cart.add",
     "look": "cart.show",
     "remove": "cart.remove",
@@ -52,6 +55,7 @@ GRACEFUL = ("stop", "scale", "restart", "roll", "switch")
 CHECK_NEEDS = {
     "refresh": ("sessions", "session.refresh", "the contract has no `session.refresh`"),
     "idempotency": ("payments", "idempotency.pay", "the contract has no `idempotency`"),
+    "order": ("orders", "order.place", "the contract has no `order`"),
     "job": ("jobs", "job.submit", "the contract has no `job`"),
     "cart": ("cart", "cart.add", "the contract has no `cart`"),
     "preference": ("preferences", "preference.put", "the contract has no `preference`"),
@@ -77,6 +81,7 @@ def terms_of(scenario: Scenario, contract: Contract) -> Terms:
         proves=scenario.proves,
         title=scenario.title,
         payment_effects="listing" if isinstance(payment_effects, Operation) else payment_effects,
+        order_effects=contract.order.effects if contract.order else "nowhere",
         job_effects=contract.job.effects if contract.job else "nowhere",
         expects_faults=bool(scenario.faults),
         items_per_property=evidence.items_per_property,
@@ -103,7 +108,7 @@ def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple
         else:
             found.append(name)
     pays_ids = "payments" in mix and contract.idempotency and "id" in contract.idempotency.pay.extract
-    if pays_ids or {"jobs", "cart"} & set(mix):
+    if pays_ids or {"jobs", "cart", "orders"} & set(mix):
         found.append("unique_ids")
     else:
         not_tested["unique_ids"] = "no operation of the mix hands out ids"

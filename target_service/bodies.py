@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from target_service.work import Input
+from target_service.work import Config, DataSource, Input
 
 Reference = Annotated[str, Field(min_length=1, max_length=200)]
 Password = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -65,5 +65,23 @@ class Preferences(Body):
 
 
 class Process(Body):
+    """A job in short: its numbers as they are, or with a configuration."""
+
     input: Input
     reference: Reference
+
+    def job(self) -> tuple[Input, str]:
+        """Input and reference."""
+        return self.input, self.reference
+
+
+class DataProcessing(Body):
+    """A job as a data-processing request: whatever is done to whichever data, under the client's own id for it."""
+
+    processing_id: Reference
+    data_source: DataSource
+    config: Config = Config()
+
+    def job(self) -> tuple[Input, str]:
+        """Input and reference."""
+        return Input(numbers=self.data_source.listed(), config=self.config), self.processing_id

@@ -14,13 +14,28 @@ from collections.abc import Iterator
 import uvicorn
 
 from target_service import logs
+from target_service.problems import Draining, Problem, StoreGone
+from target_service.store import Store
 
 
 class Drain:
-    """Whether this process is leaving."""
+    """Whether this process is leaving, and whether requests should be sent to it."""
 
-    def __init__(self) -> None:
+    signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self.draining = False
+
+    def begin(self) -> None:
+        """From now on this process is leaving."""
+        self.draining = True
+
+    async def unready(self) -> Problem | None:
+        """Why requests should not be sent here: it is leaving, or it has no store. None when they should."""
+        if self.draining:
+            return Draining()
+        return None if await self._store.alive() else StoreGone()
 
 
 class DrainingServer(uvicorn.Server):
@@ -35,20 +50,19 @@ class DrainingServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Handles SIGTERM and SIGINT in the loop, in place of uvicorn's handlers."""
         loop = asyncio.get_running_loop()
-        handled = (signal.SIGTERM, signal.SIGINT)
-        for number in handled:
+        for number in self._drain.signals:
             loop.add_signal_handler(number, self.leave)
         try:
             yield
         finally:
-            for number in handled:
+            for number in self._drain.signals:
                 loop.remove_signal_handler(number)
 
     def leave(self) -> None:
         """Begins to drain; a second signal changes nothing."""
         if self._drain.draining:
             return
-        self._drain.draining = True
+        self._drain.begin()
         logs.event("draining", seconds=self._drain_s)
         asyncio.get_running_loop().call_later(self._drain_s, self._close)
 

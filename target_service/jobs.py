@@ -1,21 +1,26 @@
 """Jobs: accepted once, done once, by whichever worker is alive.
 
-Keys    job:<id>         hash: user, state (queued | running | done | dead), input, reference, fence (number of the
-                         claim), lease_until (ms), step and partial (the checkpoint), progress, attempts (claims since
-                         the last checkpoint), output or error. No TTL while it is not over, JOB_RETENTION_S after.
+Keys    job:<id>         hash: user, state (queued | running | done | dead | cancelled), input, reference, fence (number
+                         of the claim), lease_until (ms), step and partial (the checkpoint), progress, attempts (claims
+                         since the last checkpoint), committed (the last step is done), output or error. No TTL while it
+                         is not over, JOB_RETENTION_S after.
         jobs             stream of {job}; consumer group `workers`. An entry leaves it when its job is over, never by
                          MAXLEN: trimmed entries would be dropped from the pending list, and their jobs forgotten.
         job-key:<name>   hash: job, fingerprint. <name> is a hash of user and idempotency key. Lives
                          IDEMPOTENCY_RETENTION_S.
         jobs:dead        stream of the dead letters, for a person to look at.
 Owner   the user of the record for reading; for writing whoever holds the lease, proved by the fence.
-Trips   submit 1, status 1. A worker: 1 to be given entries, 1 to claim, 1 a checkpoint, 1 to finish.
+Trips   submit 1, status 1, cancel 1. A worker: 1 to be given entries, 1 to claim, 1 a checkpoint, 1 to finish, and 1 a
+        heartbeat, three in a lease, while one step or the effect takes long.
 Crash   submit: record, entry and key are one script: all three or none, before the 202. A client that lost the reply
         submits again with its key and gets the same id.
         given an entry but not claimed: it stands in the group's pending list; once idle for a lease, another has it.
         claimed, or checkpointed: the lease ends, the next claim takes a higher fence and goes on from the checkpoint.
         effect in the ledger but not finished: the next owner asks for it again with the key job:<id>; the ledger
         replays it. finished: state, output, XACK and XDEL are one script.
+        cancelled: state and a new fence are one script. The last checkpoint is where it becomes too late: a job is
+        either cancelled and has no effect ever, or has it and is told to be done.
+Work    done again after a crash is bounded by one step (`batch` numbers), from whichever checkpoint.
 A worker that was frozen past its lease finds its fence or its lease gone at the next write, and drops the job.
 """
 
@@ -28,7 +33,7 @@ from redis.exceptions import ResponseError
 
 from target_service.ids import NewId
 from target_service.ledger import Effect
-from target_service.problems import KeyReused, NotFound
+from target_service.problems import KeyReused, NotFound, TooLate
 from target_service.sessions import Sessions
 from target_service.settings import Settings
 from target_service.state import Key, State
@@ -49,13 +54,24 @@ STATE = State(
         Key("jobs", "stream", None, "its group; entries leave when their job is over", "who has to do what"),
         Key("jobs:dead", "stream", None, "the claim that gives up", "dead letters, for a person to look at"),
     ),
-    scripts=("job_submit", "job_status", "job_claim", "job_checkpoint", "job_finish", "job_release"),
+    scripts=(
+        "job_submit",
+        "job_status",
+        "job_cancel",
+        "job_claim",
+        "job_beat",
+        "job_checkpoint",
+        "job_finish",
+        "job_release",
+    ),
     trips={
         "POST /api/process": 1,
         "GET /api/status/{id}": 1,
+        "POST /api/cancel/{id}": 1,
         "worker: be given entries": 1,
         "worker: claim": 1,
         "worker: checkpoint": 1,
+        "worker: heartbeat": 1,
         "worker: finish": 1,
     },
     crash="""Submit: record, entry and key are one script, before the 202. Given but not claimed: the entry stands in
@@ -128,11 +144,9 @@ class Jobs:
         self._key_retention_ms = int(settings.idempotency_retention_s * 1000)
         self._retention_ms = int(settings.job_retention_s * 1000)
 
-    async def submit(self, claims: Claims, key: str | None, input: object, reference: str) -> str:
+    async def submit(self, claims: Claims, key: str, input: object, reference: str) -> str:
         """Accepts a job and returns its id; the same id for the same key. Raises KeyReused."""
-        job = self._new_id("job")
-        # Without a key of the client's, the new id stands in: a key that nobody else ever has.
-        return await self.record(claims, job, key if key is not None else job, input, reference)
+        return await self.record(claims, self._new_id("job"), key, input, reference)
 
     async def record(self, claims: Claims, job: str, key: str, input: object, reference: str) -> str:
         """Writes record, entry and key of a new job in one step, or finds what the key already stands for."""
@@ -160,6 +174,14 @@ class Jobs:
             orjson.loads(output) if output is not None else None,
             error.decode() if error is not None else None,
         )
+
+    async def cancel(self, claims: Claims, job: str) -> None:
+        """Ends the user's own job before its effect; harmless when it is done twice. Raises NotFound or TooLate."""
+        outcome = await self._sessions.run(claims, "job_cancel", [job_key(job)], [self._retention_ms])
+        if outcome == b"missing":
+            raise NotFound()
+        if outcome == b"late":
+            raise TooLate()
 
     async def prepare(self) -> None:
         """Makes the group, from the very first entry on; harmless when it exists."""
@@ -210,8 +232,17 @@ class Jobs:
         fence, step, partial, input, reference = rest
         return Claim(entry, fence, step, partial, input, reference.decode())
 
-    async def checkpoint(self, claim: Claim, step: int, progress: float, partial: bytes) -> None:
-        """Records `step` steps as done and renews the lease; raises StaleClaim."""
+    async def beat(self, claim: Claim) -> None:
+        """Renews the lease; raises StaleClaim."""
+        args: list[Word] = [claim.fence, claim.entry.entry, GROUP, CONSUMER, self._lease_ms]
+        if not await self._store.run("job_beat", [job_key(claim.entry.job), STREAM], args):
+            raise StaleClaim()
+
+    async def checkpoint(self, claim: Claim, step: int, of: int, partial: bytes) -> None:
+        """Records `step` steps `of` so many as done and renews the lease; raises StaleClaim.
+
+        After the last one the job can no longer be cancelled. Its progress is below 1: that is kept for done.
+        """
         args: list[Word] = [
             claim.fence,
             claim.entry.entry,
@@ -219,8 +250,9 @@ class Jobs:
             CONSUMER,
             self._lease_ms,
             step,
-            f"{progress:.6f}",
+            f"{step / (of + 1):.6f}",
             partial,
+            int(step == of),
         ]
         if not await self._store.run("job_checkpoint", [job_key(claim.entry.job), STREAM], args):
             raise StaleClaim()

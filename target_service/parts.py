@@ -5,7 +5,7 @@ controls in defects/ do so, each in one file, and nothing outside that folder kn
 """
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -17,6 +17,7 @@ from target_service.drain import Drain
 from target_service.ids import NewId, random_id
 from target_service.jobs import Jobs
 from target_service.ledger import Ledger
+from target_service.limits import Limits
 from target_service.metrics import Metrics
 from target_service.orders import Orders
 from target_service.payments import Payments
@@ -33,6 +34,7 @@ class Parts:
     """The exchangeable parts. `lua`: fragments and scripts by name; the rest makes what its name says."""
 
     lua: dict[str, str] = field(default_factory=lua_files)
+    store: Callable[[str, Mapping[str, str], float, int], Store] = Store
     tokens: Callable[[Settings], Tokens] = Tokens
     sessions: Callable[[Store, Settings], Sessions] = Sessions
     users: Callable[[Sessions], Users] = Users
@@ -41,6 +43,7 @@ class Parts:
     jobs: Callable[[Store, Sessions, Settings, NewId], Jobs] = Jobs
     cart: Callable[[Store, Sessions, Settings], Cart] = Cart
     preferences: Callable[[Store, Sessions], PreferenceBook] = PreferenceBook
+    limits: Callable[[Store, Sessions, Settings], Limits] = Limits
     drain: Callable[[Store], Drain] = Drain
     new_id: NewId = random_id
 
@@ -62,6 +65,7 @@ class Service:
     jobs: Jobs
     cart: Cart
     preferences: PreferenceBook
+    limits: Limits
     drain: Drain
     metrics: Metrics
 
@@ -90,7 +94,7 @@ def chosen_parts(names: tuple[str, ...]) -> Parts:
 
 def assemble(settings: Settings, parts: Parts) -> Service:
     """Builds the service. Connects to nothing: a replica comes up without its store, and is not ready."""
-    store = Store(settings.store_url, parts.lua, settings.store_timeout_s, settings.store_connections)
+    store = parts.store(settings.store_url, parts.lua, settings.store_timeout_s, settings.store_connections)
     ledger = Ledger(settings.ledger_url, settings.ledger_timeout_s)
     sessions = parts.sessions(store, settings)
     return Service(
@@ -107,6 +111,7 @@ def assemble(settings: Settings, parts: Parts) -> Service:
         jobs=parts.jobs(store, sessions, settings, parts.new_id),
         cart=parts.cart(store, sessions, settings),
         preferences=parts.preferences(store, sessions),
+        limits=parts.limits(store, sessions, settings),
         drain=parts.drain(store),
         metrics=Metrics(),
     )

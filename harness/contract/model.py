@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from harness.contract.access import Access
 from harness.contract.cart import Cart
 from harness.contract.operation import Operation, Strict
+from harness.contract.order import Order
 from harness.contract.preference import Preference
 from harness.contract.start import Start
 
@@ -70,13 +71,15 @@ class States(Strict):
     running: list[str] = []
     done: list[str] = Field(min_length=1)
     failed: list[str] = []
+    cancelled: list[str] = []
 
 
 class Job(Strict):
-    """Submit and status of background jobs."""
+    """Submit and status of background jobs. `cancel`: `ok` if the job has no effect ever, `refused` if it is too late."""
 
     submit: Operation
     status: Operation
+    cancel: Operation | None = None
     states: States
     examples: dict[str, Example] = Field(min_length=1)
     effects: Literal["ledger", "nowhere"] = "nowhere"
@@ -142,6 +145,7 @@ class Contract(Strict):
     users: Users
     session: Session | None = None
     idempotency: Idempotency | None = None
+    order: Order | None = None
     job: Job | None = None
     cart: Cart | None = None
     preference: Preference | None = None

@@ -26,8 +26,11 @@ AVAILABLE: dict[str, set[str]] = {
     "session.logout": {"token", "refresh"},
     "idempotency.pay": {"token", "username", "key", "amount", "reference"},
     "idempotency.effects": {"token", "username", "key", "reference", "id"},
+    "order.place": {"token", "username", "key", "amount", "reference"},
+    "order.show": {"token", "username", "reference"},
     "job.submit": {"token", "username", "key", "input", "reference"},
     "job.status": {"token", "username", "id", "reference"},
+    "job.cancel": {"token", "username", "id", "reference"},
     "cart.add": {"token", "username", "key", "amount", "reference"},
     "cart.show": {"token", "username"},
     "cart.remove": {"token", "username", "id"},
@@ -168,7 +171,7 @@ def _properties(document: Document, contract: Contract) -> list[str]:
             problems.append(
                 document.problem(("session", "read"), "`answers` must name `absent`, what a lost session looks like")
             )
-    for part in ("idempotency", "job", "cart", "preference", "hostile"):
+    for part in ("idempotency", "order", "job", "cart", "preference", "hostile"):
         if getattr(contract, part) and "session" not in document.data:
             problems.append(document.problem((part,), "needs `session`: its clients log in first"))
     if contract.access and not contract.users.signup:
@@ -181,6 +184,9 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     pay = contract.idempotency.pay if contract.idempotency else None
     if pay and "key" not in placeholders([pay.path, pay.headers, pay.body]):
         problems.append(document.problem(("idempotency", "pay"), "the `{key}` stands nowhere in the request"))
+    place = contract.order.place if contract.order else None
+    for name in sorted({"key", "reference"} - placeholders([place.path, place.headers, place.body])) if place else ():
+        problems.append(document.problem(("order", "place"), f"the `{{{name}}}` stands nowhere in the request"))
     effects = contract.idempotency.effects if contract.idempotency else None
     if isinstance(effects, Operation) and "count" not in effects.extract:
         problems.append(document.problem(("idempotency", "effects"), "`extract` must say where the `count` is"))

@@ -15,6 +15,9 @@ from harness.workloads.base import SessionItem, Visitor, login, read_back, seen,
 OPEN_A_VISITOR = 3
 ENDED_A_VISITOR = 6
 ATTEMPTS = 4
+CANCELLED = 0.06
+"""Share of the steps with an open job in which it is cancelled."""
+ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Jobs:
             **dict.fromkeys(names.running, "running"),
             **dict.fromkeys(names.done, "done"),
             **dict.fromkeys(names.failed, "failed"),
+            **dict.fromkeys(names.cancelled, "cancelled"),
         }
         self.want = {
             name: context.fingerprint(repr(_plain(example.output))) if example.output is not None else None
@@ -56,7 +60,7 @@ class Jobs:
 
     @staticmethod
     def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
+        """See `Workload.kinds`. Cancels are too few for one in every window."""
         return ["submit", "status"]
 
     def step(self, visitor: Visitor) -> None:
@@ -74,7 +78,10 @@ class Jobs:
         ended = [job for job in visitor.ended if isinstance(job, Job)]
         if mine and (not ended or caller.random.random() < 0.7):
             job = caller.random.choice(mine)
-            self.status(caller, job)
+            if self.section.cancel and caller.random.random() < CANCELLED:
+                self.cancel(caller, job)
+            else:
+                self.status(caller, job)
             if job.ended:
                 visitor.open.remove(job)
                 visitor.ended = [*visitor.ended, job][-ENDED_A_VISITOR:]
@@ -121,7 +128,7 @@ class Jobs:
                 shown["num"] = float(progress)
             if state == "done" and "output" in fields:
                 shown["v"] = self.context.fingerprint(repr(_plain(fields["output"])))
-            job.ended = job.ended or state in ("done", "failed")
+            job.ended = job.ended or state in ENDED
             return shown
 
         op = Op(self.NAME, "status", job.key, session=job.session.key, arg=job.example, expect=expect)
@@ -133,6 +140,14 @@ class Jobs:
             "reference": job.key,
         }
         return seen(job.session, caller.call("job.status", op, values, observe, avoid, through))
+
+    def cancel(self, caller: Caller, job: Job) -> Reply:
+        """Cancel a job, at once after its submit or in the middle of it; too late is an answer like any other."""
+        op = Op(self.NAME, "cancel", job.key, session=job.session.key, arg=job.example)
+        values = {"token": job.session.token, "username": job.session.user, "id": job.id or "", "reference": job.key}
+        reply = caller.call("job.cancel", op, values, lambda _: {"state": "cancelled"})
+        job.ended = job.ended or reply.ok
+        return seen(job.session, reply)
 
     def steady(self, caller: Caller) -> None:
         """One job of each example; their outputs are what later ones are compared with."""

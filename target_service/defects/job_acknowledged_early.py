@@ -28,14 +28,13 @@ class EarlyJobs(Jobs):
         self._unwritten: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def submit(self, claims: Claims, key: str | None, input: object, reference: str) -> str:
+    async def submit(self, claims: Claims, key: str, input: object, reference: str) -> str:
         """Accepts into this process's memory."""
         job = self._new_id("job")
-        if key is not None:
-            name = submission_key(claims.user, key)
-            if name in self._ids:
-                return self._ids[name]
-            self._ids[name] = job
+        name = submission_key(claims.user, key)
+        if name in self._ids:
+            return self._ids[name]
+        self._ids[name] = job
         self._unwritten.add(job)
         task = asyncio.create_task(self._write(claims, job, key, input, reference))
         self._tasks.add(task)
@@ -48,10 +47,10 @@ class EarlyJobs(Jobs):
             return Status(job, "queued", 0.0, None, None)
         return await super().status(claims, job)
 
-    async def _write(self, claims: Claims, job: str, key: str | None, input: object, reference: str) -> None:
+    async def _write(self, claims: Claims, job: str, key: str, input: object, reference: str) -> None:
         await asyncio.sleep(WRITTEN_AFTER_S)
         try:
-            await self.record(claims, job, key or job, input, reference)
+            await self.record(claims, job, key, input, reference)
         except Problem as error:
             logs.event("job_lost", job=job, why=repr(error))
         finally:

@@ -1,4 +1,4 @@
--- KEYS job, stream · ARGV fence, entry, group, consumer, lease in ms, step, progress, partial -> 1 | 0 stale
+-- KEYS job, stream · ARGV fence, entry, group, consumer, lease in ms, step, progress, partial, 1 if it is the last -> 1 | 0 stale
 local now = now_ms()
 local state, fence, lease_until, step = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until', 'step'))
 if state ~= 'running' or fence ~= ARGV[1] or tonumber(lease_until) < now or tonumber(ARGV[6]) <= tonumber(step) then
@@ -6,5 +6,9 @@ if state ~= 'running' or fence ~= ARGV[1] or tonumber(lease_until) < now or tonu
 end
 redis.call('HSET', KEYS[1], 'step', ARGV[6], 'progress', ARGV[7], 'partial', ARGV[8], 'attempts', 0,
   'lease_until', now + tonumber(ARGV[5]))
+if ARGV[9] == '1' then
+  -- From here on the effect may be had at any moment: it is too late to cancel.
+  redis.call('HSET', KEYS[1], 'committed', 1)
+end
 redis.call('XCLAIM', KEYS[2], ARGV[3], ARGV[4], 0, ARGV[2], 'JUSTID')
 return 1

@@ -15,6 +15,7 @@ end
 if tonumber(attempts) >= tonumber(ARGV[5]) then
   redis.call('HSET', KEYS[1], 'state', 'dead', 'error', 'gave up after ' .. attempts .. ' attempts without progress')
   redis.call('HINCRBY', KEYS[1], 'fence', 1)
+  redis.call('HDEL', KEYS[1], 'lease_until', 'partial')
   redis.call('PEXPIRE', KEYS[1], ARGV[6])
   redis.call('XADD', KEYS[3], '*', 'job', ARGV[7], 'attempts', attempts)
   redis.call('XACK', KEYS[2], ARGV[2], ARGV[1])

@@ -4,7 +4,7 @@ if state ~= 'running' or fence ~= ARGV[1] then
   return 0
 end
 redis.call('HSET', KEYS[1], 'state', 'done', 'progress', '1', 'output', ARGV[4])
-redis.call('HDEL', KEYS[1], 'lease_until', 'partial')
+redis.call('HDEL', KEYS[1], 'lease_until', 'partial', 'committed')
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('XACK', KEYS[2], ARGV[3], ARGV[2])
 redis.call('XDEL', KEYS[2], ARGV[2])

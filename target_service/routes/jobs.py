@@ -4,16 +4,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from target_service import bodies
-from target_service.headers import idempotency_key
+from target_service.headers import required_idempotency_key
 from target_service.routes.common import claims_of, json_response, service_of
 
 router = APIRouter()
 
 
 @router.post("/api/process")
-async def process(request: Request, body: bodies.Process) -> Response:
-    claims, key = claims_of(request), idempotency_key(request)
-    job = await service_of(request).jobs.submit(claims, key, body.input.model_dump(), body.reference)
+async def process(request: Request, body: bodies.Process | bodies.DataProcessing) -> Response:
+    claims, key = claims_of(request), required_idempotency_key(request)
+    input, reference = body.job()
+    job = await service_of(request).jobs.submit(claims, key, input.model_dump(exclude_defaults=True), reference)
     response = json_response({"job_id": job}, 202)
     response.headers["Location"] = f"/api/status/{job}"
     return response
@@ -28,3 +29,9 @@ async def status(request: Request, id: str) -> Response:
     if found.error is not None:
         shown["error"] = found.error
     return json_response(shown)
+
+
+@router.post("/api/cancel/{id}")
+async def cancel(request: Request, id: str) -> Response:
+    await service_of(request).jobs.cancel(claims_of(request), id)
+    return json_response({"job_id": id, "state": "cancelled"})

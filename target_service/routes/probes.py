@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from target_service.problems import problem_response
 from target_service.routes.common import json_response, service_of
 
 router = APIRouter()
@@ -18,12 +17,8 @@ async def health() -> Response:
 @router.get("/ready")
 async def ready(request: Request) -> Response:
     """Whether requests should be sent here: not when leaving, and not without the store."""
-    service = service_of(request)
-    if service.drain.draining:
-        return problem_response(503, "urn:problem:draining", "This replica is leaving")
-    if not await service.store.alive():
-        return problem_response(503, "urn:problem:store-gone", "The store does not answer")
-    return json_response({"status": "ready"})
+    problem = await service_of(request).drain.unready()
+    return problem.response() if problem else json_response({"status": "ready"})
 
 
 @router.get("/metrics")

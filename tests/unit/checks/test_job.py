@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.checks import Terms, job
 from harness.checks.verdict import Verdict
@@ -13,6 +15,7 @@ from .histories import effect, history, told
 TERMS = Terms()
 SUBMIT = "jobs/submit j1 ok 0-10 arg=x given_id=i1"
 DONE = "jobs/status j1 ok 90-99 arg=x state=done value=out want=out number=1"
+CANCEL = "jobs/cancel j1 ok 20-30 state=cancelled"
 RAN = [effect("j1", 50, "job", 1)]
 
 GUILTY: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
@@ -55,6 +58,12 @@ GUILTY: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
         [SUBMIT, "jobs/status j1 ok 90-99 state=done", "jobs/status j1 ok 100-110 state=failed"],
         RAN,
     ),
+    "terminal state left, after a cancel": (
+        [SUBMIT, CANCEL, "jobs/status j1 ok 31-40 state=running number=0.1"],
+        [],
+    ),
+    "done though cancelled": ([SUBMIT, CANCEL], RAN),
+    "done though cancelled, as a status said": ([SUBMIT, "jobs/status j1 ok 20-30 state=cancelled"], RAN),
     "duplicate effect": ([SUBMIT, DONE], [*RAN, effect("j1", 60, "job", 2)]),
     "done without effect": ([SUBMIT, DONE], []),
     "fence went back": (
@@ -103,6 +112,10 @@ INNOCENT: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
         ],
         [*RAN, effect("j0", 1, "job"), effect("j8", 1, "job")],
     ),
+    "cancelled, and read so": ([SUBMIT, CANCEL, "jobs/status j1 ok 40-50 state=cancelled phase=final"], []),
+    "read running while it was cancelled": ([SUBMIT, CANCEL, "jobs/status j1 ok 29-40 state=running number=0.2"], []),
+    "too late to cancel": ([SUBMIT, "jobs/cancel j1 refused 20-30", DONE], RAN),
+    "doubtful cancel": ([SUBMIT, "jobs/cancel j1 error 20-30", DONE], RAN),
     "fences that rise": ([SUBMIT, DONE], [effect("j1", 50, "job", 2)]),
     "refused for its session": ([SUBMIT, DONE, "jobs/status j1 absent 200-210 phase=final"], RAN),
 }
@@ -128,6 +141,35 @@ def test_the_witness_of_progress_holds_both_reads() -> None:
     numbers = [op["number"] for op in witness.ops]
     assert numbers == [None, 0.5, 0.1, 0.4]
     assert witness.text == "j1: showed less progress than had been read before"
+
+
+STATES = ["running", "done", "failed", "cancelled"]
+READS = st.lists(st.tuples(st.integers(20, 40), st.integers(1, 12), st.sampled_from(STATES)), min_size=1, max_size=6)
+
+
+def left_terminal(reads: list[tuple[int, int, str]]) -> bool:
+    """By the definition: some terminal state had been returned before another state was asked for and read."""
+    return any(
+        first != "running" and later != first and at + took < asked
+        for at, took, first in reads
+        for asked, _, later in reads
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(READS, st.booleans())
+def test_terminal_states_against_brute_force(reads: list[tuple[int, int, str]], ran: bool) -> None:
+    """Every read of `cancelled` as a cancel or as a status; an effect is there or not."""
+    lines = [
+        f"jobs/{'cancel' if state == 'cancelled' and at % 2 else 'status'} j1 ok {at}-{at + took} state={state}"
+        for at, took, state in reads
+    ]
+    found = job.check(history(SUBMIT, *lines, "jobs/status j1 absent 90-91", effect=RAN if ran else []), TERMS)
+    states = {state for _, _, state in reads}
+    expected = {"terminal state left"} if left_terminal(reads) else set()
+    expected |= {"done though cancelled"} if ran and "cancelled" in states else set()
+    expected |= {"done without effect"} if not ran and "done" in states else set()
+    assert set(found.violations) == expected
 
 
 def test_nothing_examined_is_unknown() -> None:

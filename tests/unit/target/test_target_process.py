@@ -108,7 +108,8 @@ def test_a_worker_that_is_stopped_hands_its_job_back(world: World) -> None:
         token = requests.post(base + "/api/login", json=user, timeout=5).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         body = {"reference": "j1", "input": {"numbers": [1] * 12}}
-        job = requests.post(base + "/api/process", json=body, headers=headers, timeout=5).json()["job_id"]
+        keyed = {**headers, "Idempotency-Key": "k1"}
+        job = requests.post(base + "/api/process", json=body, headers=keyed, timeout=5).json()["job_id"]
 
         def until(least: float) -> float:
             deadline = time.monotonic() + DEADLINE_S

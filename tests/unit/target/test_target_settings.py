@@ -33,7 +33,6 @@ def test_a_sound_environment_is_accepted_without_test_mode(world: World) -> None
         ({"LEASE_S": "nan"}, "LEASE_S"),
         ({"ACCESS_TTL_S": "7200"}, "ACCESS_TTL_S"),
         ({"LEDGER_TIMEOUT_S": "2"}, "LEDGER_TIMEOUT_S"),
-        ({"STEP_S": "3"}, "STEP_S"),
         ({"BACKOFF_S": "3"}, "BACKOFF_S"),
     ],
 )
