@@ -1,0 +1,73 @@
+"""What is done to one container, and how it is seen to land: `FaultNotSeen`, or what the SDK raises, if it is not."""
+
+from __future__ import annotations
+
+import time
+
+import docker
+
+from harness.errors import FaultNotSeen
+from harness.platforms import docker_clone
+from harness.platforms.docker_clone import Inspected
+from harness.platforms.docker_watch import Watch
+
+_LANDING_S = 5.0
+_SIGKILLED = 128 + 9
+
+
+class Acts:
+    """The acts of one run. `front` is the network of the balancer; `who` is the member, for the texts."""
+
+    def __init__(self, api: docker.APIClient, watch: Watch, front: str | None) -> None:
+        self._api, self._watch, self._front = api, watch, front
+
+    def kill(self, who: str, container: str) -> str:
+        """SIGKILL; seen when its exit by that signal was told."""
+        self._api.kill(container, "SIGKILL")
+        status = self._watch.wait_exit(container, _LANDING_S)
+        if status != _SIGKILLED:
+            seen = "is still there" if status is None else f"exited with status {status} instead"
+            raise FaultNotSeen(f"{who} ({container[:12]}) was sent SIGKILL but {seen}")
+        return f"container {container[:12]} exited by SIGKILL"
+
+    def stop(self, who: str, container: str, signal: str, grace_s: float) -> str:
+        """Its stop signal; seen when it exits within the grace. Otherwise it is killed."""
+        begun = time.monotonic()
+        self._api.kill(container, signal)
+        status = self._watch.wait_exit(container, grace_s)
+        if status is None:
+            self._api.kill(container, "SIGKILL")
+            self._watch.wait_exit(container, _LANDING_S)
+            raise FaultNotSeen(
+                f"{who} ({container[:12]}) did not exit within {grace_s:g} s after {signal} and was killed; it must"
+                " drain and exit (no command in shell form hears it), or stop_grace_s in the contract must be longer"
+            )
+        return f"container {container[:12]} exited with status {status} after {time.monotonic() - begun:.2f} s"
+
+    def freeze(self, who: str, container: str, wanted: bool) -> str:
+        """Freezes or thaws all its processes at once; seen by the state of the container."""
+        (self._api.pause if wanted else self._api.unpause)(container)
+        state = self._api.inspect_container(container)["State"]
+        if not state["Running"] or state["Paused"] is not wanted:
+            raise FaultNotSeen(f"{who} did not {'freeze' if wanted else 'run on'}: it is {state['Status']}")
+        return f"container {container[:12]}: {'frozen as a whole' if wanted else 'running again'}"
+
+    def leave(self, who: str, container: str) -> str:
+        """Off the balancer's network; seen by looking at the container."""
+        if self._front is None:
+            raise FaultNotSeen(f"{who} cannot be cut off: name start.compose.front, the network of the balancer")
+        self._api.disconnect_container_from_network(container, self._front)
+        if self._front in docker_clone.networks(self._api.inspect_container(container)):
+            raise FaultNotSeen(f"{who} is still on the network {self._front}")
+        return f"container {container[:12]} is off the network {self._front}"
+
+    def join(self, who: str, container: str, like: Inspected) -> tuple[str, Inspected]:
+        """On the balancer's network, if it is not there already, under the names that `like` has there."""
+        now: Inspected = self._api.inspect_container(container)
+        if self._front is not None and self._front not in docker_clone.networks(now):
+            names = docker_clone.aliases(like, self._front, now["Name"].lstrip("/"))
+            self._api.connect_container_to_network(container, self._front, aliases=names)
+            now = self._api.inspect_container(container)
+            if self._front not in docker_clone.networks(now):
+                raise FaultNotSeen(f"{who} is not on the network {self._front}")
+        return f"container {container[:12]} is on the network {self._front}", now

@@ -1,0 +1,90 @@
+"""What exists of one run on the Docker engine: its parts, its members, and how another member is made."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import docker
+
+from harness.contract.start import Compose
+from harness.errors import EnvironmentFailure
+from harness.platforms import docker_clone, docker_keep
+from harness.platforms.base import Deployment, Member, Role, State
+from harness.platforms.docker_acts import Acts
+from harness.platforms.docker_clone import Inspected
+from harness.platforms.docker_ready import Asked, Asker
+from harness.platforms.docker_watch import Watch
+from harness.platforms.masks import shown_command
+from harness.platforms.ports import Ports
+
+
+@dataclass
+class Entry(Asked):
+    """One replica or worker. `container` is empty until it has been created, `begun` set once that was tried."""
+
+    state: State = "starting"
+    held: bool = False
+    cut: bool = False
+    container: str = ""
+    inspected: Inspected = field(default_factory=dict)
+    begun: threading.Event = field(default_factory=threading.Event)
+
+    def member(self) -> Member:
+        return Member(self.name, self.role, self.host, self.port, self.boot, self.state, self.held)
+
+
+@dataclass
+class Up:
+    """What exists once a deployment has begun."""
+
+    deployment: Deployment
+    compose: Compose
+    api: docker.APIClient
+    held: ExitStack
+    ports: Ports
+    port: int
+    front: str | None
+    watch: Watch
+    asker: Asker
+    acts: Acts
+    parts: dict[str, str] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    templates: dict[str, Inspected] = field(default_factory=dict)
+    renewed: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    whole: bool = False
+
+    def new(self, role: Role) -> Entry:
+        """A member to come, with a number that none of its role had before."""
+        number = self.numbers[role] = self.numbers.get(role, 0) + 1
+        port = self.compose.port if role == "replica" else None
+        boot = None if self.deployment.boot_header and port else f"{role}-{number}"
+        entry = self.entries[f"{role}-{number}"] = Entry(f"{role}-{number}", role, port, boot)
+        return entry
+
+    def began(self, entry: Entry, container: str) -> None:
+        """Notes that its container runs."""
+        entry.inspected = self.api.inspect_container(container)
+        entry.host = docker_clone.address(entry.inspected, self.front)
+        entry.begun_ns = time.monotonic_ns()
+        entry.container = container
+        entry.begun.set()
+
+    def failure(self, entry: Entry, what: str) -> EnvironmentFailure:
+        """That a member did not come up, with all that helps to find out why."""
+        asked = f" ({entry.said})" if entry.role == "replica" else ""
+        environment = self.deployment.environment.get(entry.role, {})
+        lines = docker_keep.last_lines(self.api, entry.container, environment=environment).splitlines()
+        shown = "\n".join(f"    {line}" for line in lines) or "    (it wrote nothing)"
+        config = entry.inspected["Config"]
+        command = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+        return EnvironmentFailure(
+            f"{entry.name} did not come up: {what}{asked}\n"
+            f"  image: {config['Image']}, command: {shown_command(command, environment)}\n"
+            f"  log: {self.deployment.logs}/{entry.name}.log, its last lines:\n{shown}\n"
+            f"  Remedy: correct what the log complains about, {self.compose.file}, or the start part of the contract."
+        )
