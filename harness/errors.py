@@ -4,6 +4,7 @@
     ├── UsageError           2    a bad file or option: nothing was started
     ├── EnvironmentFailure   5    the target did not come up, or something could not be cleaned up
     │   └── FaultNotSeen     5    a fault was injected and its effect could not be seen
+    ├── Aborted              4    the scenario's own guard ended the run; it was healed and reported
     └── Interrupted          130  the user stopped the run; it was healed and reported first
 
 Verdicts are not errors: 0 valid, 1 invalid, 3 valid with a missed SLO, 4 unknown (`harness.checks.verdict`).
@@ -36,6 +37,12 @@ class EnvironmentFailure(HarnessError):
 
 class FaultNotSeen(EnvironmentFailure):
     """A fault was injected but its effect was not observed in time."""
+
+
+class Aborted(HarnessError):
+    """The condition under which the scenario wants to be stopped holds, or cannot be evaluated."""
+
+    exit_code = 4
 
 
 class Interrupted(HarnessError):

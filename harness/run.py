@@ -24,10 +24,11 @@ from harness import rundir
 from harness.catalogue import Seeded
 from harness.console import Progress
 from harness.contract.read import masked
-from harness.errors import EnvironmentFailure, HarnessError, Interrupted
+from harness.errors import Aborted, EnvironmentFailure, HarnessError, Interrupted
 from harness.faults.nemesis import Nemesis
 from harness.faults.schedule import plan
 from harness.fitness import require_fit
+from harness.guard import Guard
 from harness.judge import check_folder, report_folder
 from harness.load.handle import AgentDied, AgentHandle
 from harness.orders import Orders
@@ -41,6 +42,7 @@ from harness.scrub import mask_text, scrub
 from harness.signals import Stoppable, uninterrupted
 
 COUNTED_AFTER_S = 0.3
+ABORTED_S = 10.0
 PHASE_TEXT = {
     "deploy": "deploying",
     "steady": "steady state: is it right before any fault",
@@ -101,6 +103,7 @@ class Run:
         self.keeper: Keeper | None = None
         self.nemesis: Nemesis | None = None
         self.scraper: Scraper | None = None
+        self.aborted = False
         self._states: dict[str, tuple[str, str | None]] = {}
         self._told: set[str] = set()
 
@@ -113,6 +116,9 @@ class Run:
                 with self.stoppable.armed():
                     self._deploy()
                     self._through()
+            except Aborted as tripped:
+                self.aborted = True
+                self._problem("guard", str(tripped))
             except HarnessError as early:
                 error = early
                 self._problem("interrupted" if isinstance(early, Interrupted) else "environment", str(early))
@@ -157,7 +163,6 @@ class Run:
     def _through(self) -> None:
         if self._steady():
             self._load()
-            self._phase("heal")
             self._heal()
             self._quiet()
             for phase in ("settle", "final"):
@@ -182,7 +187,8 @@ class Run:
             with uninterrupted():
                 self.agents.append(AgentHandle(number, self.id, log, self.progress.status))
         self.platform.deploy(self.orders.deployment())
-        hop = "hop" in self.platform.capabilities
+        # A balancer that binds clients to replicas is seen only by those who come through it.
+        hop = "hop" in self.platform.capabilities and not self.options.seeded.sticky_cookie
         for agent, settings in zip(self.agents, self.orders.agents(self.platform.balancer(), hop), strict=True):
             agent.begin(settings)
         self.keeper = Keeper(
@@ -231,10 +237,21 @@ class Run:
         start_ns = min(window["start_ns"] for window in windows)
         self.record.write("window", start_ns=start_ns, end_ns=max(window["end_ns"] for window in windows))
         self.nemesis.start(start_ns)
+        guard = self._guard()
         for agent in self.agents:
-            agent.wait("load", load.duration_s + load.timeout_s * 8 + 30)
+            agent.wait("load", load.duration_s + load.timeout_s * 8 + 30, guard)
+
+    def _guard(self) -> Callable[[], None]:
+        """What raises `Aborted` when the scenario's stop condition holds."""
+        if self.scenario.stop_when is None:
+            return lambda: None
+        guard = Guard(self.scenario.stop_when, [agent.number for agent in self.agents])
+        for agent in self.agents:
+            agent.on_tally = guard.hear
+        return guard.check
 
     def _heal(self) -> None:
+        self._phase("heal")
         if self.nemesis:
             self.nemesis.heal_all()
 
@@ -289,9 +306,10 @@ class Run:
 
     # -- the way out
 
-    @staticmethod
-    def _how(error: HarnessError | None) -> str:
-        return "interrupted" if isinstance(error, Interrupted) else "environment" if error else "complete"
+    def _how(self, error: HarnessError | None) -> str:
+        if isinstance(error, Interrupted):
+            return "interrupted"
+        return "environment" if error else "aborted" if self.aborted else "complete"
 
     def _clean_up(self, error: HarnessError | None) -> HarnessError | None:
         """Heal, end and remove everything, in the order that leaves evidence whole. What failed is returned."""
@@ -306,7 +324,8 @@ class Run:
         attempt(lambda: self._phase("tear_down"))
         nemesis, keeper, scraper = self.nemesis, self.keeper, self.scraper
         if nemesis:
-            attempt(lambda: nemesis.heal_all(wait_s=0))
+            why = "the run ended before it was due"
+            attempt(lambda: nemesis.heal_all(why, ABORTED_S if self.aborted else 0))
         closing = [threading.Thread(target=attempt, args=(agent.close,)) for agent in self.agents]
         for thread in closing:
             thread.start()

@@ -84,6 +84,24 @@ class Slos(Strict):
     lag_ms: float = Field(default=250, gt=0)
 
 
+class StopWhen(Strict):
+    """The guard: the run is healed and ended when, over `window_s` seconds of load, one of these is exceeded.
+
+    `error_rate` is the share of ops that got no definite answer or were turned away. A guard that cannot be evaluated
+    ends the run as well.
+    """
+
+    error_rate: float | None = Field(default=None, ge=0, lt=1)
+    latency_p99_ms: float | None = Field(default=None, gt=0)
+    window_s: float = Field(default=5, ge=2, le=3600)
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> StopWhen:
+        if self.error_rate is None and self.latency_p99_ms is None:
+            raise ValueError("give `error_rate`, `latency_p99_ms`, or both")
+        return self
+
+
 class Scenario(Strict):
     """The whole file, without the faults' own parameters (`LoadedScenario.faults`)."""
 
@@ -95,6 +113,7 @@ class Scenario(Strict):
     faults: list[dict[str, Any]] = []
     evidence: Evidence = Evidence()
     slos: Slos = Slos()
+    stop_when: StopWhen | None = None
     seed: int = Field(default=1, ge=0, lt=2**63)
 
 

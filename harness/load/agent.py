@@ -188,7 +188,8 @@ class Agent:
                 worst = max(worst, time.monotonic() - before - LAG_STEP_S)
             self.journal.event({"e": "lag", "ms": round(worst * 1000, 3)})
             self.tell_secrets()
-            self.say({"status": {"ops": self.journal.completed, **self.outcomes, "dropped": self.dropped}})
+            counted = {"ops": self.journal.completed, **self.outcomes, "dropped": self.dropped}
+            self.say({"status": counted, "tally": self.context.tally.take()})
 
 
 class Client(User):

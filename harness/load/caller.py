@@ -25,6 +25,7 @@ from harness.load.journal import Hasher, Journal
 from harness.load.requests import Template
 from harness.load.routing import Hop, Members
 from harness.load.settings import AgentSettings
+from harness.load.tally import Tally
 
 STARVED_AFTER_S = 2.0
 
@@ -129,6 +130,7 @@ class Context:
         self.gone: list[tuple[str, int]] = []
         self.secrets: list[str] = []
         self.users: list[tuple[str, str]] = list(settings.users)
+        self.tally = Tally()
         self.answered: Callable[[str, str, float, int, str | None], None] = lambda *_: None
         identity = self.contract.identity
         self.replica_header = identity.replica.lower() if identity.replica else None
@@ -236,6 +238,7 @@ class Caller:
         self.context.journal.complete(number, {"o": reply.outcome, "cl": reply.kind, **extra}, at)
         error = None if reply.outcome != "info" else str(extra.get("err") or reply.kind)
         self.context.answered(op.workload, op.kind, (at - sent_ns) / 1e6, size, error)
+        self.context.tally.add((at - sent_ns) / 1e6, error is None and reply.kind != "no_effect")
         if op.expect and reply.kind not in (*op.expect, "no_effect"):
             seen = f"{reply.kind} ({reply.status or extra.get('err')})"
             self.context.surprises.append(f"{op.workload}/{op.kind}: {seen} where {' or '.join(op.expect)} is right")

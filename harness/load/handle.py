@@ -36,8 +36,10 @@ class AgentHandle:
     """
 
     def __init__(self, number: int, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]) -> None:
+        """`on_status` gets its counters every second. `on_tally`, once it is set, what became of the latest ops."""
         self.number = number
         self._on_status = on_status
+        self.on_tally: Callable[[int, dict[str, Any]], None] | None = None
         self._log = log
         self._changed = threading.Condition()
         self._done: dict[str, dict[str, Any]] = {}
@@ -84,6 +86,8 @@ class AgentHandle:
                 self._changed.notify_all()
             if "status" in message:
                 self._on_status(self.number, message["status"])
+            if "tally" in message and self.on_tally is not None:
+                self.on_tally(self.number, message["tally"])
         self._fail("it ended")
 
     def _fail(self, why: str) -> None:
@@ -121,19 +125,25 @@ class AgentHandle:
         """Push who is ready."""
         self._write(orjson.dumps({"do": "members", "members": members}))
 
-    def wait(self, phase: str, deadline_s: float) -> dict[str, Any]:
-        """What the agent says at the end of `phase`.
+    def wait(self, phase: str, deadline_s: float, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """What the agent says at the end of `phase`. `meanwhile` is called a few times a second, and may raise.
 
         Raises:
             AgentDied: it ended, failed, or was not done by the deadline.
         """
-        return self._wait(lambda: self._done.get(phase), phase, deadline_s)
+        return self._wait(lambda: self._done.get(phase), phase, deadline_s, meanwhile)
 
     def wait_window(self, deadline_s: float) -> dict[str, int]:
         """Start and end of the load, monotonic ns."""
         return self._wait(lambda: self.window, "load", deadline_s)
 
-    def _wait(self, what: Callable[[], dict[str, Any] | None], phase: str, deadline_s: float) -> dict[str, Any]:
+    def _wait(
+        self,
+        what: Callable[[], dict[str, Any] | None],
+        phase: str,
+        deadline_s: float,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
         until = time.monotonic() + deadline_s
         log = self._log.name
         with self._changed:
@@ -143,6 +153,7 @@ class AgentHandle:
                     return found
                 if self._failed:
                     raise AgentDied(f"load agent {self.number} died in {phase}: {self._failed} (see {log})")
+                meanwhile()
                 left = until - time.monotonic()
                 if left <= 0:
                     late = f"was not done with {phase} after {deadline_s:.0f} s"

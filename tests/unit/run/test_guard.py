@@ -1,0 +1,115 @@
+"""The stop condition: when it trips, when it does not, and that it trips when it cannot be evaluated."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from harness.errors import Aborted
+from harness.guard import Guard
+from harness.load.tally import Tally, quantile_ms
+from harness.scenario import StopWhen
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def tally(good: int = 0, bad: int = 0, ms: float = 10) -> dict[str, Any]:
+    made = Tally()
+    for _ in range(good):
+        made.add(ms, True)
+    for _ in range(bad):
+        made.add(2000, False)
+    return made.take()
+
+
+def guarded(agents: int = 1, **stop_when: Any) -> tuple[Clock, Guard]:
+    clock = Clock()
+    return clock, Guard(StopWhen(window_s=3, **stop_when), range(agents), clock)
+
+
+def seconds(clock: Clock, guard: Guard, *tallies: dict[str, Any], agent: int = 0) -> None:
+    for each in tallies:
+        clock.now += 1
+        guard.hear(agent, each)
+        guard.check()
+
+
+def test_what_is_within_bounds_does_not_trip() -> None:
+    clock, guard = guarded(error_rate=0.5, latency_p99_ms=12)
+    seconds(clock, guard, *[tally(50, 50)] * 8)
+
+
+def test_a_rate_is_judged_over_the_whole_window_and_not_before_its_end() -> None:
+    clock, guard = guarded(error_rate=0.3)
+    seconds(clock, guard, tally(0, 10), tally(10, 0))
+    with pytest.raises(Aborted, match=r"error rate 0.333, 0.3 at most \(10 of 30 ops of the last 3 s"):
+        seconds(clock, guard, tally(10, 0))
+    assert Aborted("x").exit_code == 4
+
+
+def test_what_is_older_than_the_window_is_forgotten() -> None:
+    clock, guard = guarded(error_rate=0.3)
+    seconds(clock, guard, tally(0, 10), *[tally(40)] * 2)
+    seconds(clock, guard, *[tally(10)] * 3)
+    with pytest.raises(Aborted, match=r"error rate 0\.333"):
+        seconds(clock, guard, tally(0, 10))
+
+
+def test_a_slow_target_trips_although_its_latency_is_known_by_class_only() -> None:
+    clock, guard = guarded(latency_p99_ms=100)
+    seconds(clock, guard, *[tally(99, ms=90)] * 5)
+    with pytest.raises(Aborted, match=r"p99 latency \d+ ms over the last 3 s, 100 ms at most"):
+        seconds(clock, guard, *[tally(10, ms=150)] * 3)
+
+
+def test_an_agent_that_says_nothing_trips_it() -> None:
+    clock, guard = guarded(agents=2, error_rate=0.5)
+    with pytest.raises(Aborted, match="cannot be evaluated: load agent 1 has said nothing for 5 s"):
+        seconds(clock, guard, *[tally(10)] * 6)
+    assert clock.now > 105
+
+
+def test_a_window_without_ops_trips_it() -> None:
+    clock, guard = guarded(error_rate=0.5)
+    with pytest.raises(Aborted, match="cannot be evaluated: no op ended within the last 3 s"):
+        seconds(clock, guard, *[tally()] * 4)
+
+
+def test_latencies_of_which_nothing_is_known_trip_it() -> None:
+    clock, guard = guarded(latency_p99_ms=100)
+    with pytest.raises(Aborted, match="cannot be evaluated: no op of the last 3 s was answered"):
+        seconds(clock, guard, *[tally(0, 5)] * 4)
+
+
+@given(st.lists(st.floats(0.02, 60_000), min_size=1, max_size=200), st.floats(0.01, 1))
+def test_a_quantile_is_never_too_low_and_at_most_a_tenth_too_high(latencies: list[float], share: float) -> None:
+    made = Tally()
+    for latency in latencies:
+        made.add(latency, True)
+    found = quantile_ms(Counter({int(name): n for name, n in made.take()["ms"].items()}), share)
+    rank = next(n for n in range(1, len(latencies) + 1) if n >= share * len(latencies))
+    true = sorted(latencies)[rank - 1]
+    assert found is not None and true * 0.999 - 0.001 <= found <= true * 1.1 * 1.001 + 0.001
+
+
+def test_a_taken_tally_begins_anew() -> None:
+    made = Tally()
+    made.add(random.Random(1).uniform(1, 2), True)
+    assert made.take()["ops"] == 1 and made.take() == {"ops": 0, "bad": 0, "ms": {}}
+    assert quantile_ms(Counter(), 0.99) is None
+
+
+def test_a_guard_needs_a_bound() -> None:
+    with pytest.raises(ValidationError, match="give `error_rate`, `latency_p99_ms`, or both"):
+        StopWhen(window_s=5)
