@@ -87,7 +87,7 @@ def _roles(db: Connection) -> None:
         "forbidden admitted",
         """SELECT key AS item, min(invoke) AS at_ns, [arg_min(id, invoke)] AS ops FROM shown s
         WHERE class = 'ok' AND NOT EXISTS (SELECT 1 FROM given g WHERE g.who = s.who AND g.arg = 'permitted'
-          AND g.invoke < s.back AND g.until > s.plain_since) GROUP BY key""",
+          AND g.invoke <= s.back AND g.until >= s.plain_since) GROUP BY key""",
     )
     add_bad(
         db,
@@ -99,7 +99,7 @@ def _roles(db: Connection) -> None:
             JOIN given g ON g.who = s.who AND g.arg = 'permitted' AND g.sure AND g.until < b.since
             WHERE s.class <> 'ok' GROUP BY ALL),
           wrong AS (SELECT id, key, invoke FROM sure s WHERE NOT EXISTS (SELECT 1 FROM given g
-              WHERE g.who = s.who AND g.arg = 'plain' AND g.invoke < s.back AND g.until > s.permitted_since)
+              WHERE g.who = s.who AND g.arg = 'plain' AND g.invoke <= s.back AND g.until >= s.permitted_since)
             UNION ALL SELECT id, key, invoke_ns FROM op
               WHERE kind = 'see_own' AND class IN ('refused', 'missing'))
         SELECT key AS item, min(invoke) AS at_ns, [arg_min(id, invoke)] AS ops FROM wrong GROUP BY key""",
