@@ -32,6 +32,7 @@ _ITEMS = {
         "kind = 'refresh' AND class IN ('ok', 'refused')",
     ),
     "idempotency": ("key", "kind = 'pay' AND outcome = 'ok'", "kind = 'pay' AND class IN ('ok', 'mismatch')"),
+    "order": ("key", "kind = 'place' AND outcome = 'ok'", "kind = 'inspect' AND class = 'ok'"),
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "kind = 'status' AND class IN ('ok', 'missing')"),
     "cart": ("key", "kind = 'add' AND outcome = 'ok'", "kind = 'look' AND outcome = 'ok'"),
     "preference": ("key", "kind = 'put' AND outcome = 'ok'", "kind = 'get' AND outcome = 'ok'"),
@@ -191,6 +192,7 @@ _FINAL = {
         "false",
         "kind = 'pay' AND class IN ('ok', 'mismatch', 'missing', 'in_progress')",
     ),
+    "order": ("key", "kind = 'place' AND outcome = 'ok'", "false", "kind = 'inspect' AND class IN ('ok', 'missing')"),
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "false", "kind = 'status' AND class IN ('ok', 'missing')"),
     "cart": (
         "key",

@@ -59,7 +59,11 @@ def judge(db: Connection, terms: Terms, checks: Mapping[str, Check] = CHECKS) ->
 def _left_out(terms: Terms) -> dict[str, str]:
     found = {name: "not part of this contract or scenario" for name in PROPERTIES if name not in terms.properties}
     found.update(terms.not_tested)
-    for name, where in (("idempotency", terms.payment_effects), ("job", terms.job_effects)):
+    for name, where in (
+        ("idempotency", terms.payment_effects),
+        ("order", terms.order_effects),
+        ("job", terms.job_effects),
+    ):
         if name not in terms.properties:
             continue
         if where == "nowhere":

@@ -14,6 +14,7 @@ from harness.checks import (
     hostile,
     idempotency,
     job,
+    order,
     preference,
     refresh,
     session,
@@ -30,6 +31,7 @@ CHECKS: dict[str, Check] = {
     session.NAME: session.check,
     refresh.NAME: refresh.check,
     idempotency.NAME: idempotency.check,
+    order.NAME: order.check,
     job.NAME: job.check,
     cart.NAME: cart.check,
     preference.NAME: preference.check,
@@ -42,6 +44,20 @@ CHECKS: dict[str, Check] = {
 
 PROVES: dict[str, str] = {
     module.NAME: module.PROPERTY
-    for module in (steady, session, refresh, idempotency, job, cart, preference, unique_ids, access, hostile, graceful, accounting)
+    for module in (
+        steady,
+        session,
+        refresh,
+        idempotency,
+        order,
+        job,
+        cart,
+        preference,
+        unique_ids,
+        access,
+        hostile,
+        graceful,
+        accounting,
+    )
 }
 """What each check proves, in a sentence."""

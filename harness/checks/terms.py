@@ -7,7 +7,19 @@ from typing import Literal
 
 Effects = Literal["ledger", "listing", "nowhere"]
 
-PROPERTIES = ("session", "refresh", "idempotency", "job", "cart", "preference", "unique_ids", "access", "hostile", "graceful")
+PROPERTIES = (
+    "session",
+    "refresh",
+    "idempotency",
+    "order",
+    "job",
+    "cart",
+    "preference",
+    "unique_ids",
+    "access",
+    "hostile",
+    "graceful",
+)
 """What a contract may promise. `steady` and `accounting` are always judged."""
 
 
@@ -42,6 +54,7 @@ class Terms:
     ledger_fences: bool = True
     keys_per_user: bool = False
     payment_effects: Effects = "ledger"
+    order_effects: Effects = "ledger"
     job_effects: Effects = "ledger"
 
     expects_faults: bool = True

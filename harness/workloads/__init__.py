@@ -5,6 +5,7 @@ from harness.workloads.base import Visitor, Workload
 from harness.workloads.cart import Cart
 from harness.workloads.hostile import Hostile
 from harness.workloads.jobs import Jobs
+from harness.workloads.orders import Orders
 from harness.workloads.payments import Payments
 from harness.workloads.preferences import Preferences
 from harness.workloads.sessions import Sessions
@@ -12,6 +13,7 @@ from harness.workloads.sessions import Sessions
 WORKLOADS: dict[str, type[Workload]] = {
     "sessions": Sessions,
     "payments": Payments,
+    "orders": Orders,
     "jobs": Jobs,
     "cart": Cart,
     "preferences": Preferences,
