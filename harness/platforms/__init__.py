@@ -16,4 +16,10 @@ def _process() -> Platform:
     return ProcessPlatform()
 
 
-PLATFORMS: dict[str, Callable[[], Platform]] = {"process": _process}
+def _kubernetes() -> Platform:
+    from harness.platforms.kubernetes import KubernetesPlatform
+
+    return KubernetesPlatform()
+
+
+PLATFORMS: dict[str, Callable[[], Platform]] = {"process": _process, "kubernetes": _kubernetes}

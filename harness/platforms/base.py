@@ -118,8 +118,11 @@ class Platform(Protocol):
     """
 
     name: str
-    capabilities: frozenset[str]
     controls: bool
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """See above; where it depends on what is there, asked soon and without an effect."""
 
     def missing(self) -> list[str]:
         """What this machine lacks for the platform to work, each with how to get it. Soon, and without an effect."""

@@ -1,0 +1,400 @@
+"""The target on Kubernetes: the user's own manifests in a namespace of the run's, watched and acted on by its API.
+
+The cluster itself keeps the wanted number of pods. A pod's container is a member from its start to its end.
+
+    kill      SIGKILL to the processes of the container, where the node is this machine; then, and elsewhere only that,
+              the pod is deleted with grace 0, so that its controller makes another at once
+    stop      an eviction: it respects the disruption budget, and the pod has its grace
+    pause     SIGSTOP to the processes of the container; only where the node is this machine
+    scale, restart, roll    of the Deployment
+    switch    a second Deployment beside the first, then the Service's selector, then the first is scaled to nothing
+
+A container is seen to have ended when its processes are gone, where they can be seen: a kubelet may take a minute to
+say so of a pod whose sandbox it has not cleared away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms import asking
+from harness.platforms import kubernetes_acts as acts
+from harness.platforms import kubernetes_deploy as deploying
+from harness.platforms import kubernetes_manifests as manifests
+from harness.platforms import kubernetes_namespace as namespaces
+from harness.platforms import kubernetes_node as node
+from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
+from harness.platforms.children import tail
+from harness.platforms.hold import check_run_id, hold_name
+from harness.platforms.kubernetes_acts import Up
+from harness.platforms.kubernetes_api import Cluster, Object, Refused, is_configured
+from harness.platforms.kubernetes_pods import Life, Seen, seen
+from harness.platforms.kubernetes_watch import LogFollower, PodWatch
+from harness.platforms.masks import mask_patterns
+from harness.signals import uninterrupted
+
+_LOST_S = 4.0
+_LOOK_S = 0.1
+_ALWAYS = frozenset({"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch"})
+
+
+class KubernetesPlatform:
+    """See `harness.platforms.base.Controller`."""
+
+    name = "kubernetes"
+    controls = True
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._up: Up | None = None
+        self._closing = threading.Event()
+        self._background: list[threading.Thread] = []
+        self._problems: list[str] = []
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What can be done here. Where no cluster answers, all is claimed: the deployment says what is wrong."""
+        return _ALWAYS | {"pause"} if self._sees_processes else _ALWAYS
+
+    @functools.cached_property
+    def _sees_processes(self) -> bool:
+        try:
+            return namespaces.is_local(Cluster.connect())
+        except Refused:
+            return False
+        except EnvironmentFailure:
+            return True
+
+    def missing(self) -> list[str]:
+        return deploying.missing()
+
+    # -- deploying
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Everything is made at once; it is up when every pod is ready and the Service answers on its port."""
+        if self._up is not None:
+            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
+        try:
+            self._bring_up(deployment)
+        except BaseException as error:
+            try:
+                self.tear_down()
+            except EnvironmentFailure as also:
+                error.add_note(str(also))
+            raise
+
+    def _bring_up(self, deployment: Deployment) -> None:
+        part = deployment.kubernetes
+        check_run_id(deployment.run_id)
+        if part is None:
+            raise EnvironmentFailure("the contract does not say how to start on kubernetes: add start.kubernetes")
+        deployment.logs.mkdir(parents=True, exist_ok=True)
+        wanted = manifests.read(part.manifests, deployment.directory)
+        cluster = Cluster.connect()
+        local = namespaces.is_local(cluster)
+        wanted = manifests.changed(wanted, deployment, deploying.images(part, deployment.directory, cluster))
+        placed = deploying.placed(cluster, [*manifests.secrets(deployment), *wanted])
+        until = time.monotonic() + deployment.deadline_s
+        with uninterrupted(), contextlib.ExitStack() as held:
+            held.enter_context(hold_name(deployment.run_id))
+            namespaces.create(cluster, deployment.run_id)
+            self._up = up = Up(deployment, part, cluster, local, held.pop_all())
+        deploying.apply(cluster, up.namespace, placed)
+        with uninterrupted():
+            up.watch = PodWatch(cluster, up.namespace, self._listed, self._changed)
+            up.watch.start()
+            self._begin(self._look_for_ends, "ends")
+        self._await(up, until)
+
+    def _await(self, up: Up, until: float) -> None:
+        counts: dict[Role, int] = {"replica": up.deployment.replicas, "worker": up.deployment.workers}
+        while True:
+            for member in self.members():
+                self.ready(member)
+            members = self.members()
+            with self._lock:
+                lives, others = dict(up.roster.lives), list(up.roster.others.values())
+            ready = [member.role for member in members if member.state == "ready"]
+            short = [role for role, count in counts.items() if ready.count(role) < count]
+            if not short and all(other.ready for other in others) and self._answers(up):
+                return
+            pods = [*others, *(life.about for life in lives.values())]
+            is_late = time.monotonic() > until
+            why = deploying.why_not_up(pods, is_late)
+            if why or is_late:
+                what = why or (f"{short[0]}s" if short else f"Service {up.part.service}", self._why_late(up, short))
+                raise self._failure(up, *what)
+            self._raise_if_lost(up)
+            time.sleep(_LOOK_S)
+
+    def _why_late(self, up: Up, short: list[Role]) -> str:
+        limit = f"not ready within {up.deployment.deadline_s:g} s"
+        said = [life.said for life in up.roster.lives.values() if life.role in short and life.state not in DEAD]
+        return f"{limit} ({said[0]})" if said else limit
+
+    def _failure(self, up: Up, name: str, what: str) -> EnvironmentFailure:
+        lines = self.log_tail(name) or self._any_log(up, name)
+        last = "\n".join(f"    {line}" for line in lines.splitlines()) or "    (it wrote nothing)"
+        return EnvironmentFailure(
+            f"{name} did not come up: {what}\n  namespace: {up.namespace}\n  log: its last lines:\n{last}\n"
+            "  Remedy: correct what is complained about, in the manifests or in start.kubernetes of the contract."
+        )
+
+    def _any_log(self, up: Up, name: str) -> str:
+        mine = [life.name for life in up.roster.lives.values() if name in (life.about.name, f"{life.role}s")]
+        return self.log_tail(mine[0]) if mine else ""
+
+    @staticmethod
+    def _answers(up: Up) -> bool:
+        """Whether the Service takes connections; finds the address by which it does."""
+        up.balancer = deploying.address(up.cluster, up.namespace, up.part)
+        return up.balancer is not None
+
+    # -- what the cluster tells
+
+    def _listed(self, pods: list[Object]) -> None:
+        up = self._deployed()
+        found = [seen(pod) for pod in sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])]
+        with self._lock:
+            for uid in up.roster.all_uids() - {each.uid for each in found}:
+                up.roster.lost(uid)
+            for each in found:
+                self._see(up, each)
+
+    def _changed(self, what: str, pod: Object) -> None:
+        up, about = self._deployed(), seen(pod)
+        with self._lock:
+            if what == "DELETED":
+                up.roster.lost(about.uid)
+            else:
+                self._see(up, about)
+
+    def _see(self, up: Up, about: Seen) -> None:
+        life = up.roster.see(about)
+        name, known = life.name if life else about.name, (about.uid, about.restarts)
+        if known not in up.logs and (about.running or about.ended):
+            file = up.deployment.logs / f"{name}.log"
+            arguments = (up.cluster, up.namespace, about.name, about.container_name, file)
+            up.logs[known] = LogFollower(*arguments)
+
+    def _look_for_ends(self) -> None:
+        """Sees containers end that the cluster has asked to end, long before it says so itself."""
+        up = self._deployed()
+        while not self._closing.wait(_LOOK_S) and up.local:
+            with self._lock:
+                leaving = [
+                    life for life in up.roster.lives.values() if life.state == "stopping" and life.about.container
+                ]
+            for life in leaving:
+                found = up.processes.get(life.name) or node.processes(life.about.container)
+                up.processes[life.name] = found
+                if not node.is_there(found) and not node.processes(life.about.container):
+                    with self._lock:
+                        life.state = "gone" if life.state == "stopping" else life.state
+
+    def _raise_if_lost(self, up: Up) -> None:
+        lost_s, why = up.watch.lost() if up.watch else (0.0, "")
+        if lost_s > _LOST_S:
+            raise EnvironmentFailure(f"the cluster went away: {why}")
+
+    def failures(self) -> list[str]:
+        up = self._up
+        if up is None or up.watch is None or self._closing.is_set():
+            return []
+        lost_s, why = up.watch.lost()
+        with self._lock:
+            broken = [*up.roster.broken.values(), *self._problems]
+        return [*broken, *([f"the cluster went away during the run: {why}"] if lost_s > _LOST_S else [])]
+
+    # -- members
+
+    def balancer(self) -> tuple[str, int]:
+        up = self._deployed()
+        assert up.balancer is not None
+        return up.balancer
+
+    def members(self) -> list[Member]:
+        up = self._up
+        if up is None:
+            return []
+        with self._lock:
+            return [life.member(up.part.port) for life in up.roster.lives.values()]
+
+    def start(self, role: Role, held: bool = False) -> Member:
+        raise EnvironmentFailure(f"a {role} is begun by the cluster itself: scale its Deployment")
+
+    def admit(self, names: Sequence[str]) -> None:
+        raise EnvironmentFailure("requests are given to pods by the cluster itself")
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
+        raise EnvironmentFailure(f"a new version of a {role} is rolled out by the cluster itself")
+
+    def ready(self, member: Member) -> bool:
+        up, life = self._deployed(), self._life(member.name)
+        with self._lock:
+            if life.state not in POLLED:
+                return False
+        boot = None
+        is_ready = life.about.ready
+        if life.role == "replica" and life.about.ip:
+            is_good, boot = self._ask(up, life)
+            is_ready = is_ready and is_good
+        with self._lock:
+            if life.state not in POLLED:
+                return False
+            if is_ready or life.state == "ready":
+                life.state = "ready" if is_ready else "unready"
+            life.boot = boot or life.boot
+        return is_ready
+
+    def _ask(self, up: Up, life: Life) -> tuple[bool, str | None]:
+        """Its own word, as on every platform: the cluster's may be a second old."""
+        status, headers = asking.get(up.part.port, up.deployment.ready, life.about.ip)
+        life.said = asking.said(up.deployment.ready, status)
+        boot = headers.get(up.deployment.boot_header.lower()) if up.deployment.boot_header else None
+        if asking.is_good(status) and not life.healthy:
+            status, _ = asking.get(up.part.port, up.deployment.health, life.about.ip)
+            life.healthy = asking.is_good(status)
+            life.said = asking.said(up.deployment.health, status)
+        return asking.is_good(status), boot
+
+    # -- what is done to a member
+
+    def kill(self, name: str) -> str:
+        return self._do(name, "killed", "killed", acts.kill)
+
+    def stop(self, name: str, grace_s: float) -> str:
+        return self._do(name, "stopping", "gone", lambda up, life: acts.evict(up, life, grace_s))
+
+    def pause(self, name: str) -> str:
+        return self._do(name, "paused", "paused", lambda up, life: acts.in_node(up, life, node.freeze))
+
+    def resume(self, name: str) -> str:
+        return self._do(name, "paused", "unready", lambda up, life: acts.in_node(up, life, node.thaw))
+
+    def cut(self, name: str) -> str:
+        raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
+
+    def mend(self, name: str) -> str:
+        raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
+
+    def _do(self, name: str, during: State, after: State, action: Callable[[Up, Life], str]) -> str:
+        up, life = self._deployed(), self._life(name)
+        with self._lock:
+            before = life.state
+            if before in DEAD:
+                raise FaultNotSeen(f"{name} is dead already ({before})")
+            life.state = during
+        try:
+            how = action(up, life)
+        except BaseException:
+            with self._lock:
+                life.state = before if life.state == during else life.state
+            raise
+        with self._lock:
+            if life.state not in DEAD or after == "killed":
+                life.state = "stopping" if after == "unready" and life.about.leaving else after
+        return how
+
+    # -- what the cluster is asked to bring about
+
+    def scale(self, role: Role, count: int) -> None:
+        acts.scale(self._deployed(), role, count)
+
+    def roll(self, role: Role, environment: Mapping[str, str]) -> None:
+        acts.roll(self._deployed(), role, environment)
+
+    def switch(self, role: Role, environment: Mapping[str, str]) -> None:
+        up = self._deployed()
+        before = acts.begin_beside(up, role, environment)
+        self._begin(lambda: self._hand_over(up, role, before), "switch")
+
+    def _hand_over(self, up: Up, role: Role, before: str) -> None:
+        try:
+            acts.hand_over(up, role, before, self._closing)
+        except EnvironmentFailure as error:
+            self._problems.append(f"the switch to another version broke off: {error}")
+
+    def _begin(self, what: Callable[[], None], name: str) -> None:
+        thread = threading.Thread(target=what, name=f"kubernetes {name}", daemon=True)
+        self._background.append(thread)
+        thread.start()
+
+    # -- the end
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        up = self._up
+        if up is None:
+            return ""
+        return mask_patterns(tail(Path(up.deployment.logs / f"{name}.log"), lines))
+
+    def tear_down(self) -> None:
+        up = self._up
+        if up is None:
+            return
+        failed = []
+        if not self._closing.is_set():
+            self._closing.set()
+            with self._lock:
+                self._thaw(up)
+            failed = deploying.save_record(
+                up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
+            )
+        if up.watch:
+            up.watch.stop()
+        with self._lock:
+            followers = list(up.logs.values())
+        namespaces.remove(up.cluster, up.deployment.run_id)
+        for follower in followers:
+            follower.close()
+        for thread in self._background:
+            thread.join(5.0)
+        up.held.close()
+        if failed:
+            raise EnvironmentFailure("; ".join(failed))
+
+    @staticmethod
+    def _thaw(up: Up) -> None:
+        for life in up.roster.lives.values():
+            if life.state == "paused" and up.local:
+                with contextlib.suppress(FaultNotSeen):
+                    node.thaw(life.about.container, life.name)
+
+    def keep(self) -> None:
+        up = self._up
+        if up is not None:
+            namespaces.keep(up.cluster, up.deployment.run_id)
+
+    def runs(self) -> dict[str, bool]:
+        return namespaces.runs(Cluster.connect()) if is_configured() else {}
+
+    def leftovers(self, run_id: str) -> list[str]:
+        if not is_configured() or not namespaces.is_there(Cluster.connect(), run_id):
+            return []
+        return [f"namespace {manifests.namespace_of(run_id)}"]
+
+    def remove(self, run_id: str) -> list[str]:
+        found = self.leftovers(run_id)
+        if found:
+            namespaces.remove(Cluster.connect(), run_id)
+        return [f"removed {each}" for each in found]
+
+    # -- helpers
+
+    def _deployed(self) -> Up:
+        if self._up is None:
+            raise EnvironmentFailure("the kubernetes platform was asked before anything was deployed")
+        return self._up
+
+    def _life(self, name: str) -> Life:
+        with self._lock:
+            life = self._deployed().roster.lives.get(name)
+        if life is None:
+            raise FaultNotSeen(f"there is no member {name}")
+        return life

@@ -1,0 +1,147 @@
+"""What is done to a target on Kubernetes: to a pod, to a Deployment, to the Service; and what is known of the whole."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from harness.contract.start import Kubernetes
+from harness.errors import FaultNotSeen
+from harness.platforms import kubernetes_manifests as manifests
+from harness.platforms import kubernetes_node as node
+from harness.platforms.base import DEAD, Deployment, Role
+from harness.platforms.kubernetes_api import PATCH, Cluster, Refused
+from harness.platforms.kubernetes_pods import Life, Roster, seen
+from harness.platforms.kubernetes_watch import LogFollower, PodWatch
+from harness.platforms.procfs import Found
+
+_BUDGET_WAIT_S = 15.0
+_GONE_S = 20.0
+_LOOK_S = 0.1
+_MERGE = "application/merge-patch+json"
+
+
+class Up:
+    """What exists once a deployment has begun."""
+
+    def __init__(
+        self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool, held: contextlib.ExitStack
+    ) -> None:
+        self.deployment, self.part, self.cluster, self.local, self.held = deployment, part, cluster, local, held
+        self.namespace = manifests.namespace_of(deployment.run_id)
+        self.roster = Roster(boots_are_asked=deployment.boot_header is not None)
+        self.workloads: dict[Role, str] = {"replica": part.replica, "worker": part.worker or ""}
+        self.versions: dict[Role, int] = {"replica": 1, "worker": 1}
+        self.watch: PodWatch | None = None
+        self.logs: dict[tuple[str, int], LogFollower] = {}
+        self.processes: dict[str, list[Found]] = {}
+        self.balancer: tuple[str, int] | None = None
+
+    def path(self, *names: str, api: str = "/api/v1") -> str:
+        """The path of something in the namespace."""
+        return "/".join([f"{api}/namespaces/{self.namespace}", *names])
+
+    def workload(self, role: Role, *more: str) -> str:
+        """The path of the Deployment that has a role now."""
+        return self.path("deployments", self.workloads[role], *more, api="/apis/apps/v1")
+
+
+def kill(up: Up, life: Life) -> str:
+    """Ends it at once. Raises `FaultNotSeen`."""
+    what = f"pod {life.about.name}"
+    how = f"{what}: {node.kill(life.about.container, what)}" if up.local else what
+    with contextlib.suppress(Refused):
+        up.cluster.ask("DELETE", up.path("pods", life.about.name), {"gracePeriodSeconds": 0})
+    if not up.local:
+        _until_gone(up, life)
+    return f"{how}, and deleted with grace 0"
+
+
+def _until_gone(up: Up, life: Life) -> None:
+    until = time.monotonic() + _GONE_S
+    while True:
+        try:
+            about = seen(up.cluster.ask("GET", up.path("pods", life.about.name)))
+        except Refused:
+            return
+        if about.uid != life.about.uid or about.ended:
+            return
+        if time.monotonic() > until:
+            raise FaultNotSeen(f"pod {life.about.name} is still there {_GONE_S:g} s after it was deleted")
+        time.sleep(_LOOK_S)
+
+
+def evict(up: Up, life: Life, grace_s: float) -> str:
+    """Asks for its eviction and waits for its end; kills it when it does not end. Raises `FaultNotSeen`."""
+    pod = life.about.name
+    _ask_to_leave(up, pod)
+    begun = time.monotonic()
+    while time.monotonic() - begun < grace_s:
+        if life.state in DEAD:
+            return f"pod {pod} was evicted and ended after {time.monotonic() - begun:.2f} s"
+        time.sleep(0.02)
+    kill(up, life)
+    raise FaultNotSeen(
+        f"pod {pod} did not end within {grace_s:g} s after its eviction and was killed; it must drain and exit,"
+        " or stop_grace_s in the contract must be longer"
+    )
+
+
+def _ask_to_leave(up: Up, pod: str) -> None:
+    wanted = {"apiVersion": up.cluster.eviction(), "kind": "Eviction", "metadata": {"name": pod}}
+    until = time.monotonic() + _BUDGET_WAIT_S
+    while True:
+        try:
+            up.cluster.ask("POST", up.path("pods", pod, "eviction"), wanted)
+            return
+        except Refused as error:
+            # 429: the budget allows none now.
+            if error.status != 429 or time.monotonic() > until:
+                raise FaultNotSeen(f"pod {pod} could not be evicted: {error}") from error
+        time.sleep(_LOOK_S)
+
+
+def in_node(up: Up, life: Life, action: Callable[[str, str], str]) -> str:
+    """Acts on the processes of its container. Raises `FaultNotSeen` where they cannot be reached."""
+    if not up.local:
+        raise FaultNotSeen(f"{life.name} runs on another machine: its processes cannot be reached from here")
+    what = f"pod {life.about.name}"
+    return f"{what}: {action(life.about.container, what)}"
+
+
+def scale(up: Up, role: Role, count: int) -> None:
+    """Wants so many pods of a role."""
+    up.cluster.ask("PATCH", up.workload(role, "scale"), {"spec": {"replicas": count}}, kind=_MERGE)
+
+
+def roll(up: Up, role: Role, environment: Mapping[str, str]) -> None:
+    """Another version of a role, or the same anew, one pod after another."""
+    workload = up.cluster.ask("GET", up.workload(role))
+    patch = manifests.renewed(workload, environment, str(time.time_ns()))
+    up.cluster.ask("PATCH", up.workload(role), patch, kind=PATCH)
+
+
+def begin_beside(up: Up, role: Role, environment: Mapping[str, str]) -> str:
+    """Another version of a role beside the present one, which gets no requests yet; returns the path of the present."""
+    before = up.workload(role)
+    up.versions[role] += 1
+    fresh = manifests.beside(up.cluster.ask("GET", before), environment, str(up.versions[role]))
+    up.cluster.ask("POST", up.path("deployments", api="/apis/apps/v1"), fresh)
+    up.workloads[role] = fresh["metadata"]["name"]
+    return before
+
+
+def hand_over(up: Up, role: Role, before: str, closing: threading.Event) -> None:
+    """Waits for the new version, sends requests to it, and only then lets the one before go."""
+    while not closing.wait(_LOOK_S):
+        found = up.cluster.ask("GET", up.workload(role))
+        if int((found.get("status") or {}).get("availableReplicas") or 0) >= int(found["spec"]["replicas"]):
+            break
+    else:
+        return
+    if role == "replica":
+        selector = {"spec": {"selector": {manifests.VERSION: str(up.versions[role])}}}
+        up.cluster.ask("PATCH", up.path("services", up.part.service), selector, kind=_MERGE)
+    up.cluster.ask("PATCH", f"{before}/scale", {"spec": {"replicas": 0}}, kind=_MERGE)

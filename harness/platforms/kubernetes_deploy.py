@@ -1,0 +1,146 @@
+"""What the kubernetes platform does once: puts objects into a cluster, says why a pod does not come up."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.contract.start import Kubernetes
+from harness.errors import EnvironmentFailure, UsageError
+from harness.platforms.base import Deployment
+from harness.platforms.kubernetes_api import Cluster, Refused, is_configured, items, join
+from harness.platforms.kubernetes_manifests import RECORD
+from harness.platforms.kubernetes_pods import Seen
+from harness.platforms.ports import HOST
+
+Object = dict[str, Any]
+
+# What the cluster says of a pod that will not come up however long one waits.
+_HOPELESS = (
+    "ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError",
+    "CreateContainerError", "RunContainerError", "CrashLoopBackOff",
+)  # fmt: skip
+
+
+def missing() -> list[str]:
+    """What is lacking for the platform to work, with how to get it; asks the cluster, changes nothing."""
+    if not is_configured():
+        return ["no cluster is configured: set KUBECONFIG to the configuration of one, or make ~/.kube/config"]
+    try:
+        cluster = Cluster.connect()
+        if not cluster.may("create", "namespaces") or not cluster.may("delete", "namespaces"):
+            return [
+                f"this user of the cluster at {cluster.where} may not create and delete namespaces, and a run has one"
+                " of its own: ask for the right to, or name another user in KUBECONFIG"
+            ]
+    except EnvironmentFailure as error:
+        return [str(error)]
+    return []
+
+
+def placed(cluster: Cluster, documents: Sequence[Object]) -> list[tuple[str, Object]]:
+    """Each object with the collection it belongs into, in a version that the cluster serves.
+
+    Raises `UsageError` for what belongs to no namespace: it would outlive the run, or be in the way of another.
+    """
+    found = []
+    for each in documents:
+        version, collection, is_namespaced = cluster.address_of(each["apiVersion"], each["kind"])
+        if not is_namespaced:
+            raise UsageError(
+                f"the manifests have a {each['kind']} ({each['metadata'].get('name')}), which belongs to the whole"
+                " cluster: take it out of start.kubernetes.manifests, and apply it yourself"
+            )
+        found.append((collection, {**each, "apiVersion": version}))
+    return found
+
+
+def apply(cluster: Cluster, namespace: str, objects: Sequence[tuple[str, Object]]) -> None:
+    """Creates all of them. Raises `EnvironmentFailure` naming the one that the cluster does not take."""
+    for collection, each in objects:
+        try:
+            cluster.ask("POST", join(collection, namespace), each)
+        except Refused as error:
+            raise EnvironmentFailure(
+                f"{each['kind']} {each['metadata'].get('name')} of the manifests is not taken: {error}."
+                " Correct the manifest, or ask for the right to create it"
+            ) from error
+
+
+def address(cluster: Cluster, namespace: str, part: Kubernetes) -> tuple[str, int] | None:
+    """Where the Service takes connections: on a node's port, by loopback if that reaches one; None when it does not.
+
+    Raises `EnvironmentFailure` when it has no such port.
+    """
+    service = cluster.ask("GET", f"/api/v1/namespaces/{namespace}/services/{part.service}")
+    port = next((each.get("nodePort") for each in service["spec"]["ports"] if each["port"] == part.service_port), None)
+    if port is None:
+        raise EnvironmentFailure(
+            f"Service {part.service} has no port {part.service_port} that nodes open: correct"
+            " start.kubernetes.service_port, or make the Service of type NodePort"
+        )
+    for host in [HOST, *_nodes(cluster)]:
+        with contextlib.suppress(OSError):
+            socket.create_connection((host, port), timeout=0.5).close()
+            return host, port
+    return None
+
+
+def _nodes(cluster: Cluster) -> list[str]:
+    return [
+        address["address"]
+        for each in items(cluster.ask("GET", "/api/v1/nodes"))
+        for kind in ("InternalIP", "ExternalIP")
+        for address in each["status"].get("addresses") or []
+        if address["type"] == kind
+    ]
+
+
+def why_not_up(pods: Sequence[Seen], is_late: bool) -> tuple[str, str] | None:
+    """The pod that keeps the others waiting, and why; None while there is hope.
+
+    A pod that has no room yet, or whose container has ended once, is given the time there is.
+    """
+    for pod in pods:
+        if pod.waits.startswith(_HOPELESS) and (pod.restarts > 0 or not pod.waits.startswith("CrashLoop")):
+            return pod.name, _with_remedy(pod.waits)
+    for pod in pods:
+        if is_late and pod.waits and not pod.ready:
+            return pod.name, _with_remedy(pod.waits)
+        if pod.ended and (is_late or pod.restarts > 1):
+            return pod.name, f"its container {pod.ended}"
+    return None
+
+
+def _with_remedy(waits: str) -> str:
+    if "mage" in waits.partition(":")[0]:
+        return f"{waits}. Build or push the image, or correct its name; a local cluster has to be given it"
+    if waits.startswith("Unschedulable"):
+        return f"{waits}. No node has room for it: ask for less in its resources, run fewer, or add a node"
+    return waits
+
+
+def images(part: Kubernetes, directory: Path, cluster: Cluster) -> Mapping[str, str]:
+    """What to run in place of the images that the manifests name."""
+    return {}
+
+
+def save_record(
+    cluster: Cluster, namespace: str, part: Kubernetes, deployment: Deployment, pods: Sequence[Seen]
+) -> list[str]:
+    """Copies the ledger's record to the run folder; returns what went wrong."""
+    mine = [pod for pod in pods if part.ledger and pod.name.startswith(f"{part.ledger}-") and pod.running]
+    if not mine:
+        return []
+    try:
+        data = cluster.read_file(namespace, mine[0].name, mine[0].container_name, RECORD)
+        deployment.ledger_record.parent.mkdir(parents=True, exist_ok=True)
+        deployment.ledger_record.write_bytes(data)
+    except (EnvironmentFailure, OSError) as error:
+        with contextlib.suppress(OSError):
+            deployment.ledger_record.touch()
+        return [f"the ledger's record could not be saved: {error}"]
+    return []
