@@ -1,7 +1,8 @@
 """Keeps the wanted number of members alive, and says who is ready.
 
 It does what a cluster's controller does: a member that died or is being stopped is replaced after
-`replace_after_s`. Every member is asked on its own, so that one that hangs does not hide the others.
+`replace_after_s`. Where the platform is such a controller, it only sees who took whose place. Every member is asked on
+its own, so that one that hangs does not hide the others.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import cast
 
 from harness.errors import EnvironmentFailure, HarnessError
-from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Member, Platform, Role
+from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Controller, Member, Platform, Role
+from harness.platforms.heirs import NOT_WANTED, Heirs
 
 _POLL_S = 0.1
 _THREADS = 32
-_NOT_WANTED = ""
+_NOT_WANTED = NOT_WANTED
+_CHOSEN_S = 5.0
 
 
 @dataclass
@@ -54,6 +58,7 @@ class Keeper:
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
         self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
+        self._heirs: dict[Role, Heirs] = {role: Heirs() for role in ROLES}
         self._surge: dict[Role, int] = dict.fromkeys(ROLES, 0)
         self._holding: set[Role] = set()
         self._beginning = threading.Lock()
@@ -145,6 +150,9 @@ class Keeper:
     # -- the wanted number
 
     def _replace(self, role: Role) -> None:
+        if self.platform.controls:
+            self._match(role)
+            return
         now = time.monotonic()
         with self._changed:
             missing = self._account(role, now)
@@ -154,6 +162,13 @@ class Keeper:
             if self._end.is_set():
                 return
             self._begin(role, due)
+
+    def _match(self, role: Role) -> None:
+        """The platform has replaced the dead by itself: here is noted who took whose place."""
+        with self._changed:
+            mine = [member for member in self.platform.members() if member.role == role]
+            self._replaced.update(self._heirs[role].look(mine, self.desired[role]))
+            self._changed.notify_all()
 
     def _account(self, role: Role, now: float) -> int:
         """Brings the list of replacements to come in line with what is missing; returns how many that are."""
@@ -191,8 +206,11 @@ class Keeper:
     def set_desired(self, role: Role, count: int) -> list[str]:
         """Wants this many from now on. The newest members too many are stopped; their names are returned.
 
-        A stop that is not seen is put into `stop_failures` and told as a problem.
+        A stop that is not seen is put into `stop_failures` and told as a problem. A platform that controls its members
+        chooses them itself, and is waited for.
         """
+        if self.platform.controls:
+            return self._scale(cast(Controller, self.platform), role, count)
         with self._changed:
             self.desired[role] = count
             mine = [member for member in self.platform.members() if member.role == role and member.state in LIVING]
@@ -201,6 +219,19 @@ class Keeper:
             surplus = [member.name for member in mine[: max(0, len(mine) - count)]]
             self.retire(surplus)
         return surplus
+
+    def _scale(self, platform: Controller, role: Role, count: int) -> list[str]:
+        with self._changed:
+            before = [m.name for m in platform.members() if m.role == role and m.state in LIVING]
+            self.desired[role] = count
+        platform.scale(role, count)
+        until = time.monotonic() + _CHOSEN_S
+        while True:
+            living = {member.name for member in platform.members() if member.state in LIVING}
+            chosen = [name for name in before if name not in living]
+            if len(chosen) >= len(before) - count or time.monotonic() > until:
+                return chosen if count < len(before) else []
+            self._end.wait(_POLL_S / 2)
 
     def retire(self, names: Sequence[str], heir: str = _NOT_WANTED) -> None:
         """Begins to stop them gracefully, for good; `heir` has taken their place already, if it was taken at all.
