@@ -66,6 +66,9 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of schedule, users and keys (default: the scenario's).")
 @click.option("--platform", help="Where the target runs (default: the scenario's).")
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Switch a seeded bug of the service on.")
+@click.option(
+    "--allow-target", "allowed", multiple=True, metavar="NAME", help="Break this, although it was there before."
+)
 @click.option("--reports", type=FOLDER, default=Path("reports"), show_default=True, help="Where run folders go.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output, and nothing else.")
 @click.option("--quiet", is_flag=True, help="Do not say what is going on.")
@@ -75,6 +78,7 @@ def run(
     seed: int | None,
     platform: str | None,
     defects: tuple[str, ...],
+    allowed: tuple[str, ...],
     reports: Path,
     as_json: bool,
     quiet: bool,
@@ -83,7 +87,7 @@ def run(
     with held_back():
         from harness import console, entry
 
-    outcome = entry.run_scenario(scenario, seed, platform, list(defects), reports, quiet)
+    outcome = entry.run_scenario(scenario, seed, platform, list(defects), reports, quiet, list(allowed))
     if as_json:
         click.echo(json.dumps({**outcome.results, "folder": str(outcome.folder)}, indent=2, ensure_ascii=False))
     elif outcome.error and not outcome.results["ops"]["total"]:

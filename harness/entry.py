@@ -29,9 +29,15 @@ REFERENCE_CONTRACT = Path("target_service/contract.yaml")
 
 
 def run_scenario(
-    path: Path, seed: int | None, platform: str | None, defects: list[str], reports: Path, quiet: bool
+    path: Path,
+    seed: int | None,
+    platform: str | None,
+    defects: list[str],
+    reports: Path,
+    quiet: bool,
+    allowed: list[str],
 ) -> Outcome:
-    """Load and run one scenario.
+    """Load and run one scenario. `allowed` names targets that the harness did not create, or that are elsewhere.
 
     Raises:
         UsageError: before anything was started.
@@ -48,7 +54,8 @@ def run_scenario(
     words = ["harness", "run", str(path), "--seed", str(effective)]
     words += ["--platform", platform] if platform else []
     words += [word for name in defects for word in ("--defect", name)]
-    options = Options(seed, platform, defects, reports, shlex.join(words), given)
+    words += [word for name in allowed for word in ("--allow-target", name)]
+    options = Options(seed, platform, defects, reports, shlex.join(words), given, allowed)
     with Progress(quiet=quiet) as progress, Stoppable(lambda text: progress.event("problem", text)) as stoppable:
         return run(loaded, options, progress, stoppable)
 

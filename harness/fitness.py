@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from ipaddress import ip_address
 
 from harness.contract.model import Contract
 from harness.errors import UsageError
@@ -13,13 +14,19 @@ from harness.scenario import LoadedScenario
 _SECTION = {"process": "replica", "docker": "compose", "kubernetes": "kubernetes"}
 
 
-def require_fit(loaded: LoadedScenario, platform: Platform, also: Collection[str] = ()) -> None:
-    """`also` names capabilities that the run needs whatever the scenario says.
+def require_fit(
+    loaded: LoadedScenario, platform: Platform, also: Collection[str] = (), allowed: Collection[str] = ()
+) -> None:
+    """`also` names capabilities that the run needs whatever the scenario says, `allowed` targets of somebody else's.
 
     Raises:
         UsageError: with one line for everything that the platform, or the contract's part for it, lacks.
     """
     problems = not_startable(loaded.contract, platform.name)
+    attached = loaded.contract.start.attached_to(platform.name)
+    if attached is not None:
+        also = {*also, "attach"}
+        problems += _not_allowed(attached, allowed)
     problems += [
         f"the run needs `{name}`, which the platform {platform.name} does not declare"
         for name in sorted(set(also) - platform.capabilities)
@@ -40,6 +47,32 @@ def not_startable(contract: Contract, platform: str) -> list[str]:
         f"the contract of {contract.service} does not say how to start it on {platform}: add"
         f" `start.{_SECTION.get(platform, platform)}`, or choose --platform {others}"
     ]
+
+
+def _not_allowed(name: str, allowed: Collection[str]) -> list[str]:
+    if name in allowed:
+        return []
+    return [
+        f"the contract attaches to {name!r}, which the harness did not create, and whose members it would kill:"
+        f" say --allow-target {name} if that is meant, or take `attach` out"
+    ]
+
+
+def require_near(host: str, allowed: Collection[str]) -> None:
+    """Load is sent to this machine alone, unless another one is allowed by name.
+
+    Raises:
+        UsageError: `host` is neither a loopback address nor among `allowed`.
+    """
+    try:
+        is_near = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_near = False
+    if not is_near and host not in allowed:
+        raise UsageError(
+            f"the target is reached at {host}, which is not this machine: say --allow-target {host} if it is meant to"
+            " be loaded and broken"
+        )
 
 
 def _lacking(fault: Fault, contract: Contract, platform: Platform) -> list[str]:

@@ -11,6 +11,7 @@ from harness.contract.launch import command, variables
 from harness.contract.read import read_users
 from harness.load.settings import AgentSettings, shares
 from harness.platforms.base import ROLES, Deployment, Launcher, Program, Role, Slot
+from harness.rundir import FOUND
 from harness.scenario import LoadedScenario
 
 
@@ -39,6 +40,7 @@ class Orders:
             run_id=self.run_id,
             logs=self.folder / "logs",
             ledger_record=self.folder / "ledger.jsonl",
+            found=self.folder / FOUND,
             replicas=self.desired["replica"],
             workers=self.desired["worker"],
             directory=(self.loaded.contract_path.parent / start.directory).resolve(),

@@ -16,12 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from harness.engines import Engines, look
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import remains
-from harness.platforms.base import Platform
+from harness.platforms.base import Attacher, Platform
 from harness.platforms.hold import check_run_id, hold_name
+from harness.rundir import FOUND
 from harness.scrub import scrub_patterns
 
 _LOCK = "lock"
@@ -215,6 +217,8 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
         if left.run is not None:
             for platform in engines.there.values():
                 done += [f"{label}: {thing}" for thing in platform.remove(left.run)]
+            if left.folder is not None and (left.folder / FOUND).exists():
+                done += [f"{label}: {thing}" for thing in _restored(left.folder, engines)]
         if left.unseen:
             raise EnvironmentFailure("nobody can say whether something of it is left there; make it work and try again")
         if left.folder is not None and not _declared(left.folder).ended:
@@ -222,6 +226,14 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
             _mark_ended(left.folder)
             done.append(f"{label}: marked {left.folder} as ended")
     return done
+
+
+def _restored(folder: Path, engines: Engines) -> list[str]:
+    said = _declared(folder)
+    platform = engines.there.get(said.platform)
+    if said.ended or platform is None or "attach" not in platform.capabilities:
+        return []
+    return cast(Attacher, platform).restore(folder / FOUND)
 
 
 def _mark_ended(folder: Path) -> None:

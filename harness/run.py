@@ -27,7 +27,7 @@ from harness.contract.read import masked
 from harness.errors import Aborted, EnvironmentFailure, HarnessError, Interrupted
 from harness.faults.nemesis import Nemesis
 from harness.faults.schedule import plan
-from harness.fitness import require_fit
+from harness.fitness import require_fit, require_near
 from harness.guard import Guard
 from harness.judge import check_folder, report_folder
 from harness.load.handle import AgentDied, AgentHandle
@@ -43,6 +43,7 @@ from harness.signals import Stoppable, uninterrupted
 
 COUNTED_AFTER_S = 0.3
 ABORTED_S = 10.0
+ATTACHED_S = 30.0
 PHASE_TEXT = {
     "deploy": "deploying",
     "steady": "steady state: is it right before any fault",
@@ -66,6 +67,7 @@ class Options:
     reports: Path = Path("reports")
     command: str = ""
     seeded: Seeded = field(default_factory=Seeded)
+    allowed: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -91,7 +93,8 @@ class Run:
         self.progress = progress
         self.stoppable = stoppable
         self.platform: Platform = PLATFORMS[self.platform_name]()
-        require_fit(loaded, self.platform, {"sticky"} if options.seeded.sticky_cookie else ())
+        require_fit(loaded, self.platform, {"sticky"} if options.seeded.sticky_cookie else (), options.allowed)
+        self.attached = loaded.contract.start.attached_to(self.platform_name)
         self.folder = rundir.create(options.reports, loaded.name)
         # A scenario may be called anything; a run id names directories, sockets and variables.
         named = re.sub(r"[^A-Za-z0-9._-]", "-", f"{loaded.name}-{self.folder.name}")
@@ -158,7 +161,13 @@ class Run:
             harness=harness.__version__,
             defects=self.options.defects,
             command=self.options.command,
+            attached=self.attached,
+            allowed=self.options.allowed,
         )
+        if self.options.allowed:
+            self.progress.event(
+                "target", f"allowed, although not made by the harness: {', '.join(self.options.allowed)}"
+            )
 
     def _through(self) -> None:
         if self._steady():
@@ -187,6 +196,7 @@ class Run:
             with uninterrupted():
                 self.agents.append(AgentHandle(number, self.id, log, self.progress.status))
         self.platform.deploy(self.orders.deployment())
+        require_near(self.platform.balancer()[0], self.options.allowed)
         # A balancer that binds clients to replicas is seen only by those who come through it.
         hop = "hop" in self.platform.capabilities and not self.options.seeded.sticky_cookie
         for agent, settings in zip(self.agents, self.orders.agents(self.platform.balancer(), hop), strict=True):
@@ -325,7 +335,9 @@ class Run:
         nemesis, keeper, scraper = self.nemesis, self.keeper, self.scraper
         if nemesis:
             why = "the run ended before it was due"
-            attempt(lambda: nemesis.heal_all(why, ABORTED_S if self.aborted else 0))
+            # What is not removed is waited for.
+            wait_s = ATTACHED_S if self.attached else ABORTED_S if self.aborted else 0
+            attempt(lambda: nemesis.heal_all(why, wait_s))
         closing = [threading.Thread(target=attempt, args=(agent.close,)) for agent in self.agents]
         for thread in closing:
             thread.start()

@@ -19,6 +19,10 @@ import orjson
 from harness.errors import EnvironmentFailure, UsageError
 
 
+FOUND = "found.json"
+"""How a target that ran already was found, to be brought back to that (`harness.platforms.base.Attacher`)."""
+
+
 class Record:
     """An append-only .jsonl file. One write(2) a line, so that a crash tears at most the last one."""
 

@@ -19,7 +19,8 @@ class Compose(Strict):
 
     `replica`, `worker`, `balancer` and `ledger` are services of the file. The load goes to the port that `balancer`
     publishes on 127.0.0.1 for its container port `balancer_port`; readiness is asked of each replica at `port` in its
-    own container. `front` is the network by which the balancer finds the replicas: a replica that is to be held back
+    own container. `attach` names a project of that file that runs already: it is used as it is, and left as it was
+    found. `front` is the network by which the balancer finds the replicas: a replica that is to be held back
     from requests, or cut off from them, is taken out of it. Without `ledger` no effect is seen.
     """
 
@@ -31,6 +32,7 @@ class Compose(Strict):
     port: int = Field(ge=1, le=65_535)
     ledger: str | None = None
     front: str | None = None
+    attach: str | None = None
     environment: dict[str, str] = {}
 
 
@@ -38,7 +40,8 @@ class Kubernetes(Strict):
     """The service as manifests, for the platform `kubernetes`. Paths are relative to `start.directory`.
 
     `replica`, `worker` and `ledger` are Deployments of the manifests. The load goes to the Service `service`, at its
-    port `service_port`; readiness is asked of each pod at `port`. Variables go into `replica` and `worker`.
+    port `service_port`; readiness is asked of each pod at `port`. Variables go into `replica` and `worker`. `attach`
+    names a namespace in which it runs already: nothing is applied, and it is left as it was found.
     """
 
     manifests: list[str] = Field(min_length=1)
@@ -48,6 +51,7 @@ class Kubernetes(Strict):
     service_port: int = Field(ge=1, le=65_535)
     port: int = Field(ge=1, le=65_535)
     ledger: str | None = None
+    attach: str | None = None
     environment: dict[str, str] = {}
 
 
@@ -87,6 +91,11 @@ class Start(Strict):
             return self.worker is not None
         way = self.compose if platform == "docker" else self.kubernetes
         return way is not None and way.worker is not None
+
+    def attached_to(self, platform: str) -> str | None:
+        """Name of the project or namespace that runs already on that platform, and that the harness did not create."""
+        way = self.platforms.get(platform)
+        return None if way is None or isinstance(way, Program) else way.attach
 
     def environment_of(self, platform: str, role: str) -> dict[str, str]:
         """The variables of a `replica` or `worker` on that platform, their placeholders not yet filled."""

@@ -80,6 +80,8 @@ class Deployment:
     `replica` and `worker` are for platforms that start commands. `compose` and `kubernetes` say how the platforms of
     those names start the service, and `environment` holds the variables that its replicas and workers then get.
 
+    `found` is the file in which an `Attacher` notes how it found a target that runs already.
+
     `boot_header` names the header of the readiness answer that carries the boot id; without one, a member's
     name is its boot id (names are never reused within a run). `sticky_cookie`: the cookie by which the balancer shall
     bring a client back to the replica that answered it first, where the platform is capable of it (`sticky`).
@@ -107,6 +109,7 @@ class Deployment:
     ledger_fences: bool = True
     ledger_fail_every: int = 0
     ledger_answer_twice_every: int = 0
+    found: Path | None = None
 
 
 class Platform(Protocol):
@@ -217,3 +220,17 @@ class Controller(Platform, Protocol):
 
     def switch(self, role: Role, environment: Mapping[str, str]) -> None:
         """Brings up as many members of a new version, then sends all requests to them, then ends the old."""
+
+
+class Attacher(Platform, Protocol):
+    """A platform that can use a target that runs already (capability `attach`, named in its part of the contract).
+
+    Before `deploy` changes anything it writes to `Deployment.found` how it found the target; `tear_down` removes what
+    was added, brings the rest back to that, and looks again.
+    """
+
+    def restore(self, found: Path) -> list[str]:
+        """Brings a target back to what the file says, whoever changed it, and returns what was done.
+
+        A second call has nothing to do. `EnvironmentFailure` if it cannot be brought back.
+        """

@@ -106,6 +106,33 @@ def test_a_run_whose_engine_cannot_be_looked_at_is_not_called_recovered(tmp_path
     assert recover(tmp_path, "lost-000004", looking.look(makers)) == [f"run lost-000004: marked {place} as ended"]
 
 
+class Attaching(Engine):
+    """An engine on which targets run already."""
+
+    capabilities = frozenset({"attach"})
+
+    def restore(self, found: Path) -> list[str]:
+        if self.gone:
+            raise EnvironmentFailure(self.gone)
+        return [f"started {found.read_text()} again"]
+
+
+def test_a_target_that_ran_before_is_brought_back_to_what_it_was(tmp_path: Path) -> None:
+    place = folder(tmp_path, "attached-000006", "docker")
+    (place / "found.json").write_text("replica-1")
+    engine = Attaching({})
+    seen = looking.look({"docker": lambda: engine, "other": lambda: Attaching({})})
+    engine.gone = "it will not start"
+    with pytest.raises(EnvironmentFailure, match="it will not start"):
+        recover(tmp_path, None, seen)
+    engine.gone = None
+    assert recover(tmp_path, None, seen) == [
+        "run attached-000006: started replica-1 again",
+        f"run attached-000006: marked {place} as ended",
+    ]
+    assert recover(tmp_path, None, seen) == []
+
+
 def test_an_ended_run_needs_no_engine(tmp_path: Path) -> None:
     folder(tmp_path, "over-000005", "three", {"e": "ended", "at": 2, "how": "complete"})
     assert find(tmp_path, "over-000005", looking.look(two(three=Engine({}, gone="off")))) == []

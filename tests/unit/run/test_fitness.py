@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from harness.cli import main
 from harness.errors import UsageError
-from harness.fitness import require_fit
+from harness.fitness import require_fit, require_near
 from harness.platforms.memory import MemoryPlatform
 from harness.scenario import load_scenario
 
@@ -74,3 +74,37 @@ def test_a_fault_that_the_platform_lacks_is_refused_on_the_command_line(tmp_path
     done = CliRunner().invoke(main, ["run", str(path), "--reports", str(tmp_path / "reports")])
     assert done.exit_code == 2 and "faults.0 (cut): the platform process cannot cut" in done.output
     assert not (tmp_path / "reports").exists()
+
+
+class Engine(MemoryPlatform):
+    """A platform on which targets of others run."""
+
+    name = "docker"
+    capabilities = frozenset({"kill", "attach"})
+
+
+def test_a_target_that_the_harness_did_not_create_is_refused_unless_it_is_allowed_by_name(tmp_path: Path) -> None:
+    path = written(tmp_path, [], {"compose": {**COMPOSE["compose"], "attach": "shop"}})
+    loaded = load_scenario(path)
+    for allowed in ([], ["shop-2"]):
+        with pytest.raises(
+            UsageError, match=r"attaches to 'shop', which the harness did not create.*--allow-target shop"
+        ):
+            require_fit(loaded, Engine(), allowed=allowed)
+    require_fit(loaded, Engine(), allowed=["shop"])
+    lacking = Engine()
+    lacking.capabilities = frozenset({"kill"})  # type: ignore[misc]
+    with pytest.raises(UsageError, match="needs `attach`, which the platform docker does not declare"):
+        require_fit(loaded, lacking, allowed=["shop"])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_this_machine_is_near(host: str) -> None:
+    require_near(host, [])
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "192.168.1.1", "0.0.0.0", "shop.example", "127.0.0.1.example"])
+def test_another_machine_is_not_loaded_unless_it_is_allowed_by_name(host: str) -> None:
+    with pytest.raises(UsageError, match=f"at {host}, which is not this machine: say --allow-target {host}"):
+        require_near(host, ["other"])
+    require_near(host, [host])
