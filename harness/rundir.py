@@ -18,7 +18,6 @@ import orjson
 
 from harness.errors import EnvironmentFailure, UsageError
 
-
 FOUND = "found.json"
 """How a target that ran already was found, to be brought back to that (`harness.platforms.base.Attacher`)."""
 
