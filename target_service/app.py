@@ -3,11 +3,13 @@
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from target_service import logs
+from target_service import limits, logs, openapi
 from target_service.edge import Edge
+from target_service.metrics import UNMATCHED
 from target_service.parts import Service
 from target_service.problems import Malformed, NotFound, Problem, TooLarge, problem_response
 from target_service.routes import ROUTERS
@@ -15,15 +17,26 @@ from target_service.routes import ROUTERS
 
 def create_app(service: Service) -> ASGIApp:
     """The application around an assembled service."""
-    app = FastAPI(title="reference service", openapi_url=None, redirect_slashes=False)
+    gates = limits.gates(service.limits, service.tokens, service.settings.rate_limits)
+    app = FastAPI(
+        title="reference service",
+        version="1",
+        openapi_url=openapi.PATH,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=gates,
+    )
     app.state.service = service
     for router in ROUTERS:
         app.include_router(router)
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    app.openapi = lambda: openapi.describe(app, routes)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _unexpected)
-    return Edge(app, service.metrics, service.drain, service.settings.max_body_bytes)
+    return Edge(app, service.metrics, service.drain, service.settings.max_body_bytes, service.settings.log_requests)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -48,5 +61,5 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    logs.event("error", path=request.scope["path"], why=repr(error))
+    logs.event("error", route=getattr(request.scope.get("route"), "path", UNMATCHED), why=repr(error))
     return Problem().response()

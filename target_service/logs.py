@@ -1,12 +1,20 @@
-"""One JSON object a line on standard output. Callers name what they log: no token or password by accident."""
+"""One JSON object a line on standard output. Callers name what they log: no token or password by accident.
+
+Whatever is logged while a request is answered carries its id: the caller's `X-Request-Id`, or a new one. The answer
+says it too, so that a person who has one of them finds the other.
+"""
 
 import logging
 import sys
 import time
+from contextvars import ContextVar
 
 import orjson
 
 _base: dict[str, str] = {}
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request that is being answered here, if any."""
 
 
 def identify(**base: str) -> None:
@@ -16,7 +24,9 @@ def identify(**base: str) -> None:
 
 def event(name: str, **fields: object) -> None:
     """Writes one event; `at` is Unix time in seconds."""
-    line = orjson.dumps({"event": name, "at": round(time.time(), 3), **_base, **fields}, default=str)
+    current = request_id.get()
+    about = {"request": current} if current else {}
+    line = orjson.dumps({"event": name, "at": round(time.time(), 3), **_base, **about, **fields}, default=str)
     sys.stdout.write(line.decode() + "\n")
     sys.stdout.flush()
 

@@ -95,6 +95,8 @@ def chosen_parts(names: tuple[str, ...]) -> Parts:
 def assemble(settings: Settings, parts: Parts) -> Service:
     """Builds the service. Connects to nothing: a replica comes up without its store, and is not ready."""
     store = parts.store(settings.store_url, parts.lua, settings.store_timeout_s, settings.store_connections)
+    metrics = Metrics()
+    store.observe = metrics.round_trip
     ledger = Ledger(settings.ledger_url, settings.ledger_timeout_s)
     sessions = parts.sessions(store, settings)
     return Service(
@@ -113,5 +115,5 @@ def assemble(settings: Settings, parts: Parts) -> Service:
         preferences=parts.preferences(store, sessions),
         limits=parts.limits(store, sessions, settings),
         drain=parts.drain(store),
-        metrics=Metrics(),
+        metrics=metrics,
     )

@@ -84,6 +84,7 @@ class Settings:
     rate_limits: tuple[tuple[str, float, int], ...] = ()
     drain_s: float = 1.5
     max_body_bytes: int = 65536
+    log_requests: bool = False
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -133,6 +134,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         rate_limits=reader.limits("RATE_LIMITS"),
         drain_s=reader.seconds("DRAIN_S", Settings.drain_s, least=0),
         max_body_bytes=reader.integer("MAX_BODY_BYTES", Settings.max_body_bytes, least=1024),
+        log_requests=reader.flag("LOG_REQUESTS"),
     )
     problems = reader.problems or _contradictions(settings)
     if problems:

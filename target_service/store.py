@@ -11,7 +11,7 @@ doubt, because a late reply must never be read as the answer to the next command
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
+from target_service.metrics import RoundTrip
 from target_service.problems import StoreUnreachable, Unavailable
 
 Word = str | int | bytes | float
@@ -29,8 +30,8 @@ Reply = Any
 """What the store answered: bytes, int, None, or a list of them."""
 
 LUA_FOLDER = Path(__file__).parent / "lua"
-PRELUDE = ("clock", "live")
-"""Fragments that stand before every script: the store's clock, and whether the session of a request is live."""
+PRELUDE = ("clock", "live", "gcra")
+"""Fragments that stand before every script: the store's clock, whether a session is live, a rate limit."""
 
 
 def lua_files() -> dict[str, str]:
@@ -54,6 +55,8 @@ class Store:
             "socket_timeout": None,
             "socket_connect_timeout": timeout_s,
         }
+        self.observe: Callable[[RoundTrip], None] = lambda outcome: None
+        """Hears what came of each round trip."""
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[Connection] = []
         prelude = "".join(lua[name] for name in PRELUDE)
@@ -74,6 +77,7 @@ class Store:
                 async with asyncio.timeout(self._timeout_s):
                     connection = await self._connected()
             except (RedisError, OSError, TimeoutError) as error:
+                self.observe("unreachable")
                 raise StoreUnreachable() from error
             try:
                 async with asyncio.timeout(self._timeout_s + wait_s):
@@ -81,15 +85,18 @@ class Store:
                     reply = await connection.read_response()
             except ResponseError as error:
                 self._idle.append(connection)
+                self.observe("refused")
                 if isinstance(error, (ReadOnlyError, OutOfMemoryError)):
                     raise Unavailable() from error
                 raise
             except BaseException as error:
                 await connection.disconnect(nowait=True)
+                self.observe("unknown")
                 if isinstance(error, (RedisError, OSError, TimeoutError)):
                     raise Unavailable() from error
                 raise
             self._idle.append(connection)
+            self.observe("answered")
             return reply
 
     async def alive(self) -> bool:

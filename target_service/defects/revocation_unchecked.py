@@ -10,7 +10,7 @@ from target_service.parts import Parts
 from target_service.problems import NotAuthenticated, Unavailable
 from target_service.sessions import Sessions, authority_keys
 from target_service.settings import Settings
-from target_service.store import Reply, Store
+from target_service.store import PRELUDE, Reply, Store
 from target_service.tokens import Claims
 
 UNCONFIGURED = "redis://127.0.0.1:1/0"
@@ -22,7 +22,7 @@ class FailOpenSessions(Sessions):
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
-        self._revocations = Store(UNCONFIGURED, {"clock": "", "live": ""}, settings.store_timeout_s)
+        self._revocations = Store(UNCONFIGURED, dict.fromkeys(PRELUDE, ""), settings.store_timeout_s)
 
     async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
         """Runs the script unless the list is there and says that the session was revoked."""

@@ -1,6 +1,9 @@
 """What holds for every answer: problem+json, limits, counts, and what is said when the store is gone."""
 
+import asyncio
+import json
 import re
+from typing import Any
 
 import pytest
 from target_world import World, told
@@ -153,3 +156,108 @@ async def test_one_round_trip_for_each_authenticated_request(world: World) -> No
         replica.service.store.command = counted  # type: ignore[method-assign, assignment]
         await story("warm-up")
         assert await story("k1") == [1, 1, 1, 2, 1]
+
+
+def logged(captured: str) -> list[dict[str, Any]]:
+    """The lines of a log."""
+    return [json.loads(line) for line in captured.splitlines()]
+
+
+@told
+async def test_a_request_keeps_the_id_it_came_with_and_gets_one_otherwise(world: World) -> None:
+    async with world.replica() as replica:
+        given = await replica.call("GET /health", headers={"X-Request-Id": "order-42.a:b_c"})
+        assert given.headers["x-request-id"] == "order-42.a:b_c"
+        made = [(await replica.call("GET /profile")).headers["x-request-id"] for _ in range(2)]
+        assert made[0] != made[1] and all(re.fullmatch(r"[0-9a-f]{16}", each) for each in made)
+        for forged in ("", 'a"b', "a b", "a\tb", "x" * 65):
+            answer = await replica.call("GET /health", headers={"X-Request-Id": forged})
+            assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["x-request-id"])
+
+
+def test_what_is_logged_of_a_request_carries_its_id(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    @told
+    async def story() -> None:
+        async with world.replica(LOG_REQUESTS="1", REFRESH_GRACE_S="0.01") as replica:
+            tokens = await replica.user()
+            body = {"refresh_token": tokens["refresh_token"]}
+            await replica.call("POST /api/refresh", body)
+            await asyncio.sleep(0.02)
+            capsys.readouterr()
+            await replica.call("POST /api/refresh", body, headers={"X-Request-Id": "thief"})
+            await replica.call("GET /api/status/some-job", token=tokens["access_token"], headers={"X-Request-Id": "r2"})
+
+    story()
+    lines = logged(capsys.readouterr().out)
+    assert [(line["event"], line["request"]) for line in lines] == [
+        ("refresh_reused", "thief"),
+        ("request", "thief"),
+        ("request", "r2"),
+    ]
+    shown = {name: lines[2][name] for name in ("method", "route", "status")}
+    assert shown == {"method": "GET", "route": "/api/status/{id}", "status": 401}
+    assert lines[2]["ms"] > 0
+
+
+def test_without_being_told_only_failures_are_logged_and_never_an_id_of_theirs(
+    world: World, silent_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @told
+    async def story() -> None:
+        async with world.replica() as there, world.replica(STORE_URL=f"redis://127.0.0.1:{silent_port}/0") as cut_off:
+            token = (await there.user())["access_token"]
+            await there.call("GET /profile", token=token)
+            await there.call("GET /nowhere")
+            capsys.readouterr()
+            await cut_off.call("GET /api/status/some-job", token=token)
+
+    story()
+    out = capsys.readouterr().out
+    (line,) = logged(out)
+    assert (line["event"], line["route"], line["status"]) == ("request", "/api/status/{id}", 503)
+    assert "some-job" not in out
+
+
+def routes_of(found: dict[str, float]) -> set[str]:
+    """The routes among the labels."""
+    return {label for each in found for label in re.findall(r'route="(.*?)"', each)}
+
+
+def series(text: str) -> dict[str, float]:
+    """Name and labels -> value, of an exposition text."""
+    found = re.findall(r"^(\w+(?:\{.*?\})?) (\S+)$", text, re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+@told
+async def test_metrics_say_whether_the_store_can_be_reached(world: World, silent_port: int) -> None:
+    async with world.replica() as there, world.replica(STORE_URL=f"redis://127.0.0.1:{silent_port}/0") as cut_off:
+        assert "store_up" not in series((await there.call("GET /metrics")).body.decode()), "nobody has asked yet"
+        await there.user()
+        await cut_off.call("GET /ready")
+        up, down = [series((await each.call("GET /metrics")).body.decode()) for each in (there, cut_off)]
+        assert (up["store_up"], down["store_up"]) == (1, 0)
+        assert up['store_round_trips_total{outcome="answered"}'] >= 3
+        assert down['store_round_trips_total{outcome="unreachable"}'] == 1
+
+
+@told
+async def test_no_series_is_labelled_with_what_a_client_chose(world: World) -> None:
+    async with world.replica() as replica:
+        token = (await replica.user())["access_token"]
+        before = series((await replica.call("GET /metrics")).body.decode())
+        for name in ("one", "two", "three"):
+            await replica.call(f"GET /api/status/{name}", token=token)
+            await replica.call(f"GET /api/users/{name}", token=token, headers={"X-Request-Id": name})
+            await replica.call(f"GET /nowhere/{name}", token=token)
+            await replica.call(f"DELETE /api/keys/{name}", token=token)
+        after = series((await replica.call("GET /metrics")).body.decode())
+        assert not [each for each in after if any(name in each for name in ('one"', "two", "three"))]
+        assert routes_of(after) - routes_of(before) == {
+            "/api/status/{id}",
+            "/api/users/{id}",
+            "/api/keys/{id}",
+            "/metrics",
+            "unmatched",
+        }
+        assert after['http_request_seconds_count{route="/api/keys/{id}"}'] == 3
