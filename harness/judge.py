@@ -40,6 +40,7 @@ OPERATION_OF = {
     "remove": "cart.remove",
     "get": "preference.get",
     "put": "preference.put",
+    "hit": "limit.hit",
     "whoami": "access.whoami",
     "see_own": "access.user",
     "see_other": "access.user",
@@ -59,6 +60,7 @@ CHECK_NEEDS = {
     "job": ("jobs", "job.submit", "the contract has no `job`"),
     "cart": ("cart", "cart.add", "the contract has no `cart`"),
     "preference": ("preferences", "preference.put", "the contract has no `preference`"),
+    "rate_limit": ("limits", "limit.hit", "the contract has no `limit`"),
     "access": ("access", "access.user", "the contract has no `access`"),
 }
 

@@ -12,7 +12,18 @@ from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Literal
 
-KINDS_OF_STATE = ("accounts", "sessions", "users", "apikeys", "payments", "orders", "jobs", "cart", "preferences")
+KINDS_OF_STATE = (
+    "accounts",
+    "sessions",
+    "users",
+    "apikeys",
+    "payments",
+    "orders",
+    "jobs",
+    "cart",
+    "preferences",
+    "limits",
+)
 """The modules of this package that export STATE. To add one: write the file, add it here."""
 
 PROBES = {"GET /health": 0, "GET /ready": 1, "GET /metrics": 0}

@@ -36,6 +36,7 @@ _ITEMS = {
     "job": ("key", "kind = 'submit' AND outcome = 'ok'", "kind = 'status' AND class IN ('ok', 'missing')"),
     "cart": ("key", "kind = 'add' AND outcome = 'ok'", "kind = 'look' AND outcome = 'ok'"),
     "preference": ("key", "kind = 'put' AND outcome = 'ok'", "kind = 'get' AND outcome = 'ok'"),
+    "rate_limit": ("key", "kind = 'hit' AND outcome = 'ok'", "kind = 'hit' AND class IN ('ok', 'limited')"),
     "access": ("key", "kind = 'key_create' AND outcome = 'ok'", "kind = 'key_use' AND class IN ('ok', 'absent')"),
 }
 """Per property: the column that names an item, which ops acknowledge one, and which read one."""

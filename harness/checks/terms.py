@@ -15,6 +15,7 @@ PROPERTIES = (
     "job",
     "cart",
     "preference",
+    "rate_limit",
     "unique_ids",
     "access",
     "hostile",
@@ -45,6 +46,9 @@ class Terms:
     idempotency_retention_s: float | None = None
     cart_ttl_s: float | None = None
     preference_staleness_s: float | None = None
+    limit_window_s: float | None = None
+    limit_most: int | None = None
+    limit_least: int | None = None
     definite_answer_s: float | None = None
     lease_s: float | None = None
     reclaim_s: float | None = None

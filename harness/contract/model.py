@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from harness.contract.access import Access
 from harness.contract.cart import Cart
+from harness.contract.limit import Limit
 from harness.contract.operation import Operation, Strict
 from harness.contract.order import Order
 from harness.contract.preference import Preference
@@ -114,6 +115,9 @@ class Promises(Strict):
     idempotency_retention_s: float | None = Field(default=None, gt=0)
     cart_ttl_s: float | None = Field(default=None, gt=0)
     preference_staleness_s: float | None = Field(default=None, ge=0)
+    limit_window_s: float | None = Field(default=None, gt=0)
+    limit_most: int | None = Field(default=None, ge=1)
+    limit_least: int | None = Field(default=None, ge=1)
     definite_answer_s: float = Field(default=5, gt=0)
     lease_s: float = Field(default=5, gt=0)
     reclaim_s: float = Field(default=2, ge=0)
@@ -149,6 +153,7 @@ class Contract(Strict):
     job: Job | None = None
     cart: Cart | None = None
     preference: Preference | None = None
+    limit: Limit | None = None
     access: Access | None = None
     hostile: Hostile | None = None
     metrics: Metrics | None = None

@@ -36,6 +36,7 @@ AVAILABLE: dict[str, set[str]] = {
     "cart.remove": {"token", "username", "id"},
     "preference.get": {"token", "username"},
     "preference.put": {"token", "username", "value", "version"},
+    "limit.hit": {"token", "username"},
 }
 AVAILABLE |= {
     f"access.{name}": {"token", "username", *more}
@@ -171,12 +172,18 @@ def _properties(document: Document, contract: Contract) -> list[str]:
             problems.append(
                 document.problem(("session", "read"), "`answers` must name `absent`, what a lost session looks like")
             )
-    for part in ("idempotency", "order", "job", "cart", "preference", "hostile"):
+    for part in ("idempotency", "order", "job", "cart", "preference", "limit", "hostile"):
         if getattr(contract, part) and "session" not in document.data:
             problems.append(document.problem((part,), "needs `session`: its clients log in first"))
     if contract.access and not contract.users.signup:
         message = "needs `users.signup`: every one of its clients ends sessions and roles of a user of its own"
         problems.append(document.problem(("access",), message))
+    promises = contract.promises
+    if contract.limit and promises and None in (promises.limit_window_s, promises.limit_most):
+        message = "needs `limit_window_s` and `limit_most` under `promises`: without them nothing was promised"
+        problems.append(document.problem(("limit",), message))
+    if contract.limit and not contract.limit.hit.answers.get("limited"):
+        problems.append(document.problem(("limit", "hit"), "`answers` must name `limited`, what a refusal looks like"))
     if contract.job and {"state"} - set(contract.job.status.extract):
         problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
     if contract.job and {"id"} - set(contract.job.submit.extract):

@@ -5,6 +5,7 @@ from harness.workloads.base import Visitor, Workload
 from harness.workloads.cart import Cart
 from harness.workloads.hostile import Hostile
 from harness.workloads.jobs import Jobs
+from harness.workloads.limits import Limits
 from harness.workloads.orders import Orders
 from harness.workloads.payments import Payments
 from harness.workloads.preferences import Preferences
@@ -17,6 +18,7 @@ WORKLOADS: dict[str, type[Workload]] = {
     "jobs": Jobs,
     "cart": Cart,
     "preferences": Preferences,
+    "limits": Limits,
     "access": Access,
     "hostile": Hostile,
 }

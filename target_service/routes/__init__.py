@@ -4,7 +4,7 @@ Every handler is a coroutine that awaits the store at most as often as the state
 are ready: no response model is walked on the way out.
 """
 
-from target_service.routes import access, accounts, cart, jobs, orders, payments, preferences, probes
+from target_service.routes import access, accounts, cart, jobs, limits, orders, payments, preferences, probes
 
 ROUTERS = (
     accounts.router,
@@ -14,6 +14,7 @@ ROUTERS = (
     jobs.router,
     cart.router,
     preferences.router,
+    limits.router,
     probes.router,
 )
 """To add one: write the file, add it here."""

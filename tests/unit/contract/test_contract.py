@@ -40,6 +40,7 @@ def test_the_reference_contract_is_usable_and_shows_every_part():
         "idempotency.pay",
         "job.status",
         "job.submit",
+        "limit.hit",
         "preference.get",
         "preference.put",
         "session.login",

@@ -200,7 +200,39 @@ async def a_change_is_not_seen_elsewhere(world: World, first: Replica, second: R
     return (await second.call("GET /api/preferences", token=token)).json["theme"] == "system"
 
 
+async def asks(replica: Replica, token: str) -> bool:
+    """Whether a request that is limited is admitted."""
+    return (await replica.call("GET /api/limited", token=token)).status == 200
+
+
+async def each_replica_admits_a_burst(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    admitted = [await asks((first, second)[number % 2], token) for number in range(16)]
+    return sum(admitted) >= 8
+
+
+async def who_keeps_asking_is_shut_out(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    assert all([await asks(first, token) for _ in range(4)])
+    begun = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() < begun + 1.5:
+        if await asks(second, token):
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+async def a_clock_that_is_ahead_shuts_out_elsewhere(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    async with world.replica(REPLICA="replica-2", TARGET_DEFECTS=",".join(first.service.settings.defects)) as ahead:
+        assert await asks(ahead, token)
+    return not await asks(first, token)
+
+
 BUGS: dict[str, Bug] = {
+    "per-replica-limit": each_replica_admits_a_burst,
+    "incr-then-expire": who_keeps_asking_is_shut_out,
+    "replica-clock-in-limiter": a_clock_that_is_ahead_shuts_out_elsewhere,
     "preferences-cached": a_change_is_not_seen_elsewhere,
     "cart-read-modify-write": one_of_two_lines_is_lost,
     "sessions-in-memory": session_is_unknown_elsewhere,
