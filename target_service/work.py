@@ -4,12 +4,11 @@ Pure: the same input gives the same steps and, from any checkpoint, the same out
 The bounds keep every sum within 64 bits: 1000 numbers of at most 2^31, multiplied by at most 100 three times.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 LARGEST = 2**31
 MOST_NUMBERS = 1000
@@ -21,30 +20,50 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Filter(_Strict):
-    """Which numbers go on. `value` is for `at_least` and `at_most` alone."""
+class Parity(_Strict):
+    """Only even numbers go on, or only odd ones."""
 
-    keep: Literal["even", "odd", "at_least", "at_most"]
-    value: Number | None = None
+    keep: Literal["even", "odd"]
 
-    @model_validator(mode="after")
-    def _value(self) -> Self:
-        if (self.value is None) == self.keep.startswith("at_"):
-            raise ValueError("`value` belongs to at_least and at_most, and to no other")
-        return self
+    def keeps(self, number: int) -> bool:
+        """Whether it goes on."""
+        return number % 2 == (self.keep == "odd")
 
 
-class Transform(_Strict):
-    """What becomes of a number. `by` is for `add` and `multiply` alone."""
+class Bound(_Strict):
+    """Only numbers that are not below, or not above, `value` go on."""
 
-    do: Literal["add", "multiply", "negate", "absolute"]
-    by: Annotated[int, Field(ge=-100, le=100)] | None = None
+    keep: Literal["at_least", "at_most"]
+    value: Number
 
-    @model_validator(mode="after")
-    def _by(self) -> Self:
-        if (self.by is None) == (self.do in ("add", "multiply")):
-            raise ValueError("`by` belongs to add and multiply, and to no other")
-        return self
+    def keeps(self, number: int) -> bool:
+        """Whether it goes on."""
+        return number >= self.value if self.keep == "at_least" else number <= self.value
+
+
+class Sign(_Strict):
+    """Turns a number round, or takes its sign away."""
+
+    do: Literal["negate", "absolute"]
+
+    def changed(self, number: int) -> int:
+        """What becomes of it."""
+        return -number if self.do == "negate" else abs(number)
+
+
+class Arithmetic(_Strict):
+    """Adds `by`, or multiplies by it."""
+
+    do: Literal["add", "multiply"]
+    by: int = Field(ge=-100, le=100)
+
+    def changed(self, number: int) -> int:
+        """What becomes of it."""
+        return number + self.by if self.do == "add" else number * self.by
+
+
+Filter = Annotated[Parity | Bound, Field(discriminator="keep")]
+Transform = Annotated[Sign | Arithmetic, Field(discriminator="do")]
 
 
 class Config(_Strict):
@@ -62,31 +81,31 @@ class Input(_Strict):
     config: Config = Config()
 
 
-class DataSource(_Strict):
-    """Where the data of a data-processing request comes from: they are in it, or count from `first` to `last`."""
+class Inline(_Strict):
+    """A source whose data are in the request."""
 
-    kind: Literal["inline", "range"]
-    numbers: list[Number] | None = Field(default=None, min_length=1, max_length=MOST_NUMBERS)
-    first: Number | None = None
-    last: Number | None = None
-
-    @model_validator(mode="after")
-    def _parts(self) -> Self:
-        bounds = (self.first, self.last)
-        if self.kind == "inline" and (self.numbers is None or bounds != (None, None)):
-            raise ValueError("an inline source has `numbers`, and neither `first` nor `last`")
-        if self.kind == "range" and (self.numbers is not None or None in bounds):
-            raise ValueError("a range has `first` and `last`, and no `numbers`")
-        if self.first is not None and self.last is not None and not 0 <= self.last - self.first < MOST_NUMBERS:
-            raise ValueError(f"a range counts upwards, over at most {MOST_NUMBERS} numbers")
-        return self
+    kind: Literal["inline"]
+    numbers: list[Number] = Field(min_length=1, max_length=MOST_NUMBERS)
 
     def listed(self) -> list[int]:
         """The data."""
-        if self.numbers is not None:
-            return self.numbers
-        assert self.first is not None and self.last is not None
-        return list(range(self.first, self.last + 1))
+        return self.numbers
+
+
+class Range(_Strict):
+    """A source that counts upwards: `count` numbers from `first` on."""
+
+    kind: Literal["range"]
+    first: int = Field(ge=-LARGEST, le=LARGEST - MOST_NUMBERS)
+    count: int = Field(ge=1, le=MOST_NUMBERS)
+
+    def listed(self) -> list[int]:
+        """The data."""
+        return list(range(self.first, self.first + self.count))
+
+
+DataSource = Annotated[Inline | Range, Field(discriminator="kind")]
+"""Where the data of a data-processing request come from."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +124,9 @@ class Plan:
         done: dict[str, Any] = orjson.loads(partial) if partial else {"sum": 0, "count": 0, "max": None}
         batch = self.input.config.batch
         for number in self.input.numbers[step * batch : (step + 1) * batch]:
-            if all(_kept(rule, number) for rule in self.input.config.filters):
+            if all(rule.keeps(number) for rule in self.input.config.filters):
                 for change in self.input.config.transforms:
-                    number = _CHANGES[change.do](number, change.by or 0)
+                    number = change.changed(number)
                 largest = number if done["max"] is None else max(done["max"], number)
                 done = {"sum": done["sum"] + number, "count": done["count"] + 1, "max": largest}
         return orjson.dumps(done)
@@ -116,18 +135,3 @@ class Plan:
 def plan(input: bytes) -> Plan:
     """The plan of an input as a job's record keeps it."""
     return Plan(Input.model_validate_json(input))
-
-
-def _kept(rule: Filter, number: int) -> bool:
-    if rule.keep in ("even", "odd"):
-        return number % 2 == (rule.keep == "odd")
-    assert rule.value is not None
-    return number >= rule.value if rule.keep == "at_least" else number <= rule.value
-
-
-_CHANGES: dict[str, Callable[[int, int], int]] = {
-    "add": lambda number, by: number + by,
-    "multiply": lambda number, by: number * by,
-    "negate": lambda number, _: -number,
-    "absolute": lambda number, _: abs(number),
-}

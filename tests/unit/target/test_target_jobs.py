@@ -293,7 +293,7 @@ async def test_a_data_processing_request_is_filtered_and_transformed(world: Worl
         token = (await replica.user())["access_token"]
         body = {
             "processing_id": "p-7",
-            "data_source": {"kind": "range", "first": -3, "last": 10},
+            "data_source": {"kind": "range", "first": -3, "count": 14},
             "config": {
                 "filters": [{"keep": "odd"}, {"keep": "at_most", "value": 7}],
                 "transforms": [{"do": "absolute"}, {"do": "multiply", "by": 10}, {"do": "add", "by": -1}],
@@ -311,8 +311,9 @@ async def test_a_data_processing_request_is_filtered_and_transformed(world: Worl
 
 
 NONSENSE: list[Any] = [
-    {"processing_id": "p", "data_source": {"kind": "range", "first": 2, "last": 1}},
-    {"processing_id": "p", "data_source": {"kind": "range", "first": 0, "last": 1000}},
+    {"processing_id": "p", "data_source": {"kind": "range", "first": 2, "count": 0}},
+    {"processing_id": "p", "data_source": {"kind": "range", "first": 0, "count": 1001}},
+    {"processing_id": "p", "data_source": {"kind": "range", "first": 2**31, "count": 1}},
     {"processing_id": "p", "data_source": {"kind": "inline", "numbers": [1], "first": 1}},
     {"processing_id": "p", "data_source": {"kind": "inline"}},
     {"processing_id": "p", "data_source": {"kind": "file", "numbers": [1]}},
