@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import docker_clone, docker_keep
+from harness.platforms import docker_attach, docker_clone, docker_keep
 from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Role, State
 from harness.platforms.docker_acts import Acts
 from harness.platforms.docker_compose import Model, Project, lacking, prepared
-from harness.platforms.docker_engine import connect, host, remove, things, translated
+from harness.platforms.docker_engine import LABEL, connect, host, remove, things, translated
 from harness.platforms.docker_ready import Asker
 from harness.platforms.docker_state import Entry, Up
 from harness.platforms.docker_watch import Watch
@@ -39,7 +40,7 @@ class DockerPlatform:
 
     name = "docker"
     capabilities = frozenset(
-        {"balancer", "workers", "store", "ledger"}
+        {"balancer", "workers", "store", "ledger", "attach"}
         | {"kill", "stop", "pause", "scale", "restart", "roll", "switch", "cut"}
     )
     controls = False
@@ -76,6 +77,12 @@ class DockerPlatform:
         if compose is None:
             raise EnvironmentFailure("the contract does not say how Compose starts the service: add start.compose")
         deployment.logs.mkdir(parents=True, exist_ok=True)
+        if compose.attach is not None:
+            with uninterrupted():
+                self._up = docker_attach.take(deployment, compose, compose.attach)
+            self._await(self._up, time.monotonic() + deployment.deadline_s)
+            self._up.whole = True
+            return
         log = deployment.logs / "compose.log"
         api, ports = connect(), Ports()
         project = Project(deployment.run_id, deployment.directory, compose.file, host(), log)
@@ -83,7 +90,7 @@ class DockerPlatform:
         model = prepared(project.resolve(), compose, deployment, port)
         with uninterrupted(), ExitStack() as held:
             held.enter_context(hold_name(deployment.run_id))
-            watch = Watch(api, deployment.run_id, time.time() - 1)
+            watch = Watch(api, f"{LABEL}={deployment.run_id}", time.time() - 1)
             front = self._network(compose, model, project)
             asker, acts = Asker(deployment, port), Acts(api, watch, front)
             self._up = up = Up(deployment, compose, api, held.pop_all(), ports, port, front, watch, asker, acts)
@@ -329,10 +336,13 @@ class DockerPlatform:
         self._pool.shutdown(wait=True, cancel_futures=True)
         logs = {entry.container: entry.name for entry in up.entries.values() if entry.container}
         failed: list[str] = []
-        for step in (
+        steps: list[Callable[[], object]] = [
             lambda: docker_keep.keep(up.api, up.deployment, up.compose, logs),
             lambda: remove(up.api, up.deployment.run_id, settle_s=0 if up.whole else _SETTLE_S),
-        ):
+        ]
+        if up.compose.attach is not None:
+            steps = [lambda: docker_attach.leave(up, logs)]
+        for step in steps:
             try:
                 step()
             except EnvironmentFailure as error:
@@ -348,6 +358,9 @@ class DockerPlatform:
 
     def runs(self) -> dict[str, bool]:
         return dict.fromkeys((thing.run for thing in things(connect())), False)
+
+    def restore(self, found: Path) -> list[str]:
+        return docker_attach.restore(connect(), found)
 
     def leftovers(self, run_id: str) -> list[str]:
         return [str(thing) for thing in things(connect(), run_id)]

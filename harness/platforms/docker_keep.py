@@ -97,7 +97,7 @@ def keep(api: docker.APIClient, deployment: Deployment, compose: Compose, names:
         logs = {container: deployment.logs / f"{name}.log" for container, name in {**others, **names}.items()}
         failed = [text for text in pool.map(lambda item: _try_log(api, *item), logs.items()) if text]
     for ledger in ledgers:
-        failed += _try_record(api, ledger, deployment.ledger_record)
+        failed += save_record(api, ledger, deployment.ledger_record)
     if failed:
         raise EnvironmentFailure("; ".join(failed))
 
@@ -120,7 +120,8 @@ def _try_log(api: docker.APIClient, container: str, log: Path) -> str | None:
     return None
 
 
-def _try_record(api: docker.APIClient, ledger: str, record: Path) -> list[str]:
+def save_record(api: docker.APIClient, ledger: str, record: Path) -> list[str]:
+    """Copies what the ledger wrote to `record`; returns why not, if it could not be."""
     try:
         with translated("keeping the ledger's record"):
             place = _record_of(api, ledger)

@@ -9,16 +9,17 @@ from typing import Any
 
 import docker
 
-from harness.platforms.docker_engine import LABEL
-
 _EVENTS = ["start", "die", "destroy"]
 
 
 class Watch:
-    """Follows the events of one run from `since` (seconds of the engine's clock) on, in a thread of its own."""
+    """Follows the events of the containers with a label (`NAME=value`), in a thread of its own.
 
-    def __init__(self, api: docker.APIClient, run_id: str, since: float) -> None:
-        self._api, self._run_id, self._since = api, run_id, since
+    From `since` on, in seconds of the engine's clock.
+    """
+
+    def __init__(self, api: docker.APIClient, label: str, since: float) -> None:
+        self._api, self._label, self._since = api, label, since
         self._changed = threading.Condition()
         self._exits: dict[str, int] = {}
         self._stream: Any = None
@@ -30,7 +31,7 @@ class Watch:
     def _follow(self) -> None:
         why = "its stream of events ended"
         try:
-            filters = {"label": f"{LABEL}={self._run_id}", "type": "container", "event": _EVENTS}
+            filters = {"label": self._label, "type": "container", "event": _EVENTS}
             self._stream = self._api.events(since=int(self._since), filters=filters, decode=True)
             for event in self._stream:
                 if not self._closing:

@@ -1,0 +1,229 @@
+"""A Compose project that ran before the run: taken as it is, and brought back to how it was found.
+
+What the run adds to it carries the run's label and goes; what was there before is never removed. How it was found is
+on disk before anything is done to it, so that whoever finds the run dead can bring it back.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import NotFound
+
+from harness.contract.start import Compose
+from harness.errors import EnvironmentFailure
+from harness.platforms import docker_clone, docker_keep
+from harness.platforms.base import Deployment, Role
+from harness.platforms.docker_acts import Acts
+from harness.platforms.docker_clone import Inspected
+from harness.platforms.docker_engine import LABEL, connect, remove, translated
+from harness.platforms.docker_ready import Asker
+from harness.platforms.docker_state import Up
+from harness.platforms.docker_watch import Watch
+from harness.platforms.hold import hold_name
+from harness.platforms.ports import HOST, Ports
+
+PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+_NUMBER = "com.docker.compose.container-number"
+_BACK_S = 20.0
+_LOOK_S = 0.1
+
+
+def take(deployment: Deployment, compose: Compose, name: str) -> Up:
+    """The members and parts of the running project `name`. Nothing of it is changed.
+
+    Raises `EnvironmentFailure` when it is not there, or is not as the contract and the scenario say.
+    """
+    api = connect()
+    with translated(f"looking for the project {name}"):
+        found = [each for each in _containers(api, name) if LABEL not in each["Config"]["Labels"]]
+    _complain(found, deployment, compose, name)
+    if deployment.found is not None:
+        _note(found, name, deployment.found)
+    with ExitStack() as held:
+        held.enter_context(hold_name(deployment.run_id))
+        watch = Watch(api, f"{PROJECT}={name}", time.time() - 1)
+        port = _published(found, compose, name)
+        front = _front(found, compose, name)
+        asker, acts = Asker(deployment, port), Acts(api, watch, front)
+        up = Up(deployment, compose, api, held.pop_all(), Ports(), port, front, watch, asker, acts)
+    roles: dict[str, Role] = {compose.replica: "replica", **({compose.worker: "worker"} if compose.worker else {})}
+    for each in found:
+        service, number = _of(each)
+        if service in roles:
+            up.numbers[roles[service]] = number - 1
+            entry = up.new(roles[service])
+            up.began(entry, each["Id"])
+            up.templates.setdefault(entry.role, _template(each, deployment.run_id))
+        else:
+            up.parts[each["Id"]] = service
+    docker_keep.check_ledger(api, compose, up.parts)
+    return up
+
+
+def _containers(api: docker.APIClient, name: str) -> list[Inspected]:
+    found = api.containers(filters={"label": f"{PROJECT}={name}"})
+    return sorted((api.inspect_container(each["Id"]) for each in found), key=_of)
+
+
+def _of(inspected: Inspected) -> tuple[str, int]:
+    labels = inspected["Config"]["Labels"]
+    return str(labels.get(_SERVICE, "")), int(labels.get(_NUMBER) or 1)
+
+
+def _template(inspected: Inspected, run_id: str) -> Inspected:
+    """What others are made like: they are the run's, and go with it; the engine does not bring them back."""
+    made = copy.deepcopy(inspected)
+    made["Config"]["Labels"][LABEL] = run_id
+    made["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
+    return made
+
+
+def _complain(found: list[Inspected], deployment: Deployment, compose: Compose, name: str) -> None:
+    if not found:
+        raise EnvironmentFailure(
+            f"there is no running Compose project {name!r} on this engine (`docker compose ls`): start it, or take"
+            " `attach` out of the contract to have one made for the run"
+        )
+    running = [_of(each)[0] for each in found]
+    wanted = {compose.replica: deployment.replicas}
+    wanted |= {compose.worker: deployment.workers} if compose.worker else {}
+    for service, count in wanted.items():
+        if running.count(service) != count:
+            raise EnvironmentFailure(
+                f"project {name} runs {running.count(service)} of service {service}, the scenario declares {count}:"
+                f" set its target, or `docker compose -p {name} up --scale {service}={count}`"
+            )
+    frozen = [each["Name"].lstrip("/") for each in found if each["State"]["Paused"]]
+    if frozen:
+        raise EnvironmentFailure(f"project {name}: {', '.join(frozen)} is paused: `docker unpause` it first")
+
+
+def _published(found: list[Inspected], compose: Compose, name: str) -> int:
+    for each in found:
+        if _of(each)[0] == compose.balancer:
+            ports = each["NetworkSettings"]["Ports"].get(f"{compose.balancer_port}/tcp") or []
+            near = [int(port["HostPort"]) for port in ports if port["HostIp"] in (HOST, "0.0.0.0")]
+            if near:
+                return near[0]
+    raise EnvironmentFailure(
+        f"project {name} publishes no port {compose.balancer_port} of service {compose.balancer} on {HOST}: publish it"
+        f' (`ports: ["{HOST}:PORT:{compose.balancer_port}"]`), or correct start.compose.balancer_port'
+    )
+
+
+def _front(found: list[Inspected], compose: Compose, name: str) -> str | None:
+    if compose.front is None:
+        return None
+    replica = next(each for each in found if _of(each)[0] == compose.replica)
+    for network in (f"{name}_{compose.front}", compose.front):
+        if network in docker_clone.networks(replica):
+            return network
+    raise EnvironmentFailure(f"project {name}: {compose.replica} is on no network {compose.front!r}: correct `front`")
+
+
+# -- how it was found, and back to that
+
+
+def _note(found: list[Inspected], name: str, place: Path) -> None:
+    noted = [
+        {
+            "id": each["Id"],
+            "name": each["Name"].lstrip("/"),
+            "networks": {
+                network: docker_clone.aliases(each, network, each["Name"].lstrip("/"))
+                for network in docker_clone.networks(each)
+            },
+        }
+        for each in found
+    ]
+    with place.open("w", encoding="utf-8") as file:
+        json.dump({"project": name, "containers": noted}, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def restore(api: docker.APIClient, place: Path) -> list[str]:
+    """Thaws, puts back on their networks and starts again what was running when it was found; looks again.
+
+    Returns what was done, one line each. Raises `EnvironmentFailure` naming what is not as it was.
+    """
+    try:
+        noted = json.loads(place.read_text(encoding="utf-8"))["containers"]
+    except (ValueError, KeyError):
+        # It broke off while it was written: nothing had been done by then.
+        return []
+    done: list[str] = []
+    left: list[str] = []
+    for each in noted:
+        try:
+            with translated(f"bringing {each['name']} back"):
+                done += list(_back(api, each))
+        except EnvironmentFailure as error:
+            gone = isinstance(error.__cause__, NotFound)
+            left.append(f"{each['name']} was removed by somebody" if gone else str(error))
+    if left:
+        raise EnvironmentFailure(f"not all is as it was found: {'; '.join(left)}. Start it again by hand")
+    return done
+
+
+def _back(api: docker.APIClient, noted: dict[str, Any]) -> Iterator[str]:
+    container, name = noted["id"], noted["name"]
+    now = api.inspect_container(container)
+    if now["State"]["Paused"]:
+        api.unpause(container)
+        yield f"thawed {name}"
+    for network, aliases in noted["networks"].items():
+        if network not in docker_clone.networks(now):
+            api.connect_container_to_network(container, network, aliases=aliases)
+            yield f"put {name} back on the network {network}"
+    if not now["State"]["Running"]:
+        api.start(container)
+        yield f"started {name} again"
+    until = time.monotonic() + _BACK_S
+    while not _is_back(api, noted):
+        if time.monotonic() > until:
+            raise EnvironmentFailure(f"{name} does not run again: see `docker logs {name}`")
+        time.sleep(_LOOK_S)
+
+
+def _is_back(api: docker.APIClient, noted: dict[str, Any]) -> bool:
+    now = api.inspect_container(noted["id"])
+    health = (now["State"].get("Health") or {}).get("Status", "healthy")
+    is_running = now["State"]["Running"] and not now["State"]["Paused"] and health != "starting"
+    return bool(is_running) and set(noted["networks"]) <= set(docker_clone.networks(now))
+
+
+def leave(up: Up, names: dict[str, str]) -> None:
+    """Brings it back, then takes away what the run added; the logs and the ledger's record are kept before.
+
+    Raises `EnvironmentFailure` naming what is still there, or is not as it was.
+    """
+    failed: list[str] = []
+    for container, name in names.items():
+        with suppress(EnvironmentFailure), translated(f"keeping the log of {name}"):
+            docker_keep.save_log(up.api, container, up.deployment.logs / f"{name}.log")
+    for container, service in up.parts.items():
+        if service == up.compose.ledger:
+            failed += docker_keep.save_record(up.api, container, up.deployment.ledger_record)
+    for step in (_restoring, lambda up: remove(up.api, up.deployment.run_id)):
+        try:
+            step(up)
+        except EnvironmentFailure as error:
+            failed.append(str(error))
+    if failed:
+        raise EnvironmentFailure("; ".join(failed))
+
+
+def _restoring(up: Up) -> None:
+    if up.deployment.found is not None:
+        restore(up.api, up.deployment.found)
