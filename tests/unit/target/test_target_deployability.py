@@ -68,7 +68,8 @@ WITHOUT_WRITING = """
 import os, runpy, sys
 
 def forbid(event, arguments):
-    written = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    modes = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    written = event == "open" and isinstance(arguments[2], int) and arguments[2] & modes
     if (written and arguments[0] != os.devnull) or event in ("os.mkdir", "os.rename", "os.remove", "os.symlink"):
         os.write(2, f"wrote: {event} {arguments}".encode())
         os._exit(70)
