@@ -122,6 +122,8 @@ class PreconditionRequired(Problem):
 
 
 class Limited(Problem):
+    """`wait_s`: after how many seconds there is a turn again."""
+
     status, type, title = 429, "urn:problem:limited", "Too many requests"
 
     def __init__(self, wait_s: float) -> None:

@@ -178,12 +178,7 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     if contract.access and not contract.users.signup:
         message = "needs `users.signup`: every one of its clients ends sessions and roles of a user of its own"
         problems.append(document.problem(("access",), message))
-    promises = contract.promises
-    if contract.limit and promises and None in (promises.limit_window_s, promises.limit_most):
-        message = "needs `limit_window_s` and `limit_most` under `promises`: without them nothing was promised"
-        problems.append(document.problem(("limit",), message))
-    if contract.limit and not contract.limit.hit.answers.get("limited"):
-        problems.append(document.problem(("limit", "hit"), "`answers` must name `limited`, what a refusal looks like"))
+    problems += _limit(document, contract)
     if contract.job and {"state"} - set(contract.job.status.extract):
         problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
     if contract.job and {"id"} - set(contract.job.submit.extract):
@@ -197,6 +192,20 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     effects = contract.idempotency.effects if contract.idempotency else None
     if isinstance(effects, Operation) and "count" not in effects.extract:
         problems.append(document.problem(("idempotency", "effects"), "`extract` must say where the `count` is"))
+    return problems
+
+
+def _limit(document: Document, contract: Contract) -> list[str]:
+    if contract.limit is None:
+        return []
+    problems = []
+    promises = contract.promises
+    if promises and None in (promises.limit_window_s, promises.limit_most):
+        message = "needs `limit_window_s` and `limit_most` under `promises`: without them nothing was promised"
+        problems.append(document.problem(("limit",), message))
+    if not contract.limit.hit.answers.get("limited"):
+        message = "`answers` must name `limited`, what a refusal looks like"
+        problems.append(document.problem(("limit", "hit"), message))
     return problems
 
 
