@@ -1,8 +1,8 @@
 """The long repetitions, resumable: `python -m tests.soak [--minutes N] [--sample] [--state FILE]`, also `make soak`.
 
-Thirty runs of the main scenario with thirty seeds (all `valid`), each seeded defect ten times in its scenario (always
-`invalid` by its own check), fifty harnesses killed with SIGKILL at seeded moments of a short run and recovered
-(nothing left, and a second recover with nothing to do).
+A hundred clean runs over all scenarios, with a hundred seeds (all `valid`), each seeded defect ten times in its
+scenario (always `invalid` by its own check), fifty harnesses killed with SIGKILL at seeded moments of a short run and
+recovered (nothing left, and a second recover with nothing to do).
 
 Every finished repetition is a line of the state file; those that are there for the same commit, with no file changed,
 are not done again. Run folders are kept, beside the state file, only where something was wrong. Ctrl-C heals and ends
@@ -20,6 +20,7 @@ from types import FrameType
 
 from harness.catalogue import read_catalogue
 from harness.contract.read import read_contract
+from harness.scenario import load_scenario
 from tests.end_to_end.support import ROOT
 from tests.soak import state
 from tests.soak.plan import Repetition, fits, plan, remaining, sample
@@ -31,8 +32,10 @@ CONTRACT = ROOT / "target_service" / "contract.yaml"
 
 
 def planned() -> list[Repetition]:
-    """All repetitions, with the defects that the reference service's catalogue names."""
-    return plan(read_catalogue(read_contract(CONTRACT), CONTRACT))
+    """All repetitions, with the defects that the catalogue names, and every scenario for the platform `process`."""
+    files = sorted((ROOT / "scenarios").glob("**/*.yaml"))
+    here = [str(path.relative_to(ROOT)) for path in files if load_scenario(path).scenario.platform == "process"]
+    return plan(read_catalogue(read_contract(CONTRACT), CONTRACT), here)
 
 
 def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: bool) -> tuple[list[Finding], bool]:
@@ -43,14 +46,14 @@ def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: b
     shown = revision[:12] + (", with changes: not resumable" if revision.endswith(state.UNCOMMITTED) else "")
     print(f"{len(found)} of {len(every)} done at {shown}", flush=True)
     begun = time.monotonic()
-    groups = {finding.group for finding in found.values()}
+    kinds = {finding.kind for finding in found.values()}
     try:
         for each in sample(todo, revision) if sampled else todo:
-            if not fits(each, time.monotonic() - begun, budget_s, sampled and each.group not in groups):
+            if not fits(each, time.monotonic() - begun, budget_s, sampled and each.kind not in kinds):
                 continue
             finding = do(each, path.parent / path.stem / each.key, revision)
             found[each.key] = finding
-            groups.add(each.group)
+            kinds.add(each.kind)
             state.append(path, finding)
             said = "right" if finding.right else f"WRONG: {finding.why}"
             print(f"{each.key:28}{finding.seconds:>7.1f} s  {said}", flush=True)

@@ -20,7 +20,7 @@ SHORT = (
     "scenarios/prove/jobs.yaml",
     "scenarios/prove/freeze.yaml",
 )
-CLEAN_RUNS = 30
+CLEAN_RUNS = 100
 RUNS_A_DEFECT = 10
 KILLS = 50
 
@@ -49,12 +49,16 @@ class Repetition:
         return f"{self.group}-{self.seed:02}"
 
 
-def plan(defects: Sequence[Defect]) -> list[Repetition]:
-    """All repetitions, kind after kind."""
-    clean = [Repetition(CLEAN, MAIN, seed) for seed in range(1, CLEAN_RUNS + 1)]
+def plan(defects: Sequence[Defect], scenarios: Sequence[str] = (MAIN,)) -> list[Repetition]:
+    """All repetitions, kind after kind; the clean runs go through all `scenarios` in turns.
+
+    A defect that waits for something has no repetition: it would not be caught reliably.
+    """
+    clean = [Repetition(CLEAN, scenarios[seed % len(scenarios)], seed) for seed in range(1, CLEAN_RUNS + 1)]
     caught = [
         Repetition(DEFECT, defect.scenario, seed, defect.name, defect.check)
         for defect in defects
+        if not defect.waits_for
         for seed in range(1, RUNS_A_DEFECT + 1)
     ]
     killed = [Repetition(KILLED, SHORT[seed % len(SHORT)], seed) for seed in range(1, KILLS + 1)]

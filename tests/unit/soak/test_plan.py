@@ -16,9 +16,13 @@ DEFECTS = [
 PLAN = plan(DEFECTS)
 
 
-def test_the_plan_is_thirty_clean_runs_ten_of_each_defect_and_fifty_kills() -> None:
-    assert Counter(each.group for each in PLAN) == {CLEAN: 30, "early": 10, "late": 10, KILLED: 50}
+def test_the_plan_is_a_hundred_clean_runs_ten_of_each_defect_and_fifty_kills() -> None:
+    assert Counter(each.group for each in PLAN) == {CLEAN: 100, "early": 10, "late": 10, KILLED: 50}
     assert {each.scenario for each in PLAN if each.kind == CLEAN} == {MAIN}
+    spread = Counter(each.scenario for each in plan(DEFECTS, ["a", "b", "c"]) if each.kind == CLEAN)
+    assert sorted(spread.values()) == [33, 33, 34]
+    waiting = DEFECTS[0].model_copy(update={"waits_for": "a sweep"})
+    assert {each.defect for each in plan([waiting, DEFECTS[1]])} == {None, "late"}
     assert {(each.defect, each.check, each.scenario) for each in PLAN if each.kind == DEFECT} == {
         ("early", "job", "early.yaml"),
         ("late", "session", "late.yaml"),
