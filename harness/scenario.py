@@ -5,6 +5,7 @@ Every problem of a file is reported at once, each with its line and the nearest 
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -206,7 +207,7 @@ def _held_together(document: Document, scenario: Scenario, contract: Contract, f
     problems = []
     for name in scenario.load.mix:
         for part in WORKLOADS[name].needs if name in WORKLOADS else ():
-            if getattr(contract, part) is None:
+            if attrgetter(part)(contract) is None:
                 message = f"the mix has {name}, but {scenario.target.contract} has no `{part}`: add it or drop {name}"
                 problems.append(document.problem(("load", "mix", name), message))
     for index, fault in enumerate(faults):

@@ -54,7 +54,7 @@ class Access:
 
     NAME: ClassVar[str] = "access"
     PROVES: ClassVar[str] = "a role, an API key or a session lets in who may, and nobody once it was taken away"
-    needs: ClassVar[tuple[str, ...]] = ("session", "access")
+    needs: ClassVar[tuple[str, ...]] = ("session", "access", "users.signup")
 
     def __init__(self, context: Context) -> None:
         self.context = context
