@@ -34,6 +34,13 @@ def problems(folder: Path, text: str) -> list[str]:
 def test_the_reference_contract_is_usable_and_shows_every_part():
     contract = read_contract(REFERENCE)
     assert sorted(contract.operations()) == [
+        "access.grant",
+        "access.key_create",
+        "access.key_revoke",
+        "access.key_use",
+        "access.logout_all",
+        "access.user",
+        "access.whoami",
         "cart.add",
         "cart.remove",
         "cart.show",
