@@ -22,9 +22,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms import asking
 from harness.platforms import kubernetes_acts as acts
+from harness.platforms import kubernetes_attach as attaching
 from harness.platforms import kubernetes_deploy as deploying
 from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms import kubernetes_namespace as namespaces
@@ -40,8 +42,11 @@ from harness.platforms.masks import mask_patterns
 from harness.signals import uninterrupted
 
 _LOST_S = 4.0
+_BY_ITSELF = "is the cluster's own affair: it keeps the wanted number, and rolls out versions"
 _LOOK_S = 0.1
-_ALWAYS = frozenset({"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch"})
+_ALWAYS = frozenset(
+    {"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch", "attach"}
+)
 
 
 class KubernetesPlatform:
@@ -71,8 +76,7 @@ class KubernetesPlatform:
         except EnvironmentFailure:
             return True
 
-    def missing(self) -> list[str]:
-        return deploying.missing()
+    missing = staticmethod(deploying.missing)
 
     # -- deploying
 
@@ -95,22 +99,33 @@ class KubernetesPlatform:
         if part is None:
             raise EnvironmentFailure("the contract does not say how to start on kubernetes: add start.kubernetes")
         deployment.logs.mkdir(parents=True, exist_ok=True)
-        wanted = manifests.read(part.manifests, deployment.directory)
         cluster = Cluster.connect()
         local = namespaces.is_local(cluster)
-        wanted = manifests.changed(wanted, deployment, deploying.images(part, deployment.directory, cluster))
+        (self._make if part.attach is None else self._take)(deployment, part, cluster, local)
+        up = self._deployed()
+        with uninterrupted():
+            up.watch = PodWatch(cluster, up.namespace, self._listed, self._changed)
+            up.watch.start()
+            self._begin(self._look_for_ends, "ends")
+        self._await(up, time.monotonic() + deployment.deadline_s)
+
+    def _make(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
+        written = manifests.read(part.manifests, deployment.directory)
+        wanted = manifests.changed(written, deployment)
         placed = deploying.placed(cluster, [*manifests.secrets(deployment), *wanted])
-        until = time.monotonic() + deployment.deadline_s
+        deploying.build(cluster, deployment, local, manifests.images(wanted))
         with uninterrupted(), contextlib.ExitStack() as held:
             held.enter_context(hold_name(deployment.run_id))
             namespaces.create(cluster, deployment.run_id)
             self._up = up = Up(deployment, part, cluster, local, held.pop_all())
         deploying.apply(cluster, up.namespace, placed)
-        with uninterrupted():
-            up.watch = PodWatch(cluster, up.namespace, self._listed, self._changed)
-            up.watch.start()
-            self._begin(self._look_for_ends, "ends")
-        self._await(up, until)
+
+    def _take(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
+        chosen = attaching.selectors(cluster, deployment, part, str(part.attach))
+        with contextlib.ExitStack() as held:
+            held.enter_context(hold_name(deployment.run_id))
+            self._up = Up(deployment, part, cluster, local, held.pop_all())
+        self._up.selectors = chosen
 
     def _await(self, up: Up, until: float) -> None:
         counts: dict[Role, int] = {"replica": up.deployment.replicas, "worker": up.deployment.workers}
@@ -128,27 +143,16 @@ class KubernetesPlatform:
             is_late = time.monotonic() > until
             why = deploying.why_not_up(pods, is_late)
             if why or is_late:
-                what = why or (f"{short[0]}s" if short else f"Service {up.part.service}", self._why_late(up, short))
-                raise self._failure(up, *what)
+                said = [each.said for each in lives.values() if each.role in short and each.state not in DEAD]
+                limit = f"not ready within {up.deployment.deadline_s:g} s{f' ({said[0]})' if said else ''}"
+                raise self._failure(up, *(why or (f"{short[0]}s" if short else f"Service {up.part.service}", limit)))
             self._raise_if_lost(up)
             time.sleep(_LOOK_S)
 
-    def _why_late(self, up: Up, short: list[Role]) -> str:
-        limit = f"not ready within {up.deployment.deadline_s:g} s"
-        said = [life.said for life in up.roster.lives.values() if life.role in short and life.state not in DEAD]
-        return f"{limit} ({said[0]})" if said else limit
-
     def _failure(self, up: Up, name: str, what: str) -> EnvironmentFailure:
-        lines = self.log_tail(name) or self._any_log(up, name)
-        last = "\n".join(f"    {line}" for line in lines.splitlines()) or "    (it wrote nothing)"
-        return EnvironmentFailure(
-            f"{name} did not come up: {what}\n  namespace: {up.namespace}\n  log: its last lines:\n{last}\n"
-            "  Remedy: correct what is complained about, in the manifests or in start.kubernetes of the contract."
-        )
-
-    def _any_log(self, up: Up, name: str) -> str:
         mine = [life.name for life in up.roster.lives.values() if name in (life.about.name, f"{life.role}s")]
-        return self.log_tail(mine[0]) if mine else ""
+        lines = self.log_tail(name) or (self.log_tail(mine[0]) if mine else "")
+        return deploying.failure(up.namespace, name, what, lines)
 
     @staticmethod
     def _answers(up: Up) -> bool:
@@ -160,7 +164,8 @@ class KubernetesPlatform:
 
     def _listed(self, pods: list[Object]) -> None:
         up = self._deployed()
-        found = [seen(pod) for pod in sorted(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])]
+        pods = sorted(pods, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+        found = [seen(pod, up.selectors) for pod in pods]
         with self._lock:
             for uid in up.roster.all_uids() - {each.uid for each in found}:
                 up.roster.lost(uid)
@@ -168,7 +173,8 @@ class KubernetesPlatform:
                 self._see(up, each)
 
     def _changed(self, what: str, pod: Object) -> None:
-        up, about = self._deployed(), seen(pod)
+        up = self._deployed()
+        about = seen(pod, up.selectors)
         with self._lock:
             if what == "DELETED":
                 up.roster.lost(about.uid)
@@ -188,13 +194,9 @@ class KubernetesPlatform:
         up = self._deployed()
         while not self._closing.wait(_LOOK_S) and up.local:
             with self._lock:
-                leaving = [
-                    life for life in up.roster.lives.values() if life.state == "stopping" and life.about.container
-                ]
+                leaving = [life for life in up.roster.lives.values() if life.state == "stopping"]
             for life in leaving:
-                found = up.processes.get(life.name) or node.processes(life.about.container)
-                up.processes[life.name] = found
-                if not node.is_there(found) and not node.processes(life.about.container):
+                if acts.has_ended(up, life):
                     with self._lock:
                         life.state = "gone" if life.state == "stopping" else life.state
 
@@ -224,16 +226,17 @@ class KubernetesPlatform:
         if up is None:
             return []
         with self._lock:
-            return [life.member(up.part.port) for life in up.roster.lives.values()]
+            found = [life.member(up.part.port) for life in up.roster.lives.values()]
+        return sorted(found, key=lambda member: (member.role, member.number))
 
     def start(self, role: Role, held: bool = False) -> Member:
-        raise EnvironmentFailure(f"a {role} is begun by the cluster itself: scale its Deployment")
+        raise EnvironmentFailure(f"a {role} {_BY_ITSELF}")
 
     def admit(self, names: Sequence[str]) -> None:
-        raise EnvironmentFailure("requests are given to pods by the cluster itself")
+        raise EnvironmentFailure(f"requests to {', '.join(names)}: that {_BY_ITSELF}")
 
     def renew(self, role: Role, environment: Mapping[str, str]) -> None:
-        raise EnvironmentFailure(f"a new version of a {role} is rolled out by the cluster itself")
+        raise EnvironmentFailure(f"a new version of a {role} {_BY_ITSELF}")
 
     def ready(self, member: Member) -> bool:
         up, life = self._deployed(), self._life(member.name)
@@ -281,8 +284,7 @@ class KubernetesPlatform:
     def cut(self, name: str) -> str:
         raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
 
-    def mend(self, name: str) -> str:
-        raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
+    mend = cut
 
     def _do(self, name: str, during: State, after: State, action: Callable[[Up, Life], str]) -> str:
         up, life = self._deployed(), self._life(name)
@@ -342,7 +344,7 @@ class KubernetesPlatform:
         if not self._closing.is_set():
             self._closing.set()
             with self._lock:
-                self._thaw(up)
+                acts.thaw_all(up)
             failed = deploying.save_record(
                 up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
             )
@@ -350,7 +352,10 @@ class KubernetesPlatform:
             up.watch.stop()
         with self._lock:
             followers = list(up.logs.values())
-        namespaces.remove(up.cluster, up.deployment.run_id)
+        if up.part.attach is None:
+            namespaces.remove(up.cluster, up.deployment.run_id)
+        elif up.deployment.found is not None:
+            attaching.restore(up.deployment.found)
         for follower in followers:
             follower.close()
         for thread in self._background:
@@ -359,20 +364,15 @@ class KubernetesPlatform:
         if failed:
             raise EnvironmentFailure("; ".join(failed))
 
-    @staticmethod
-    def _thaw(up: Up) -> None:
-        for life in up.roster.lives.values():
-            if life.state == "paused" and up.local:
-                with contextlib.suppress(FaultNotSeen):
-                    node.thaw(life.about.container, life.name)
-
     def keep(self) -> None:
         up = self._up
-        if up is not None:
+        if up is not None and up.part.attach is None:
             namespaces.keep(up.cluster, up.deployment.run_id)
 
     def runs(self) -> dict[str, bool]:
         return namespaces.runs(Cluster.connect()) if is_configured() else {}
+
+    restore = staticmethod(attaching.restore)
 
     def leftovers(self, run_id: str) -> list[str]:
         if not is_configured() or not namespaces.is_there(Cluster.connect(), run_id):

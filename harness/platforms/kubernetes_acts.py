@@ -30,7 +30,8 @@ class Up:
         self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool, held: contextlib.ExitStack
     ) -> None:
         self.deployment, self.part, self.cluster, self.local, self.held = deployment, part, cluster, local, held
-        self.namespace = manifests.namespace_of(deployment.run_id)
+        self.namespace = part.attach or manifests.namespace_of(deployment.run_id)
+        self.selectors: dict[Role, Mapping[str, str]] = {}
         self.roster = Roster(boots_are_asked=deployment.boot_header is not None)
         self.workloads: dict[Role, str] = {"replica": part.replica, "worker": part.worker or ""}
         self.versions: dict[Role, int] = {"replica": 1, "worker": 1}
@@ -46,6 +47,15 @@ class Up:
     def workload(self, role: Role, *more: str) -> str:
         """The path of the Deployment that has a role now."""
         return self.path("deployments", self.workloads[role], *more, api="/apis/apps/v1")
+
+
+def has_ended(up: Up, life: Life) -> bool:
+    """Whether no process of its container is left, as this machine sees it."""
+    if not life.about.container:
+        return False
+    found = up.processes.get(life.name) or node.processes(life.about.container)
+    up.processes[life.name] = found
+    return not node.is_there(found) and not node.processes(life.about.container)
 
 
 def kill(up: Up, life: Life) -> str:
@@ -109,6 +119,14 @@ def in_node(up: Up, life: Life, action: Callable[[str, str], str]) -> str:
         raise FaultNotSeen(f"{life.name} runs on another machine: its processes cannot be reached from here")
     what = f"pod {life.about.name}"
     return f"{what}: {action(life.about.container, what)}"
+
+
+def thaw_all(up: Up) -> None:
+    """Thaws what is frozen, as far as it can."""
+    for life in up.roster.lives.values():
+        if life.state == "paused" and up.local:
+            with contextlib.suppress(FaultNotSeen):
+                node.thaw(life.about.container, life.name)
 
 
 def scale(up: Up, role: Role, count: int) -> None:

@@ -102,9 +102,14 @@ class Cluster:
     # -- one request
 
     def ask(
-        self, method: str, path: str, body: Object | None = None, *, query: Mapping[str, str] | None = None,
+        self,
+        method: str,
+        path: str,
+        body: Object | list[Object] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
         kind: str = "application/json",
-    ) -> Object:  # fmt: skip
+    ) -> Object:
         """The answer of one request. Raises `Unreachable` or `Refused`."""
         answer = self._send(method, path, body, query, kind, _TIMEOUT_S)
         try:
@@ -135,7 +140,13 @@ class Cluster:
         return Stream(answer)
 
     def _send(
-        self, method: str, path: str, body: Object | None, query: Mapping[str, str] | None, kind: str, timeout: Any
+        self,
+        method: str,
+        path: str,
+        body: Object | list[Object] | None,
+        query: Mapping[str, str] | None,
+        kind: str,
+        timeout: Any,
     ) -> Any:
         headers = {"Accept": "application/json", **({"Content-Type": kind} if body is not None else {})}
         try:

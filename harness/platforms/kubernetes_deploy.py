@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.base import Deployment
+from harness.platforms.docker_compose import Project
 from harness.platforms.kubernetes_api import Cluster, Refused, is_configured, items, join
 from harness.platforms.kubernetes_manifests import RECORD
 from harness.platforms.kubernetes_pods import Seen
@@ -90,6 +91,7 @@ def address(cluster: Cluster, namespace: str, part: Kubernetes) -> tuple[str, in
 
 
 def _nodes(cluster: Cluster) -> list[str]:
+    """Raises `Refused` where this user may not see them."""
     return [
         address["address"]
         for each in items(cluster.ask("GET", "/api/v1/nodes"))
@@ -115,6 +117,15 @@ def why_not_up(pods: Sequence[Seen], is_late: bool) -> tuple[str, str] | None:
     return None
 
 
+def failure(namespace: str, name: str, what: str, lines: str) -> EnvironmentFailure:
+    """What is told of a pod that did not come up; `lines` are the last of its log."""
+    last = "\n".join(f"    {line}" for line in lines.splitlines()) or "    (it wrote nothing)"
+    return EnvironmentFailure(
+        f"{name} did not come up: {what}\n  namespace: {namespace}\n  log: its last lines:\n{last}\n"
+        "  Remedy: correct what is complained about, in the manifests or in start.kubernetes of the contract."
+    )
+
+
 def _with_remedy(waits: str) -> str:
     if "mage" in waits.partition(":")[0]:
         return f"{waits}. Build or push the image, or correct its name; a local cluster has to be given it"
@@ -123,9 +134,24 @@ def _with_remedy(waits: str) -> str:
     return waits
 
 
-def images(part: Kubernetes, directory: Path, cluster: Cluster) -> Mapping[str, str]:
-    """What to run in place of the images that the manifests name."""
-    return {}
+def build(cluster: Cluster, deployment: Deployment, local: bool, images: set[str]) -> None:
+    """Builds those of the images that the contract's Compose file says how to build, where the cluster uses them.
+
+    That is where its node runs containers by the Docker engine of this machine; elsewhere the images have to be there.
+    """
+    if deployment.compose is None or not local or not _runs_docker(cluster):
+        return
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    log = deployment.logs / "compose.log"
+    project = Project(deployment.run_id, deployment.directory, deployment.compose.file, host, log)
+    model = project.resolve()
+    model["services"] = {name: service for name, service in model["services"].items() if service.get("image") in images}
+    project.build(model)
+
+
+def _runs_docker(cluster: Cluster) -> bool:
+    nodes = items(cluster.ask("GET", "/api/v1/nodes"))
+    return all(each["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("docker:") for each in nodes)
 
 
 def save_record(

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UsageError
+from harness.platforms import outside
 from harness.platforms.base import Deployment, Role
 
 Object = dict[str, Any]
@@ -84,11 +85,10 @@ def _objects(place: Path, document: Any) -> list[Object]:
     return [document]
 
 
-def changed(documents: list[Object], deployment: Deployment, images: Mapping[str, str]) -> list[Object]:
-    """The objects of a run: its numbers, its variables (from `secrets`), its images, its labels.
+def changed(documents: list[Object], deployment: Deployment) -> list[Object]:
+    """The objects of a run: its numbers, its variables (from `secrets`), its labels.
 
-    `images` says what to run in place of an image that the manifests name. Raises `UsageError` when a Deployment or
-    Service that the contract names is not among the objects.
+    Raises `UsageError` when a Deployment or Service that the contract names is not among the objects.
     """
     part = deployment.kubernetes
     assert part is not None
@@ -105,9 +105,6 @@ def changed(documents: list[Object], deployment: Deployment, images: Mapping[str
     service["spec"].setdefault("selector", {})[VERSION] = FIRST_VERSION
     for each in made:
         each["metadata"].pop("namespace", None)
-        template = each.get("spec", {}).get("template") if isinstance(each.get("spec"), dict) else None
-        for container in containers(template or {}):
-            container["image"] = images.get(container.get("image", ""), container.get("image"))
     return made
 
 
@@ -154,20 +151,18 @@ def _adapt(workload: Object, role: Role, count: int, deployment: Deployment) -> 
 
 def _ledger(deployment: Deployment) -> list[Object]:
     """What the provider is like, in the variables of `python -m harness.ledger`."""
-    given = {"LEDGER_RECORD": RECORD, "LEDGER_DELAY_MS": str(deployment.ledger_delay_ms)}
-    given |= {} if deployment.ledger_deduplicates else {"LEDGER_NO_DEDUPLICATE": "1"}
-    given |= {} if deployment.ledger_fences else {"LEDGER_NO_FENCES": "1"}
-    if deployment.ledger_fail_every:
-        given["LEDGER_FAIL_EVERY"] = str(deployment.ledger_fail_every)
-    if deployment.ledger_answer_twice_every:
-        given["LEDGER_ANSWER_TWICE_EVERY"] = str(deployment.ledger_answer_twice_every)
+    given = {"LEDGER_RECORD": RECORD, **outside.environment(deployment)}
     return [{"name": name, "value": value} for name, value in given.items()]
 
 
-def containers(template: Object) -> list[Object]:
-    """All containers of a pod's template, those that come first included."""
-    spec = template.get("spec") or {}
-    return [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+def images(documents: Iterable[Object]) -> set[str]:
+    """Names of all images that the manifests ask for."""
+    found = set()
+    for each in documents:
+        spec = (((each.get("spec") or {}).get("template") or {}).get("spec") or {}) if "template" in str(each) else {}
+        for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+            found.add(str(container.get("image")))
+    return found
 
 
 def main(workload: Object) -> Object:
@@ -191,9 +186,9 @@ def beside(workload: Object, environment: Mapping[str, str], version: str) -> Ob
     """A Deployment like this one, of another version, that the Service does not send requests to yet."""
     made = copy.deepcopy(workload)
     name = re.sub(r"-v\d+$", "", workload["metadata"]["name"])
-    kept = {key: value for key, value in made["metadata"].items() if key == "labels"}
+    labels = {**(made["metadata"].get("labels") or {}), MANAGED: OURS}
     made = {key: value for key, value in made.items() if key in ("apiVersion", "kind", "spec")}
-    made["metadata"] = {**kept, "name": f"{name}-v{version}"}
+    made["metadata"] = {"labels": labels, "name": f"{name}-v{version}"}
     made["spec"]["template"]["metadata"]["labels"][VERSION] = version
     made["spec"]["selector"].setdefault("matchLabels", {})[VERSION] = version
     container = main(made)

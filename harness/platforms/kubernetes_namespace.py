@@ -82,7 +82,10 @@ def pods(cluster: Cluster, name: str) -> list[Object]:
 
 def is_local(cluster: Cluster) -> bool:
     """Whether the cluster's nodes are this machine."""
-    nodes = items(cluster.ask("GET", "/api/v1/nodes"))
+    try:
+        nodes = items(cluster.ask("GET", "/api/v1/nodes"))
+    except Refused:
+        return False
     return node.is_mine(each["status"]["nodeInfo"].get("bootID", "") for each in nodes)
 
 

