@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from job_defects import JOB_BUGS
+from order_defects import ORDER_BUGS
 from payment_defects import PAYMENT_BUGS
 from target_world import Crash, Replica, World, crash_before, eventually, told
 
@@ -252,6 +253,7 @@ BUGS: dict[str, Bug] = {
     "no-fence": thawed_worker_overwrites,
     "ids-from-counter": ids_are_given_twice,
     **PAYMENT_BUGS,
+    **ORDER_BUGS,
     **JOB_BUGS,
 }
 

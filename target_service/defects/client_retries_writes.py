@@ -1,0 +1,35 @@
+"""The store's client sends a command again when no reply is there in time, writes too.
+
+Seen in the wild: redis-py retries ten times by default, HTTP clients hedge slow requests, drivers repeat what timed
+out. The first one may well have been executed: what the second finds is not what the first found. A log-out that
+is repeated is told that there is no session.
+"""
+
+import asyncio
+
+from target_service.parts import Parts
+from target_service.store import Reply, Store, Word
+
+PATIENCE_S = 0.002
+"""As of a client tuned for its median."""
+
+RETRIES = 2
+
+
+class EagerStore(Store):
+    """Does not know a read from a write."""
+
+    async def command(self, *words: Word, wait_s: float = 0.0) -> Reply:
+        """One command, in one round trip or a few."""
+        for _ in range(0 if wait_s else RETRIES):
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    return await super().command(*words, wait_s=wait_s)
+            except TimeoutError:
+                continue
+        return await super().command(*words, wait_s=wait_s)
+
+
+def apply(parts: Parts) -> None:
+    """Exchanges the client of the store."""
+    parts.store = EagerStore
