@@ -2,8 +2,8 @@
 
     roll      one member more than wanted is begun; when it is ready, the oldest of the old is stopped gracefully, and
               so on (what a cluster does with maxSurge 1, maxUnavailable 0)
-    switch    as many members as wanted are begun, held back from requests; when all are ready they are admitted, and
-              the old ones are stopped gracefully (blue and green)
+    switch    as many members as wanted are begun, held back from requests; when all are ready they are admitted at one
+              stroke, and the old ones are stopped gracefully (blue and green)
 
 Seen to land when every member of the old version has exited by itself, and the wanted number of the new is ready.
 A platform that controls its members does both by itself, and is watched.
@@ -91,12 +91,17 @@ class Rollout:
 
     def _at_once(self, before: list[str]) -> None:
         wanted = self.keeper.desired[self.role]
-        self.keeper.surge(self.role, wanted, held=True)
-        self._wait(lambda: sum(member.held and member.state == "ready" for member in self._fresh(before)) >= wanted)
+        for count in range(1, wanted + 1):
+            # One after another: where all share a machine, their start must not starve those that serve.
+            self.keeper.surge(self.role, count, held=True)
+            self._wait(partial(self._are_held, before, count))
         self.keeper.surge(self.role, wanted)
         self.keeper.admit([member.name for member in self._fresh(before) if member.held])
         self.keeper.surge(self.role, 0)
         self._retire([member.name for member in self._living(before)], before)
+
+    def _are_held(self, before: list[str], count: int) -> bool:
+        return sum(member.held and member.state == "ready" for member in self._fresh(before)) >= count
 
     def _give_up(self) -> None:
         """The wanted number again; those that were held, and stay, get their share of the requests."""
