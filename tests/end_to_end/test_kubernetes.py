@@ -1,0 +1,99 @@
+"""The same scenarios on a cluster: judged the same, and nothing left whoever dies."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.platforms.kubernetes import KubernetesPlatform
+from harness.platforms.kubernetes_manifests import namespace_of
+
+from .support import ROOT, Place, Run, command, eventually, scenario, why
+
+pytestmark = pytest.mark.slow
+
+CONTRACT = ROOT / "target_service" / "contract.yaml"
+HOW = "no cluster to test with: bring up one (kind, minikube, k3s) and set KUBECONFIG"
+
+
+@pytest.fixture(autouse=True)
+def cluster() -> Iterator[None]:
+    missing = KubernetesPlatform().missing()
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"CI must test on Kubernetes. {missing[0]}")
+    if missing:
+        pytest.skip(f"{HOW} ({missing[0]})")
+    yield
+
+
+def namespaces() -> str:
+    listed = ["kubectl", "get", "namespaces", "-o", "name", "-l", "app.kubernetes.io/managed-by=stateless-harness"]
+    return subprocess.run(listed, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def short(folder: Path) -> Path:
+    return scenario(
+        folder,
+        CONTRACT,
+        platform="kubernetes",
+        target={"replicas": 2, "workers": 1, "deadline_s": 90},
+        load={"duration_s": 12, "users": 16, "mix": {"sessions": 3, "payments": 2}},
+        faults=[{"kind": "pause", "at": 1, "for": 2}, {"kind": "stop", "at": 5}],
+        evidence={"items_per_property": 8, "faults_covered": 0.5},
+    )
+
+
+def test_a_run_is_valid_and_leaves_nothing(place: Place, tmp_path: Path) -> None:
+    run = place.run(short(tmp_path), "--json", "--seed", "3")
+    results = run.results()
+    assert results["verdict"] == "valid", why(results)
+    assert results["platform"] == "kubernetes" and [fault["healed"] for fault in results["faults"]] == [True, True]
+    assert (run.folder / "ledger.jsonl").stat().st_size > 0
+    assert {path.stem for path in (run.folder / "logs").glob("*.log")} >= {"replica-1", "replica-2", "worker-1"}
+    assert namespace_of(run.id) not in namespaces()
+
+
+def test_a_seeded_defect_is_caught(place: Place) -> None:
+    arguments = ("--platform", "kubernetes", "--defect", "sessions-in-memory", "--json")
+    run = place.run("scenarios/prove/sessions.yaml", *arguments)
+    results = run.results()
+    assert results["verdict"] == "invalid"
+    assert [check["name"] for check in results["checks"] if check["verdict"] == "invalid"] == ["session"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_recover_removes_what_a_killed_harness_left(place: Place, tmp_path: Path, seed: int) -> None:
+    run = place.start("run", short(tmp_path))
+    phases = ["deploy", "load", "final", "tear_down"]
+    run.reach(random.Random(seed).choice(phases))
+    run.process.kill()
+    run.process.wait()
+    named = namespace_of(run.id)
+    done = command("recover", "--reports", run.reports, TMPDIR=str(run.temporary))
+    assert done.returncode == 0, done.stderr
+    assert named not in namespaces()
+    eventually(lambda: not run.left(), "nothing is left", 10)
+    again = command("recover", "--reports", run.reports, TMPDIR=str(run.temporary))
+    assert again.returncode == 0 and named not in again.stdout + again.stderr
+
+
+def test_a_run_in_progress_is_left_alone_and_found_by_the_cluster_alone(place: Place, tmp_path: Path) -> None:
+    run: Run = place.start("run", short(tmp_path))
+    run.reach("load")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    done = command("recover", "--reports", other, TMPDIR=str(run.temporary))
+    assert done.returncode == 0 and namespace_of(run.id) in namespaces()
+    run.process.kill()
+    run.process.wait()
+    found = command("recover", "--list", "--reports", other, TMPDIR=str(run.temporary))
+    assert f"namespace {namespace_of(run.id)}" in found.stdout + found.stderr
+    done = command("recover", "--reports", other, TMPDIR=str(run.temporary))
+    assert done.returncode == 0 and namespace_of(run.id) not in namespaces()
+    command("recover", "--reports", run.reports, TMPDIR=str(run.temporary))
+    assert run.left() == []
