@@ -122,11 +122,14 @@ class Keeper:
 
     def _ask(self, member: Member) -> None:
         try:
-            self.platform.ready(member)
+            is_ready = self.platform.ready(member)
         except HarnessError as error:
             self._problem(f"{member.name} cannot be asked whether it is ready: {error}")
+            return
         finally:
             self._asked.discard(member.name)
+        # Only news are told at once: were every answer a reason to look again, members would be asked without pause.
+        if is_ready != (member.state == "ready"):
             self._wake.set()
 
     def _look(self) -> None:

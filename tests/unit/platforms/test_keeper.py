@@ -1,0 +1,39 @@
+"""The keeper's own pace; what it keeps is held by the conformance suite."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+
+from harness.platforms.base import Deployment, Member, Program
+from harness.platforms.keeper import Keeper
+from harness.platforms.memory import MemoryPlatform
+
+
+class Counting(MemoryPlatform):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: Counter[str] = Counter()
+
+    def ready(self, member: Member) -> bool:
+        self.asked[member.name] += 1
+        return super().ready(member)
+
+
+def test_a_member_is_asked_ten_times_a_second_and_no_more(tmp_path: Path) -> None:
+    platform = Counting()
+    program = Program(["run"], {})
+    platform.deploy(
+        Deployment("asked", tmp_path, tmp_path / "l", 3, 1, tmp_path, lambda _: program, lambda _: program, "/", "/")
+    )
+    keeper = Keeper(platform, {"replica": 3, "worker": 1}, lambda members: None)
+    platform.asked.clear()
+    begun = time.monotonic()
+    keeper.start()
+    while min(platform.asked.values(), default=0) < 5:
+        assert time.monotonic() - begun < 10
+        time.sleep(0.01)
+    keeper.stop()
+    assert max(platform.asked.values()) <= 3 + 10 * (time.monotonic() - begun)
+    platform.tear_down()
