@@ -80,18 +80,18 @@ async def two_racers_have_one_order(world: World, first: Replica, second: Replic
     both = asyncio.Barrier(2)
     for replica in (first, second):
         _wait_before_claim(replica, both)
-    await asyncio.gather(_place(first, ada), _place(second, bob))
-    # One of them may have been fenced off at the ledger meanwhile; asked again, each hears what it is to believe.
-    answers = [await _place(first, token) for token in (ada, bob)]
-    late = [await _place(second, token) for token in await _tokens(first, "cleo")]
-    assert [answer.status for answer in late] == [409]
-    return [answer.status for answer in answers] == [201, 201]
+    told = [*await asyncio.gather(_place(first, ada), _place(second, bob))]
+    # One of them may have been fenced off at the ledger meanwhile: it is told when it asks again.
+    told += [await _place(replica, token) for replica, token in ((first, ada), (second, bob))]
+    (cleo,) = await _tokens(first, "cleo")
+    assert (await _place(second, cleo)).status == 409
+    return all(201 in (told[racer].status, told[racer + 2].status) for racer in (0, 1))
 
 
 async def a_log_out_finds_that_it_has_happened(world: World, first: Replica, second: Replica) -> bool:
     token, other = await _tokens(first, "ada", "bob")
     # From here on the store knows the script: what is sent late has been executed.
-    assert (await first.call("POST /api/logout", token=other)).status == 204
+    await first.call("POST /api/logout", token=other)
     _one_late_reply(first)
     answer = await first.call("POST /api/logout", token=token)
     assert (await second.call("GET /profile", token=token)).status == 401, "it has worked, whatever was said"
