@@ -45,7 +45,8 @@ def defects(contracts: list[Path]) -> dict[str, str]:
     for path in contracts:
         try:
             for defect in read_catalogue(read_contract(path), path):
-                found[defect.name] = f"{defect.title} (caught by {defect.check} in {defect.scenario})"
+                waits = f"; left out, waits for {defect.waits_for}" if defect.waits_for else ""
+                found[defect.name] = f"{defect.title} (caught by {defect.check} in {defect.scenario}{waits})"
         except UsageError as error:
             found[str(path)] = str(error).splitlines()[0]
     return found

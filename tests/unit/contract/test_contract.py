@@ -45,9 +45,12 @@ def test_the_reference_contract_is_usable_and_shows_every_part():
         "cart.remove",
         "cart.show",
         "idempotency.pay",
+        "job.cancel",
         "job.status",
         "job.submit",
         "limit.hit",
+        "order.place",
+        "order.show",
         "preference.get",
         "preference.put",
         "session.login",
@@ -151,10 +154,10 @@ def test_the_reference_contract_is_usable_and_shows_every_part():
         ),
         ("{state: /state, ", "{", "  status:", "job.status: `extract` must say where the `state` is"),
         ("extract: {id: /job_id}", "extract: {}", "  submit:", "job.submit: `extract` must say where the `id` is"),
-        ("done: [done]", "done: []", "  states:", "job.states.done: list should have at least 1 item"),
+        ("done: [done]", "done: []", "  states: {pending: [queued]", "job.states.done: list should have at least 1 item"),
         ("lease_s: 1.5", "lease_s: 0", "  lease_s:", "promises.lease_s: input should be greater than 0, not 0"),
         ("lease_s: 1.5", "lease_s: .inf", "  lease_s:", "promises.lease_s: input should be a finite number"),
-        ("effects: ledger\n\njob", "effects: legder\n\njob", "  effects: le", "idempotency.effects: "),
+        ("effects: ledger\n\norder", "effects: legder\n\norder", "  effects: le", "idempotency.effects: "),
         (SIGNUP, "", "users:", "users: give either `file`"),
         (SIGNUP, SIGNUP + "  file: x.csv\n", "users:", "users: give either `file`"),
         ("algorithm: HS256", "algorithm: none", "hostile:", "hostile.algorithm: 'none' is not known"),
@@ -226,11 +229,11 @@ def test_all_problems_of_a_contract_at_once(tmp_path: Path):
 
 
 def test_effects_at_a_counting_endpoint_need_a_count(tmp_path: Path):
-    listing = "effects: {request: GET /count, extract: {%s: /n}, answers: {ok: [200]}}\n\njob"
-    text = TEXT.replace("effects: ledger\n\njob", listing % "number", 1)
+    listing = "effects: {request: GET /count, extract: {%s: /n}, answers: {ok: [200]}}\n\norder"
+    text = TEXT.replace("effects: ledger\n\norder", listing % "number", 1)
     assert "idempotency.effects: `extract` must say where the `count` is" in problems(tmp_path, text)[0]
     path = tmp_path / "contract.yaml"
-    path.write_text(TEXT.replace("effects: ledger\n\njob", listing % "count", 1), encoding="utf-8")
+    path.write_text(TEXT.replace("effects: ledger\n\norder", listing % "count", 1), encoding="utf-8")
     assert "idempotency.effects" in read_contract(path).operations()
 
 

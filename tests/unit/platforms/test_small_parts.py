@@ -159,6 +159,17 @@ def test_an_admin_socket_with_too_long_a_path_is_refused(tmp_path: Path) -> None
         Balancer(tmp_path / ("x" * 90), 1, "/ready")
 
 
+def test_the_balancer_is_sticky_only_when_a_run_seeds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Balancer, "_say", lambda self, line: said.append(line) or "New server registered.")
+    for cookie in (None, "SERVER"):
+        made = Balancer(tmp_path, 1, "/ready", cookie)
+        made.command()
+        made.add("replica-1", 2)
+        assert ("cookie SERVER insert" in (tmp_path / "haproxy.cfg").read_text()) == (cookie is not None)
+    assert [line.endswith(" cookie replica-1") for line in said if line.startswith("add server")] == [False, True]
+
+
 def test_a_child_has_a_log_and_no_terminal(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = Child("c", ["sh", "-c", "echo $HARNESS_NAME $A; cat; exit 7"], {"A": "b"}, tmp_path, log)
