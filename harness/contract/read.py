@@ -182,8 +182,9 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     pay = contract.idempotency.pay if contract.idempotency else None
     if pay and "key" not in placeholders([pay.path, pay.headers, pay.body]):
         problems.append(document.problem(("idempotency", "pay"), "the `{key}` stands nowhere in the request"))
-    place = contract.order.place if contract.order else None
-    for name in sorted({"key", "reference"} - placeholders([place.path, place.headers, place.body])) if place else ():
+    placing = contract.order.place if contract.order else None
+    written = placeholders([placing.path, placing.headers, placing.body]) if placing else {"key", "reference"}
+    for name in sorted({"key", "reference"} - written):
         problems.append(document.problem(("order", "place"), f"the `{{{name}}}` stands nowhere in the request"))
     effects = contract.idempotency.effects if contract.idempotency else None
     if isinstance(effects, Operation) and "count" not in effects.extract:
