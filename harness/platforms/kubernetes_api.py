@@ -27,6 +27,7 @@ Object = dict[str, Any]
 PATCH = "application/strategic-merge-patch+json"
 _TIMEOUT_S = (3.0, 15.0)
 _BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
+_CONFIGURE = "Set KUBECONFIG to the configuration of one, or make ~/.kube/config"
 _REMEDY = "Look with `kubectl cluster-info`; KUBECONFIG names the cluster to use"
 
 
@@ -86,15 +87,20 @@ class Cluster:
 
         Raises `EnvironmentFailure` when there is no usable configuration.
         """
+        if not is_configured():
+            raise EnvironmentFailure(f"no cluster is configured. {_CONFIGURE}")
         configuration = kubernetes.client.Configuration()
         try:
-            kubernetes.config.load_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            if places := _files():
+                kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
+                    config_file=os.pathsep.join(places), client_configuration=configuration
+                )
+            else:
+                kubernetes.config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         except Exception as error:
             # A broken file fails in as many ways as there are parts of it.
             said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise EnvironmentFailure(
-                f"no cluster: {said}. Set KUBECONFIG to the configuration of one, or make ~/.kube/config"
-            ) from error
+            raise EnvironmentFailure(f"no cluster: its configuration cannot be used: {said}. {_CONFIGURE}") from error
         configuration.retries = False
         configuration.connection_pool_maxsize = 64
         return cls(configuration)
@@ -270,9 +276,13 @@ class Cluster:
 
 def is_configured() -> bool:
     """Whether anything here names a cluster; without, there is nothing to look for."""
-    places = os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    files = [Path(place) for place in places if place] or [Path("~/.kube/config").expanduser()]
-    return "KUBERNETES_SERVICE_HOST" in os.environ or any(file.exists() for file in files)
+    return "KUBERNETES_SERVICE_HOST" in os.environ or bool(_files())
+
+
+def _files() -> list[str]:
+    # Read anew each time: the client's own default is taken when it is imported.
+    named = os.environ.get("KUBECONFIG") or "~/.kube/config"
+    return [str(file) for each in named.split(os.pathsep) if each and (file := Path(each).expanduser()).exists()]
 
 
 def join(collection: str, namespace: str, *names: str) -> str:

@@ -12,7 +12,7 @@ from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.base import Deployment
 from harness.platforms.docker_compose import Project
-from harness.platforms.kubernetes_api import Cluster, Refused, is_configured, items, join
+from harness.platforms.kubernetes_api import Cluster, Refused, items, join
 from harness.platforms.kubernetes_manifests import RECORD
 from harness.platforms.kubernetes_pods import Seen
 from harness.platforms.ports import HOST
@@ -28,8 +28,6 @@ _HOPELESS = (
 
 def missing() -> list[str]:
     """What is lacking for the platform to work, with how to get it; asks the cluster, changes nothing."""
-    if not is_configured():
-        return ["no cluster is configured: set KUBECONFIG to the configuration of one, or make ~/.kube/config"]
     try:
         cluster = Cluster.connect()
         if not cluster.may("create", "namespaces") or not cluster.may("delete", "namespaces"):
