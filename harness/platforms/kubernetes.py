@@ -24,7 +24,6 @@ from pathlib import Path
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import asking
 from harness.platforms import kubernetes_acts as acts
 from harness.platforms import kubernetes_attach as attaching
 from harness.platforms import kubernetes_deploy as deploying
@@ -137,7 +136,7 @@ class KubernetesPlatform:
                 lives, others = dict(up.roster.lives), list(up.roster.others.values())
             ready = [member.role for member in members if member.state == "ready"]
             short = [role for role, count in counts.items() if ready.count(role) < count]
-            if not short and all(other.ready for other in others) and self._answers(up):
+            if not short and all(other.ready or other.done for other in others) and self._answers(up):
                 return
             pods = [*others, *(life.about for life in lives.values())]
             is_late = time.monotonic() > until
@@ -243,10 +242,9 @@ class KubernetesPlatform:
         with self._lock:
             if life.state not in POLLED:
                 return False
-        boot = None
-        is_ready = life.about.ready
+        is_ready, boot = life.about.ready, None
         if life.role == "replica" and life.about.ip:
-            is_good, boot = self._ask(up, life)
+            is_good, boot = acts.ask(up, life)
             is_ready = is_ready and is_good
         with self._lock:
             if life.state not in POLLED:
@@ -255,17 +253,6 @@ class KubernetesPlatform:
                 life.state = "ready" if is_ready else "unready"
             life.boot = boot or life.boot
         return is_ready
-
-    def _ask(self, up: Up, life: Life) -> tuple[bool, str | None]:
-        """Its own word, as on every platform: the cluster's may be a second old."""
-        status, headers = asking.get(up.part.port, up.deployment.ready, life.about.ip)
-        life.said = asking.said(up.deployment.ready, status)
-        boot = headers.get(up.deployment.boot_header.lower()) if up.deployment.boot_header else None
-        if asking.is_good(status) and not life.healthy:
-            status, _ = asking.get(up.part.port, up.deployment.health, life.about.ip)
-            life.healthy = asking.is_good(status)
-            life.said = asking.said(up.deployment.health, status)
-        return asking.is_good(status), boot
 
     # -- what is done to a member
 

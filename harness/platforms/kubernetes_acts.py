@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from harness.contract.start import Kubernetes
 from harness.errors import FaultNotSeen
+from harness.platforms import asking
 from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms import kubernetes_node as node
 from harness.platforms.base import DEAD, Deployment, Role
@@ -39,6 +40,7 @@ class Up:
         self.logs: dict[tuple[str, int], LogFollower] = {}
         self.processes: dict[str, list[Found]] = {}
         self.balancer: tuple[str, int] | None = None
+        self.through_api = False
 
     def path(self, *names: str, api: str = "/api/v1") -> str:
         """The path of something in the namespace."""
@@ -47,6 +49,30 @@ class Up:
     def workload(self, role: Role, *more: str) -> str:
         """The path of the Deployment that has a role now."""
         return self.path("deployments", self.workloads[role], *more, api="/apis/apps/v1")
+
+
+def ask(up: Up, life: Life) -> tuple[bool, str | None]:
+    """Whether a replica says that it is ready, and its boot id: its own word, for the cluster's may be a second old."""
+    path = up.deployment.ready
+    status, headers = _get(up, life, path)
+    boot = headers.get(up.deployment.boot_header.lower()) if up.deployment.boot_header else None
+    if asking.is_good(status) and not life.healthy:
+        path = up.deployment.health
+        status, _ = _get(up, life, path)
+        life.healthy = asking.is_good(status)
+    life.said = asking.said(path, status)
+    return asking.is_good(status), boot
+
+
+def _get(up: Up, life: Life, path: str) -> tuple[int, dict[str, str]]:
+    """At the pod's own address; where the cluster's network cannot be reached from here, by way of its API server."""
+    if not up.through_api:
+        status, headers = asking.get(up.part.port, path, life.about.ip)
+        if status or not life.about.ready or life.healthy:
+            return status, headers
+    found = up.cluster.probe(up.path("pods", f"{life.about.name}:{up.part.port}", "proxy") + path)
+    up.through_api = up.through_api or asking.is_good(found[0])
+    return found
 
 
 def has_ended(up: Up, life: Life) -> bool:

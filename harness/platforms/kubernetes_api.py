@@ -26,6 +26,7 @@ Object = dict[str, Any]
 
 PATCH = "application/strategic-merge-patch+json"
 _TIMEOUT_S = (3.0, 15.0)
+_PROBE_S = (1.0, 1.0)
 _BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 _CONFIGURE = "Set KUBECONFIG to the configuration of one, or make ~/.kube/config"
 _REMEDY = "Look with `kubectl cluster-info`; KUBECONFIG names the cluster to use"
@@ -127,16 +128,14 @@ class Cluster:
         found = json.loads(data or b"{}")
         return found if isinstance(found, dict) else {}
 
-    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """The answer of one GET as it is. Raises as `ask`."""
-        answer = self._send("GET", path, None, query, "", _TIMEOUT_S)
+    def probe(self, path: str) -> tuple[int, dict[str, str]]:
+        """Status and headers (names in lower case) of one GET, whatever it says; status 0 when nothing came in time."""
         try:
-            data = answer.read()
-        except _BROKEN as error:
-            raise self._unreachable(error) from error
-        if answer.status >= 300:
-            raise self._refused("GET", path, answer.status, data)
-        return bytes(data).decode(errors="replace")
+            answer = self._send("GET", path, None, None, "", _PROBE_S)
+            answer.read()
+        except (Unreachable, *_BROKEN):
+            return 0, {}
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}
 
     def stream(self, path: str, query: Mapping[str, str], silent_s: float | None = None) -> Stream:
         """The lines of a GET that goes on: a watch, a log. It ends when nothing came for `silent_s`."""

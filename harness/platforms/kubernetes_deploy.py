@@ -157,8 +157,10 @@ def save_record(
 ) -> list[str]:
     """Copies the ledger's record to the run folder; returns what went wrong."""
     mine = [pod for pod in pods if part.ledger and pod.name.startswith(f"{part.ledger}-") and pod.running]
-    if not mine:
+    if not part.ledger:
         return []
+    if not mine:
+        return [f"no pod of the ledger ({part.ledger}) runs any more: its record is lost"]
     try:
         data = cluster.read_file(namespace, mine[0].name, mine[0].container_name, RECORD)
         deployment.ledger_record.parent.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,11 @@ class Seen:
     waits: str
     node: str
 
+    @property
+    def done(self) -> bool:
+        """It has come to its end as it should, as a job does."""
+        return self.ended.startswith("Completed")
+
 
 def seen(pod: Object, selectors: Mapping[Role, Mapping[str, str]] | None = None) -> Seen:
     """What the description of a pod says of it and of its first container.

@@ -74,6 +74,8 @@ def test_a_deployment_is_ready_named_and_reached_when_it_returns(kube: Kubernete
     eventually(lambda: {ask(kube.balancer())["x-boot-id"] for _ in range(12)} == boots, "requests to both", 10)
     assert kube.failures() == []
     eventually(lambda: "up as tiny-" in kube.log_tail("replica-2"), "the log of replica-2", 5)
+    kube._deployed().through_api = True
+    assert kube.ready(members[0]) and member(kube.members(), "replica-1").boot in boots, "by way of the API server"
     assert kube.leftovers(order.run_id) == [f"namespace {namespace_of(order.run_id)}"]
     assert kube.runs()[order.run_id] is False
     begun = time.monotonic()
