@@ -3,6 +3,7 @@
     faults landed        every fault of the schedule was seen to take effect while the load ran
     faults healed        and was seen to be undone
     killed boots silent  no killed replica's boot id answers an op that was invoked after its end was seen
+    new version answers  after a rollout landed none of the old boot ids answers, and another one does
     items: <property>    items acknowledged before a landed fault, and read after it through another replica
     covered: <property>  share of the landed faults with at least one such item
     ops in windows       ops of every kind in the mix within each fault's window
@@ -52,7 +53,7 @@ def gather(db: Connection, terms: Terms) -> list[Proof]:
     proofs: list[Proof] = []
     scheduled = int(one(db, "SELECT count(*) FROM fault")[0])
     if terms.expects_faults or scheduled:
-        proofs += [_landed(db, terms, scheduled), _healed(db), _silent(db)]
+        proofs += [_landed(db, terms, scheduled), _healed(db), _silent(db), *_renewed(db)]
         for name in _ITEMS:
             if name in terms.properties:
                 proofs += _items(db, terms, name)
@@ -109,6 +110,30 @@ def _silent(db: Connection) -> Proof:
     if alive:
         text = "; ".join(f"boot {boot} answered {ops} ops after kill {fault}" for fault, boot, ops in alive)
     return Proof("killed boots silent", kills, kills - len(alive), not alive, text)
+
+
+def _renewed(db: Connection) -> list[Proof]:
+    """Of replicas alone. Nothing is owed where no rollout landed; that it did not is told elsewhere."""
+    rows = db.execute(f"""WITH landed AS (
+          SELECT fault, landed_ns FROM fault
+          WHERE kind IN ('restart', 'roll', 'switch') AND role = 'replica' AND {_LANDED}),
+        known AS (SELECT name, max(boot) AS boot FROM member WHERE boot IS NOT NULL GROUP BY name),
+        old AS (SELECT l.fault, l.landed_ns, k.boot FROM landed l
+          JOIN fault_member m ON m.fault = l.fault JOIN known k ON k.name = m.name),
+        answer AS (SELECT l.fault, o.boot IN (SELECT boot FROM old WHERE old.fault = l.fault) AS is_old
+          FROM landed l JOIN op o ON o.invoke_ns > l.landed_ns WHERE o.boot IS NOT NULL)
+        SELECT l.fault, (SELECT count(boot) FROM old WHERE old.fault = l.fault),
+          (SELECT count(*) FROM answer a WHERE a.fault = l.fault AND a.is_old),
+          (SELECT count(*) FROM answer a WHERE a.fault = l.fault AND NOT a.is_old)
+        FROM landed l ORDER BY l.fault""").fetchall()
+    if not rows:
+        return []
+    wrong = [f"no boot id of the old version of fault {fault} is known" for fault, boots, *_ in rows if not boots]
+    wrong += [f"{old} ops were answered by the old version after fault {fault}" for fault, _, old, _ in rows if old]
+    wrong += [f"no op was answered by the new version after fault {fault}" for fault, *_, new in rows if not new]
+    met = sum(bool(boots and not old and new) for _, boots, old, new in rows)
+    text = "; ".join(wrong) or f"{len(rows)} old versions were not heard of again, and the new ones were"
+    return [Proof("new version answers", len(rows), met, met == len(rows), text)]
 
 
 def _item_rows(name: str) -> str:
