@@ -55,7 +55,11 @@ def defects(contracts: list[Path]) -> dict[str, str]:
 def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]:
     """Section -> name -> sentence or default."""
     modules = {name: __import__(kind.__module__, fromlist=["_"]) for name, kind in FAULTS.items()}
-    platforms = {"process": "real parts as plain processes on 127.0.0.1"}
+    platforms = {
+        "process": "real parts as plain processes on 127.0.0.1",
+        "docker": "a Compose project on the Docker engine of this machine",
+        "kubernetes": "a namespace of a cluster, through its API",
+    }
     return {
         "scenarios": scenarios(folder),
         "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},
