@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import kubernetes_node
+from harness.platforms import kubernetes_deploy, kubernetes_manifests, kubernetes_namespace, kubernetes_node
 from harness.platforms.base import Deployment, Member
 from harness.platforms.keeper import Keeper
 from harness.platforms.kubernetes import KubernetesPlatform
@@ -21,7 +22,9 @@ from harness.platforms.kubernetes_manifests import namespace_of
 from harness.platforms.rollout import Rollout
 
 from .kube import require_cluster, tiny_part
-from .support import deployment, eventually
+from .support import deployment, eventually, new_run_id
+
+pytestmark = pytest.mark.kubernetes
 
 
 @pytest.fixture
@@ -247,3 +250,62 @@ def test_only_root_on_the_node_itself_freezes() -> None:
     assert kubernetes_node.is_mine([kubernetes_node.kernel()]) is (os.geteuid() == 0)
     assert not kubernetes_node.is_mine([kubernetes_node.kernel(), "another"])
     assert not kubernetes_node.is_mine([])
+
+
+@pytest.fixture
+def somebodys(tmp_path: Path) -> Iterator[Kubernetes]:
+    """A tiny service that runs already, in a namespace that the run did not make."""
+    require_cluster()
+    cluster, owner, part = Cluster.connect(), new_run_id(), tiny_part(tmp_path)
+    name = kubernetes_namespace.create(cluster, owner)
+    try:
+        objects = kubernetes_manifests.read(part.manifests, tmp_path)
+        for each in objects:
+            if each["kind"] == "Deployment":
+                each["spec"]["replicas"] = 1
+            if each["kind"] == "Service":
+                each["spec"]["type"] = "NodePort"
+        kubernetes_deploy.apply(cluster, name, kubernetes_deploy.placed(cluster, objects))
+        yield part.model_copy(update={"attach": name})
+    finally:
+        kubernetes_namespace.remove(cluster, owner)
+
+
+def shape(name: str) -> dict[str, object]:
+    """What a namespace has of ours to change."""
+    cluster = Cluster.connect()
+    found = cluster.ask("GET", f"/apis/apps/v1/namespaces/{name}/deployments")["items"]
+    service = cluster.ask("GET", f"/api/v1/namespaces/{name}/services/tiny")["spec"]["selector"]
+    parts = {each["metadata"]["name"]: (each["spec"]["replicas"], each["spec"]["template"]) for each in found}
+    return {"service": service, **parts}
+
+
+def test_a_target_that_runs_already_is_used_and_left_as_it_was_found(
+    kube: KubernetesPlatform, somebodys: Kubernetes, tmp_path: Path
+) -> None:
+    name = str(somebodys.attach)
+    eventually(lambda: shape(name), "the namespace", 10)
+    before = shape(name)
+    with pytest.raises(EnvironmentFailure, match=r"runs 1 of Deployment tiny, the scenario declares 2.*kubectl -n"):
+        kube.deploy(wanted(tmp_path, part=somebodys))
+    assert not (tmp_path / "found.json").exists()
+    order = wanted(tmp_path, part=somebodys, replicas=1, found=tmp_path / "found.json")
+    other = KubernetesPlatform()
+    other.deploy(order)
+    keeper = Keeper(other, {"replica": 1, "worker": 1}, lambda members: None)
+    keeper.start()
+    try:
+        Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).switch()
+        other.kill("worker-1")
+        other.scale("worker", 2)
+        other.pause(keeper.ready("replica")[0].name)
+    finally:
+        keeper.stop()
+    assert shape(name) != before
+    # As if the harness had died: another looks at what was noted.
+    done = KubernetesPlatform().restore(order.found)  # type: ignore[arg-type]
+    assert len(done) >= 4 and any(text.startswith("thawed pod") for text in done)
+    eventually(lambda: shape(name) == before, "what was there before", 20)
+    other.tear_down()
+    assert KubernetesPlatform().restore(order.found) == []  # type: ignore[arg-type]
+    assert KubernetesPlatform().restore(tmp_path / "none") == []

@@ -15,7 +15,7 @@ from harness.platforms.kubernetes_manifests import namespace_of
 
 from .support import ROOT, Place, Run, command, eventually, scenario, why
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kubernetes]
 
 CONTRACT = ROOT / "target_service" / "contract.yaml"
 HOW = "no cluster to test with: bring up one (kind, minikube, k3s) and set KUBECONFIG"
