@@ -1,4 +1,4 @@
-"""Where an idempotency key is needed, a request without one changes nothing. Which routes need none: see the openapi."""
+"""Where an idempotency key is needed, a request without one changes nothing. Which routes need none: see openapi."""
 
 from typing import Any
 
