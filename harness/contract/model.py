@@ -76,7 +76,7 @@ class States(Strict):
 
 
 class Job(Strict):
-    """Submit and status of background jobs. `cancel`: `ok` if the job has no effect ever, `refused` if it is too late."""
+    """Submit and status of background jobs. `cancel`: `ok` if it has no effect ever, `refused` if it is too late."""
 
     submit: Operation
     status: Operation

@@ -1,7 +1,8 @@
 """What has been done of a job is known to the worker that does it; the store is told only how much to show.
 
 Seen in the wild: tasks that report a percentage (`update_state`, a progress bar in a cache) and keep what they have so
-far in local variables. When the worker dies the next one starts from nothing, and the bar that stood at 80 % shows 10 %.
+far in local variables. When the worker dies the next one starts from nothing, and the bar that stood at 80 % shows
+10 %.
 """
 
 from target_service.parts import Parts

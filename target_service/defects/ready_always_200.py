@@ -1,8 +1,8 @@
 """The readiness endpoint is a constant, and a leaving replica closes its connections to the store first.
 
 Seen in the wild: `return "ok"` behind the readiness probe, together with a shutdown hook that closes the pool (a
-context that is closed, an atexit handler). Nobody tells the balancer, so it goes on sending requests to a replica that can no
-longer do any of them.
+context that is closed, an atexit handler). Nobody tells the balancer, so it goes on sending requests to a replica that
+can no longer do any of them.
 """
 
 from typing import Any

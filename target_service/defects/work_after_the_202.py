@@ -55,5 +55,6 @@ class BackgroundJobs(Jobs):
 
 def apply(parts: Parts) -> None:
     """Exchanges the jobs; a submit puts nothing into the stream."""
-    parts.lua["job_submit"] = parts.lua["job_submit"].replace("redis.call('XADD', KEYS[4], '*', 'job', ARGV[2])\n", "", 1)
+    queued = "redis.call('XADD', KEYS[4], '*', 'job', ARGV[2])\n"
+    parts.lua["job_submit"] = parts.lua["job_submit"].replace(queued, "", 1)
     parts.jobs = BackgroundJobs

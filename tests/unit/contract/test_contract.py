@@ -157,7 +157,7 @@ def test_the_reference_contract_is_usable_and_shows_every_part():
         ("done: [done]", "done: []", "  states: {pending: [queued]", "job.states.done: list should have at least 1 item"),
         ("lease_s: 1.5", "lease_s: 0", "  lease_s:", "promises.lease_s: input should be greater than 0, not 0"),
         ("lease_s: 1.5", "lease_s: .inf", "  lease_s:", "promises.lease_s: input should be a finite number"),
-        ("effects: ledger\n\norder", "effects: legder\n\norder", "  effects: le", "idempotency.effects: "),
+        ("effects: ledger\n\nor", "effects: legder\n\nor", "  effects: le", "idempotency.effects: "),
         (SIGNUP, "", "users:", "users: give either `file`"),
         (SIGNUP, SIGNUP + "  file: x.csv\n", "users:", "users: give either `file`"),
         ("algorithm: HS256", "algorithm: none", "hostile:", "hostile.algorithm: 'none' is not known"),
