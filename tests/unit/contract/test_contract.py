@@ -154,7 +154,12 @@ def test_the_reference_contract_is_usable_and_shows_every_part():
         ),
         ("{state: /state, ", "{", "  status:", "job.status: `extract` must say where the `state` is"),
         ("extract: {id: /job_id}", "extract: {}", "  submit:", "job.submit: `extract` must say where the `id` is"),
-        ("done: [done]", "done: []", "  states: {pending: [queued]", "job.states.done: list should have at least 1 item"),
+        (
+            "done: [done]",
+            "done: []",
+            "  states: {pending: [queued]",
+            "job.states.done: list should have at least 1 item",
+        ),
         ("lease_s: 1.5", "lease_s: 0", "  lease_s:", "promises.lease_s: input should be greater than 0, not 0"),
         ("lease_s: 1.5", "lease_s: .inf", "  lease_s:", "promises.lease_s: input should be a finite number"),
         ("effects: ledger\n\nor", "effects: legder\n\nor", "  effects: le", "idempotency.effects: "),
