@@ -72,7 +72,7 @@ class Sessions:
     def _present_again(self, caller: Caller, item: SessionItem) -> None:
         """An older token within half the grace of its own rotation, so that the answer is promised."""
         grace_ns = (self.context.contract.promises.refresh_grace_s or 0) * 1e9 / 2
-        steps = caller.random.choice((2, 2, 3))
+        steps = caller.random.choice((2, 3))
         if len(item.chain) < steps or time.monotonic_ns() - item.rotated_ns[-(steps - 1)] > grace_ns:
             self.refresh(caller, item, item.chain[-1])
         else:
