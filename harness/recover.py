@@ -138,7 +138,11 @@ def _events(folder: Path) -> list[dict[str, object]]:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What a record says: `run` is None when it is unreadable, or no id of a run."""
+    """What a record says: `run` is None when it is unreadable, or no id of a run.
+
+    `ended`: there is nothing to be done. A target that ran before and could not be brought back has its run's end
+    recorded, and still is to be brought back.
+    """
 
     run: str | None
     platform: str
@@ -153,7 +157,9 @@ def _declared(folder: Path) -> _Declared:
         run = check_run_id(named) if isinstance(named, str) else None
     except UsageError:
         run = None
-    return _Declared(run, str(first.get("platform")), any(event.get("e") == "ended" for event in events))
+    ends = [event.get("how") for event in events if event.get("e") == "ended"]
+    is_back = not (folder / FOUND).exists() or ends[-1:] != ["environment"]
+    return _Declared(run, str(first.get("platform")), bool(ends) and is_back)
 
 
 def find(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[Leftover]:

@@ -133,6 +133,15 @@ def test_a_target_that_ran_before_is_brought_back_to_what_it_was(tmp_path: Path)
     assert recover(tmp_path, None, seen) == []
 
 
+def test_a_target_that_could_not_be_brought_back_at_the_end_is_tried_again(tmp_path: Path) -> None:
+    place = folder(tmp_path, "attached-000007", "docker", {"e": "ended", "at": 2, "how": "environment"})
+    seen = looking.look({"docker": lambda: Attaching({})})
+    assert find(tmp_path, None, seen) == []
+    (place / "found.json").write_text("replica-1")
+    assert "run attached-000007: started replica-1 again" in recover(tmp_path, None, seen)
+    assert recover(tmp_path, None, seen) == []
+
+
 def test_an_ended_run_needs_no_engine(tmp_path: Path) -> None:
     folder(tmp_path, "over-000005", "three", {"e": "ended", "at": 2, "how": "complete"})
     assert find(tmp_path, "over-000005", looking.look(two(three=Engine({}, gone="off")))) == []
