@@ -95,6 +95,8 @@ def remove(cluster: Cluster, run_id: str) -> None:
     What would make new pods goes first, for a namespace is removed at once when nothing ends slowly in it.
     Raises `EnvironmentFailure` naming what is still there.
     """
+    if not is_there(cluster, run_id):
+        return
     name = namespace_of(run_id)
     local = False
     with suppress(EnvironmentFailure):
