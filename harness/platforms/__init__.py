@@ -22,4 +22,10 @@ def _kubernetes() -> Platform:
     return KubernetesPlatform()
 
 
-PLATFORMS: dict[str, Callable[[], Platform]] = {"process": _process, "kubernetes": _kubernetes}
+def _docker() -> Platform:
+    from harness.platforms.docker import DockerPlatform
+
+    return DockerPlatform()
+
+
+PLATFORMS: dict[str, Callable[[], Platform]] = {"process": _process, "docker": _docker, "kubernetes": _kubernetes}

@@ -232,6 +232,7 @@ class DockerPlatform:
         with self._lock:
             if self._look(entry) not in POLLED:
                 return False
+            entry.been_ready |= is_ready
             if is_ready or entry.state == "ready":
                 entry.state = "ready" if is_ready else "unready"
         return is_ready
@@ -244,7 +245,7 @@ class DockerPlatform:
     def stop(self, name: str, grace_s: float) -> str:
         def stop(up: Up, entry: Entry) -> str:
             signal = entry.inspected["Config"].get("StopSignal") or "SIGTERM"
-            return up.acts.stop(name, entry.container, signal, grace_s)
+            return up.acts.stop(name, entry.container, signal, grace_s, entry.been_ready)
 
         return self._do(name, "stopping", "gone", stop)
 

@@ -28,6 +28,7 @@ class Entry(Asked):
     state: State = "starting"
     held: bool = False
     cut: bool = False
+    been_ready: bool = False
     container: str = ""
     inspected: Inspected = field(default_factory=dict)
     begun: threading.Event = field(default_factory=threading.Event)
