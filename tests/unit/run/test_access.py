@@ -176,7 +176,7 @@ def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path:
 class Strict(Service):
     """Ends a session whose refresh token is presented long after its rotation."""
 
-    GRACE_S = 0.1
+    GRACE_S = 0.4
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -215,8 +215,8 @@ def test_a_spent_refresh_token_is_presented_where_its_punishment_is_promised(tmp
     promises = PROMISES if promised else {**PROMISES, "refresh_reuse_revokes": False, "refresh_grace_s": 30}
     with Strict(secret(MASTER, "jwt")) as service:
         service.GRACE_S = promises["refresh_grace_s"]
-        settings = {"contract": contract(promises=promises), "duration_s": 3.5, "think_s": (0.005, 0.01)}
-        with agent(tmp_path, service, {"sessions/hop": 4}, **settings) as made:
+        settings = {"contract": contract(promises=promises), "duration_s": 6.0, "think_s": (0.005, 0.01)}
+        with agent(tmp_path, service, {"sessions/hop": 8}, **settings) as made:
             do(made, "steady")
             do(made, "load")
     found = ops(tmp_path)
