@@ -2,7 +2,7 @@
 
 A hundred clean runs over all scenarios, with a hundred seeds (all `valid`), each seeded defect ten times in its
 scenario (always `invalid` by its own check), fifty harnesses killed with SIGKILL at seeded moments of a short run and
-recovered (nothing left, and a second recover with nothing to do).
+recovered (nothing left, and a second recover with nothing to do); on Docker and Kubernetes, where they work, too.
 
 Every finished repetition is a line of the state file; those that are there for the same commit, with no file changed,
 are not done again. Run folders are kept, beside the state file, only where something was wrong. Ctrl-C heals and ends
@@ -20,10 +20,11 @@ from types import FrameType
 
 from harness.catalogue import read_catalogue
 from harness.contract.read import read_contract
+from harness.engines import missing
 from harness.scenario import load_scenario
 from tests.end_to_end.support import ROOT
 from tests.soak import state
-from tests.soak.plan import Repetition, fits, plan, remaining, sample
+from tests.soak.plan import KILLS_ON, Repetition, fits, plan, remaining, sample
 from tests.soak.repeat import do
 from tests.soak.state import Finding
 from tests.soak.summary import summarise
@@ -35,7 +36,8 @@ def planned() -> list[Repetition]:
     """All repetitions, with the defects that the catalogue names, and every scenario for the platform `process`."""
     files = sorted((ROOT / "scenarios").glob("**/*.yaml"))
     here = [str(path.relative_to(ROOT)) for path in files if load_scenario(path).scenario.platform == "process"]
-    return plan(read_catalogue(read_contract(CONTRACT), CONTRACT), here)
+    engines = [name for name, lacking in missing().items() if name in KILLS_ON and not lacking]
+    return plan(read_catalogue(read_contract(CONTRACT), CONTRACT), here, engines)
 
 
 def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: bool) -> tuple[list[Finding], bool]:

@@ -23,6 +23,7 @@ SHORT = (
 CLEAN_RUNS = 100
 RUNS_A_DEFECT = 10
 KILLS = 50
+KILLS_ON = {"docker": 50, "kubernetes": 20}
 
 # About as long as each takes on two cores: what is not likely to be done in the budget is not begun.
 EXPECTED_S = {CLEAN: 50.0, DEFECT: 20.0, KILLED: 25.0}
@@ -30,18 +31,22 @@ EXPECTED_S = {CLEAN: 50.0, DEFECT: 20.0, KILLED: 25.0}
 
 @dataclass(frozen=True)
 class Repetition:
-    """One thing to do. `check` is the one that must catch `defect`; both are None for the other kinds."""
+    """One thing to do. `check` is the one that must catch `defect`; both are None for the other kinds.
+
+    `platform` is None for the scenario's own.
+    """
 
     kind: str
     scenario: str
     seed: int
     defect: str | None = None
     check: str | None = None
+    platform: str | None = None
 
     @property
     def group(self) -> str:
-        """What a sample must have one of: each defect counts for itself."""
-        return self.defect or self.kind
+        """What a sample must have one of: each defect, and each platform, counts for itself."""
+        return self.defect or (f"{self.kind}-{self.platform}" if self.platform else self.kind)
 
     @property
     def key(self) -> str:
@@ -49,9 +54,12 @@ class Repetition:
         return f"{self.group}-{self.seed:02}"
 
 
-def plan(defects: Sequence[Defect], scenarios: Sequence[str] = (MAIN,)) -> list[Repetition]:
+def plan(
+    defects: Sequence[Defect], scenarios: Sequence[str] = (MAIN,), engines: Sequence[str] = ()
+) -> list[Repetition]:
     """All repetitions, kind after kind; the clean runs go through all `scenarios` in turns.
 
+    Harnesses are killed on `engines` as well, the platforms beside `process` that work here.
     A defect that waits for something has no repetition: it would not be caught reliably.
     """
     clean = [Repetition(CLEAN, scenarios[seed % len(scenarios)], seed) for seed in range(1, CLEAN_RUNS + 1)]
@@ -62,6 +70,11 @@ def plan(defects: Sequence[Defect], scenarios: Sequence[str] = (MAIN,)) -> list[
         for seed in range(1, RUNS_A_DEFECT + 1)
     ]
     killed = [Repetition(KILLED, SHORT[seed % len(SHORT)], seed) for seed in range(1, KILLS + 1)]
+    killed += [
+        Repetition(KILLED, SHORT[seed % len(SHORT)], seed, platform=name)
+        for name in engines
+        for seed in range(1, KILLS_ON[name] + 1)
+    ]
     return [*clean, *caught, *killed]
 
 

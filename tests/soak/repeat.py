@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.engines import look
 from tests.end_to_end.support import ROOT, Place, Run, command, place_in
 from tests.soak.plan import CLEAN, KILLED, Repetition, moment_s
 from tests.soak.state import Finding
@@ -17,7 +18,7 @@ from tests.soak.state import Finding
 RUN_DEADLINE_S = 240.0
 END_GRACE_S = 60.0
 # About the life of a short run, from its first import to its report.
-LIFE_S = 16.0
+LIFE_S = {None: 16.0, "docker": 30.0, "kubernetes": 60.0}
 LOOK_S = 0.25
 
 
@@ -99,7 +100,8 @@ def _kill_and_recover(each: Repetition, folder: Path) -> dict[str, Any]:
             if done.returncode != 0:
                 problems.append(f"the {time_number} recover ended with {done.returncode}: {done.stderr.strip()}")
             if time_number == "first":
-                problems += [f"left: {thing}" for thing in run.left()]
+                on_engines = look().things(run.id) if run.events() else []
+                problems += [f"left: {thing}" for thing in [*run.left(), *on_engines]]
             else:
                 problems += [f"the second recover did: {line}" for line in _own(run, done.stdout)]
     return {"exit_code": run.process.returncode, "why": "; ".join(problems)}
@@ -107,9 +109,11 @@ def _kill_and_recover(each: Repetition, folder: Path) -> dict[str, Any]:
 
 def _killed(place: Place, each: Repetition) -> Run:
     """A run whose harness was killed at its moment, or at half of it, if the run had ended before."""
-    moment = moment_s(each, LIFE_S)
+    moment = moment_s(each, LIFE_S[each.platform])
+    words = ["run", str(ROOT / each.scenario), "--seed", str(each.seed), "--json", "--quiet"]
+    words += ["--platform", each.platform] if each.platform else []
     for _ in range(4):
-        run = place.start("run", ROOT / each.scenario, "--seed", str(each.seed), "--json", "--quiet")
+        run = place.start(*words)
         until = time.monotonic() + moment
         while (left_s := until - time.monotonic()) > 0 and run.process.poll() is None:
             run.look()

@@ -29,6 +29,13 @@ def test_the_plan_is_a_hundred_clean_runs_ten_of_each_defect_and_fifty_kills() -
     }
 
 
+def test_harnesses_are_killed_on_every_engine_that_works() -> None:
+    wider = plan(DEFECTS, engines=["docker", "kubernetes"])
+    groups = Counter(each.group for each in wider)
+    assert (groups[KILLED], groups["killed-docker"], groups["killed-kubernetes"]) == (50, 50, 20)
+    assert wider[: len(PLAN)] == PLAN and len({each.key for each in wider}) == len(wider)
+
+
 def test_no_two_repetitions_have_one_key_and_none_of_a_group_one_seed() -> None:
     assert len({each.key for each in PLAN}) == len(PLAN)
     assert len({(each.group, each.seed) for each in PLAN}) == len(PLAN)
