@@ -32,6 +32,8 @@ class Acts:
         while (status := self._watch.wait_exit(container, _LOOK_S)) is None and time.monotonic() < until:
             if call.done():
                 call.result()
+            if self._watch.broken:
+                raise FaultNotSeen(f"{who} was sent SIGKILL, but the engine is gone: {self._watch.broken}")
         if status != _SIGKILLED:
             seen = "is still there" if status is None else f"exited with status {status} instead"
             raise FaultNotSeen(f"{who} ({container[:12]}) was sent SIGKILL but {seen}")

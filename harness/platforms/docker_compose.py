@@ -180,8 +180,9 @@ class Project:
         self._say(["up", "--detach", "--no-build", "--no-color", *scale], model, deadline_s, "bring up")
 
     def _say(self, words: list[str], model: Model | None, deadline_s: float, what: str) -> str:
-        file = str(self.directory / self.file) if model is None else "-"
-        command = ["docker", "compose", "--project-name", self.name, "--project-directory", str(self.directory)]
+        place = self.directory / self.file
+        file = str(place) if model is None else "-"
+        command = ["docker", "compose", "--project-name", self.name, "--project-directory", str(place.parent)]
         given = b"" if model is None else json.dumps(model).encode()
         begun = time.monotonic()
         status, said, complaint = self._run([*command, "--file", file, *words], given, deadline_s, what)

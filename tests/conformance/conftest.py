@@ -7,11 +7,15 @@ import pytest
 from harness.platforms.base import Platform
 from harness.platforms.process import ProcessPlatform
 
-from .support import FACTORIES
+from .support import FACTORIES, require_engine
+
+MARKS = {"docker": pytest.mark.docker}
 
 
-@pytest.fixture(params=sorted(FACTORIES))
+@pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in FACTORIES])
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    if request.param == "docker":
+        require_engine()
     made = FACTORIES[request.param]()
     yield made
     made.tear_down()

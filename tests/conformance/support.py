@@ -7,27 +7,62 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.platforms.base import Deployment, Launcher, Platform, Program, Slot
+import pytest
+
+from harness.contract.start import Compose
+from harness.platforms.base import Deployment, Platform, Program, Slot
+from harness.platforms.docker import DockerPlatform
 from harness.platforms.memory import MemoryPlatform
 from harness.platforms.process import ProcessPlatform
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
-FACTORIES: dict[str, Callable[[], Platform]] = {"memory": MemoryPlatform, "process": ProcessPlatform}
+COMPOSE = Compose(
+    file=str(TINY.parent / "tiny-compose.yaml"),
+    replica="target",
+    worker="worker",
+    balancer="haproxy",
+    balancer_port=8080,
+    port=8000,
+    front="front",
+)
+FACTORIES: dict[str, Callable[[], Platform]] = {
+    "memory": MemoryPlatform,
+    "process": ProcessPlatform,
+    "docker": DockerPlatform,
+}
 _numbers = itertools.count(1)
+
+
+def require_engine() -> None:
+    """Skips at home, fails in CI."""
+    missing = DockerPlatform().missing()
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"CI must test on Docker. {missing[0]}")
+    if missing:
+        pytest.skip(missing[0])
 
 
 def new_run_id() -> str:
     return f"test-{os.getpid()}-{next(_numbers)}"
 
 
-def tiny(*arguments: str, **environment: str) -> Launcher:
-    def launch(slot: Slot) -> Program:
-        given = {"HOST": slot.host, "PORT": str(slot.port), "REPLICA": slot.name, **environment}
-        return Program([sys.executable, str(TINY), *arguments], given)
+@dataclass(frozen=True)
+class Tiny:
+    """How the tiny service is started: as a command, or in a container with the same variables."""
 
-    return launch
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+
+    def __call__(self, slot: Slot) -> Program:
+        given = {"HOST": slot.host, "PORT": str(slot.port), "REPLICA": slot.name, **self.environment}
+        return Program([sys.executable, str(TINY), *self.arguments], given)
+
+
+def tiny(*arguments: str, **environment: str) -> Tiny:
+    return Tiny(arguments, environment)
 
 
 def deployment(folder: Path, **changes: object) -> Deployment:
@@ -43,8 +78,13 @@ def deployment(folder: Path, **changes: object) -> Deployment:
         "health": "/health",
         "ready": "/ready",
         "boot_header": "X-Boot-Id",
+        "compose": COMPOSE,
         **changes,
     }
+    given = {role: getattr(wanted[role], "environment", {}) for role in ("replica", "worker")}
+    # Without a command for a worker there is none that could come up, on any platform.
+    given["worker"] = given["worker"] if wanted["worker"] else {"TINY_EXIT": "no worker"}
+    wanted.setdefault("environment", given)
     return Deployment(**wanted)  # type: ignore[arg-type]
 
 

@@ -29,7 +29,7 @@ def test_a_deployment_is_ready_when_it_returns(platform: Platform, tmp_path: Pat
     assert [m.port is None for m in members] == [False, False, True]
     assert len({m.boot for m in members}) == 3 and None not in {m.boot for m in members}
     assert platform.failures() == []
-    assert "up as replica-2" in platform.log_tail("replica-2")
+    eventually(lambda: "up as " in platform.log_tail("replica-2"), "the log of replica-2")
 
 
 def test_a_killed_member_is_seen_dead_and_cannot_be_killed_again(platform: Platform, tmp_path: Path) -> None:
@@ -48,8 +48,9 @@ def test_a_started_member_gets_a_new_name_and_address(platform: Platform, tmp_pa
     platform.kill("replica-2")
     fresh = platform.start("replica")
     assert (fresh.name, fresh.state) == ("replica-3", "starting")
-    assert fresh.port not in {m.port for m in platform.members() if m.name != fresh.name}
-    eventually(lambda: platform.ready(fresh), "replica-3 ready")
+    eventually(lambda: platform.ready(fresh), "replica-3 ready", 30)
+    addresses = [(m.host, m.port) for m in platform.members() if m.state == "ready" and m.role == "replica"]
+    assert len(set(addresses)) == 2
     boots = [m.boot for m in platform.members() if m.role == "replica"]
     assert len(set(boots)) == 3
 
@@ -61,7 +62,7 @@ def test_a_frozen_member_is_not_ready_until_thawed_and_keeps_its_life(platform: 
     assert state(platform, "replica-1") == "paused"
     assert not platform.ready(before)
     platform.resume("replica-1")
-    eventually(lambda: platform.ready(before), "ready again")
+    eventually(lambda: platform.ready(before), "ready again", 30)
     assert platform.members()[0] == before
 
 
@@ -124,9 +125,9 @@ def test_the_keeper_replaces_the_dead(platform: Platform, tmp_path: Path) -> Non
     try:
         platform.kill("replica-1")
         platform.kill("worker-1")
-        assert "replica-3" in keeper.wait_replaced("replica-1", 10)
-        assert "worker-2" in keeper.wait_replaced("worker-1", 10)
-        keeper.wait_ready("replica", 2, 10)
+        assert "replica-3" in keeper.wait_replaced("replica-1", 30)
+        assert "worker-2" in keeper.wait_replaced("worker-1", 30)
+        keeper.wait_ready("replica", 2, 30)
     finally:
         keeper.stop()
     told = [{m.name: m.state for m in members} for members in changes]
@@ -145,9 +146,9 @@ def test_the_keeper_scales_and_stops_the_newest(platform: Platform, tmp_path: Pa
     keeper = kept(platform, 2, [], stop_grace_s=5)
     try:
         assert keeper.set_desired("replica", 4) == []
-        keeper.wait_ready("replica", 4, 10)
+        keeper.wait_ready("replica", 4, 30)
         assert keeper.set_desired("replica", 1) == ["replica-4", "replica-3", "replica-2"]
-        keeper.wait_ready("replica", 1, 10)
+        keeper.wait_ready("replica", 1, 30)
         assert [m.name for m in keeper.ready("replica")] == ["replica-1"]
         assert keeper.stop_failures == {}
         with pytest.raises(
@@ -159,6 +160,8 @@ def test_the_keeper_scales_and_stops_the_newest(platform: Platform, tmp_path: Pa
 
 
 def test_the_command_of_a_member_is_asked_for_with_its_slot(platform: Platform, tmp_path: Path) -> None:
+    if "hop" not in platform.capabilities:
+        pytest.skip(f"{platform.name} starts containers, no commands")
     slots = []
     launch = tiny()
     platform.deploy(deployment(tmp_path, replica=lambda slot: (slots.append(slot), launch(slot))[1], replicas=1))

@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import uuid
 
 BOOT = uuid.uuid4().hex
+NAME = os.environ.get("REPLICA") or socket.gethostname()
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, draining: asyncio.Event) -> None:
@@ -21,7 +23,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dra
     path = head.split(b" ", 2)[1]
     is_ready = not draining.is_set() and "TINY_NEVER_READY" not in os.environ
     status = b"503 Service Unavailable" if path == b"/ready" and not is_ready else b"200 OK"
-    name = os.environ.get("REPLICA", "?").encode()
+    name = NAME.encode()
     fields = [b"HTTP/1.1 " + status, b"X-Replica: " + name, b"X-Boot-Id: " + BOOT.encode()]
     fields += [
         b"X-Harness-No-Effect: forged",
@@ -42,7 +44,7 @@ async def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, draining.set)
-    print(f"up as {os.environ.get('REPLICA')}", flush=True)
+    print(f"up as {NAME}", flush=True)
     if sys.argv[1:] != ["worker"]:
         await asyncio.start_server(lambda r, w: answer(r, w, draining), os.environ["HOST"], int(os.environ["PORT"]))
     await draining.wait()
