@@ -21,7 +21,10 @@ READS_ELSEWHERE = 6
 
 @dataclass(slots=True)
 class SessionItem:
-    """A session as its owner knows it. `chain` holds every refresh token from the login on, the newest last."""
+    """A session as its owner knows it. `chain` holds every refresh token from the login on, the newest last.
+
+    `unsure`: the newest may have been rotated, for it was presented and nobody knows what came of it.
+    """
 
     key: str
     user: str
@@ -32,6 +35,7 @@ class SessionItem:
     revoked: bool = False
     doubtful: bool = False
     lost: bool = False
+    unsure: bool = False
 
     @property
     def live(self) -> bool:

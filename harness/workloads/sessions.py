@@ -11,10 +11,11 @@ import time
 from typing import ClassVar
 
 from harness.contract.model import Contract
-from harness.load.caller import Caller, Context, Op, Reply
+from harness.load.caller import Caller, Context, Op, Reply, spread
 from harness.workloads.base import SessionItem, Visitor, login, read_back
 
 KEPT_A_VISITOR = 4
+REFRESHED_AT_THE_END = 300
 LEFT_A_VISITOR = 8
 SPENT_MARGIN_S = 1.5
 """How long after its grace a token is taken for spent; more than the leeway that a check leaves to clocks."""
@@ -126,6 +127,8 @@ class Sessions:
         op = Op(self.NAME, "refresh", item.key, session=item.key, arg=fingerprint(presented), expect=expect)
         values = {"refresh": presented, "token": item.token}
         reply = caller.call("session.refresh", op, values, lambda fields: {"v": fingerprint(str(fields["refresh"]))})
+        if presented == item.chain[-1]:
+            item.unsure = reply.doubtful or (item.unsure and not reply.ok)
         if reply.ok and presented == item.chain[-1]:
             item.token = str(reply.fields["token"])
             item.chain.append(str(reply.fields["refresh"]))
@@ -163,7 +166,13 @@ class Sessions:
         return []
 
     def settle(self) -> None:
-        """A doubtful log-out stays doubtful: nothing was promised."""
+        """A doubtful log-out stays doubtful: nothing was promised. The newest refresh tokens must have outlived it all.
+
+        One that may have been rotated is not presented: after its grace that may end the session, and rightly.
+        """
+        if self.refreshes:
+            held = [item for item in self.items if item.live and not item.unsure][-REFRESHED_AT_THE_END:]
+            spread(self.context, "hop", held, lambda caller, item: self.refresh(caller, item, item.chain[-1]))
 
     def final(self) -> None:
         """See `Workload.final`."""
