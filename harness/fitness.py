@@ -6,6 +6,7 @@ from collections.abc import Collection
 from ipaddress import ip_address
 
 from harness.contract.model import Contract
+from harness.contract.start import Compose, Kubernetes
 from harness.errors import UsageError
 from harness.faults.base import Fault
 from harness.platforms.base import Platform
@@ -27,6 +28,7 @@ def require_fit(
     if attached is not None:
         also = {*also, "attach"}
         problems += _not_allowed(attached, allowed)
+    problems += _unseen(loaded.contract, platform.name)
     problems += [
         f"the run needs `{name}`, which the platform {platform.name} does not declare"
         for name in sorted(set(also) - platform.capabilities)
@@ -47,6 +49,22 @@ def not_startable(contract: Contract, platform: str) -> list[str]:
         f"the contract of {contract.service} does not say how to start it on {platform}: add"
         f" `start.{_SECTION.get(platform, platform)}`, or choose --platform {others}"
     ]
+
+
+def _unseen(contract: Contract, platform: str) -> list[str]:
+    """Effects that could not be counted: were they taken for none, a service that keeps its word would be accused."""
+    way = contract.start.platforms.get(platform)
+    seen = [name for name in ("idempotency", "job", "order") if _effects(contract, name) == "ledger"]
+    if not seen or not isinstance(way, Compose | Kubernetes) or way.ledger is not None:
+        return []
+    return [
+        f"the contract's {' and '.join(seen)} has `effects: ledger`, but `start.{_SECTION[platform]}` names no ledger:"
+        " name it, or say `effects: nowhere`"
+    ]
+
+
+def _effects(contract: Contract, section: str) -> object:
+    return getattr(getattr(contract, section, None), "effects", None)
 
 
 def _not_allowed(name: str, allowed: Collection[str]) -> list[str]:
@@ -79,6 +97,9 @@ def _lacking(fault: Fault, contract: Contract, platform: Platform) -> list[str]:
     found = []
     if fault.needs is not None and fault.needs not in platform.capabilities:
         found.append(f"the platform {platform.name} cannot {fault.needs}: take the fault out, or choose another one")
+    compose = contract.start.compose
+    if platform.name == "docker" and fault.needs in ("cut", "switch") and compose and compose.front is None:
+        found.append("`start.compose.front` is not named: without the balancer's network nothing can be taken off it")
     if fault.role == "worker" and not contract.start.has_workers(platform.name):
         found.append(f"the contract starts no worker on {platform.name}: name one, or take the fault out")
     return found

@@ -69,6 +69,28 @@ def test_a_contract_without_a_part_for_the_platform_is_refused_on_the_command_li
     assert checked.exit_code == 2 and "does not say how to start it on process" in checked.output
 
 
+def test_what_a_compose_file_leaves_unnamed_is_refused(tmp_path: Path) -> None:
+    class Docker(MemoryPlatform):
+        name = "docker"
+
+    path = written(tmp_path, [{"kind": kind, "at": 1} for kind in ("kill", "cut", "switch")], COMPOSE)
+    contract = yaml.safe_load((tmp_path / "contract.yaml").read_text())
+    contract["idempotency"]["effects"] = "ledger"
+    (tmp_path / "contract.yaml").write_text(yaml.safe_dump(contract))
+    with pytest.raises(UsageError) as refused:
+        require_fit(load_scenario(path), Docker())
+    unnamed = "`start.compose.front` is not named: without the balancer's network nothing can be taken off it"
+    assert refused.value.problems == [
+        "the contract's idempotency has `effects: ledger`, but `start.compose` names no ledger: name it, or say"
+        " `effects: nowhere`",
+        f"faults.1 (cut): {unnamed}",
+        f"faults.2 (switch): {unnamed}",
+    ]
+    contract["start"]["compose"] |= {"front": "f", "ledger": "l"}
+    (tmp_path / "contract.yaml").write_text(yaml.safe_dump(contract))
+    require_fit(load_scenario(path), Docker())
+
+
 def test_a_fault_that_the_platform_lacks_is_refused_on_the_command_line(tmp_path: Path) -> None:
     path = written(tmp_path, [{"kind": "cut", "at": 1}])
     done = CliRunner().invoke(main, ["run", str(path), "--reports", str(tmp_path / "reports")])
