@@ -175,6 +175,7 @@ def _properties(document: Document, contract: Contract) -> list[str]:
     for part in ("idempotency", "order", "job", "cart", "preference", "limit", "hostile"):
         if getattr(contract, part) and "session" not in document.data:
             problems.append(document.problem((part,), "needs `session`: its clients log in first"))
+    problems += _limit(document, contract)
     if contract.job and {"state"} - set(contract.job.status.extract):
         problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
     if contract.job and {"id"} - set(contract.job.submit.extract):
