@@ -242,7 +242,8 @@ class KubernetesPlatform:
         with self._lock:
             if life.state not in POLLED:
                 return False
-        is_ready, boot = life.about.ready, None
+        # One that dies of its first steps was ready, for the cluster, as soon as it ran.
+        is_ready, boot = life.about.ready and life.has_settled(), None
         if life.role == "replica" and life.about.ip:
             is_good, boot = acts.ask(up, life)
             is_ready = is_ready and is_good
@@ -362,9 +363,7 @@ class KubernetesPlatform:
     restore = staticmethod(attaching.restore)
 
     def leftovers(self, run_id: str) -> list[str]:
-        if not is_configured() or not namespaces.is_there(Cluster.connect(), run_id):
-            return []
-        return [f"namespace {manifests.namespace_of(run_id)}"]
+        return namespaces.leftovers(Cluster.connect(), run_id) if is_configured() else []
 
     def remove(self, run_id: str) -> list[str]:
         found = self.leftovers(run_id)

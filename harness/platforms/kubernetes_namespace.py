@@ -75,6 +75,17 @@ def is_there(cluster: Cluster, run_id: str) -> bool:
     return bool((found["metadata"].get("annotations") or {}).get(RUN) == run_id)
 
 
+def leftovers(cluster: Cluster, run_id: str) -> list[str]:
+    """The namespace of a run and the pods in it, one line each."""
+    if not is_there(cluster, run_id):
+        return []
+    name = namespace_of(run_id)
+    return [
+        f"namespace {name}",
+        *(f"pod {each['metadata']['name']} of namespace {name}" for each in pods(cluster, name)),
+    ]
+
+
 def pods(cluster: Cluster, name: str) -> list[Object]:
     """The pods in a namespace."""
     return list(items(cluster.ask("GET", f"/api/v1/namespaces/{name}/pods")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from harness.platforms.base import DEAD, Member, Role, State
@@ -17,6 +17,7 @@ from harness.platforms.kubernetes_manifests import ROLE
 Object = dict[str, Any]
 
 _DEAD_KEPT = 64
+_SETTLED_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,13 @@ class Life:
     about: Seen
     boot: str | None
     state: State = "starting"
-    seen_at: float = field(default_factory=time.monotonic)
+    began: float | None = None
     healthy: bool = False
     said: str = "not asked yet"
+
+    def has_settled(self) -> bool:
+        """Whether it has been there for a moment."""
+        return self.began is not None and time.monotonic() - self.began > _SETTLED_S
 
     def member(self, port: int) -> Member:
         """As the rest of the harness knows it; `port` is that of a replica."""
@@ -130,6 +135,8 @@ class Roster:
         # A container that was taken away is described as one that is yet to come.
         had = now.about.container if not pod.container else pod.container
         now.about = Seen(**{**pod.__dict__, "container": had, "ip": pod.ip or now.about.ip})
+        if pod.running and now.began is None:
+            now.began = time.monotonic()
         if now.state not in DEAD:
             if pod.ended:
                 now.state = "gone"

@@ -7,15 +7,17 @@ import pytest
 from harness.platforms.base import Platform
 from harness.platforms.process import ProcessPlatform
 
+from .kube import require_cluster
 from .support import FACTORIES, require_engine
 
-MARKS = {"docker": pytest.mark.docker}
+MARKS = {"docker": pytest.mark.docker, "kubernetes": pytest.mark.kubernetes}
+REQUIRE = {"docker": require_engine, "kubernetes": require_cluster}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=MARKS.get(name, ())) for name in FACTORIES])
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
-    if request.param == "docker":
-        require_engine()
+    if request.param in REQUIRE:
+        REQUIRE[request.param]()
     made = FACTORIES[request.param]()
     yield made
     made.tear_down()

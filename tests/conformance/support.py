@@ -15,8 +15,11 @@ import pytest
 from harness.contract.start import Compose
 from harness.platforms.base import Deployment, Platform, Program, Slot
 from harness.platforms.docker import DockerPlatform
+from harness.platforms.kubernetes import KubernetesPlatform
 from harness.platforms.memory import MemoryPlatform
 from harness.platforms.process import ProcessPlatform
+
+from .kube import tiny_part
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 COMPOSE = Compose(
@@ -32,6 +35,7 @@ FACTORIES: dict[str, Callable[[], Platform]] = {
     "memory": MemoryPlatform,
     "process": ProcessPlatform,
     "docker": DockerPlatform,
+    "kubernetes": KubernetesPlatform,
 }
 _numbers = itertools.count(1)
 
@@ -79,6 +83,7 @@ def deployment(folder: Path, **changes: object) -> Deployment:
         "ready": "/ready",
         "boot_header": "X-Boot-Id",
         "compose": COMPOSE,
+        "kubernetes": tiny_part(folder),
         **changes,
     }
     given = {role: getattr(wanted[role], "environment", {}) for role in ("replica", "worker")}

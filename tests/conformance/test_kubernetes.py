@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
@@ -79,7 +84,7 @@ def test_a_deployment_is_ready_named_and_reached_when_it_returns(kube: Kubernete
     eventually(lambda: "up as tiny-" in kube.log_tail("replica-2"), "the log of replica-2", 5)
     kube._deployed().through_api = True
     assert kube.ready(members[0]) and member(kube.members(), "replica-1").boot in boots, "by way of the API server"
-    assert kube.leftovers(order.run_id) == [f"namespace {namespace_of(order.run_id)}"]
+    assert kube.leftovers(order.run_id)[0] == f"namespace {namespace_of(order.run_id)}"
     assert kube.runs()[order.run_id] is False
     begun = time.monotonic()
     kube.tear_down()
@@ -153,7 +158,7 @@ def test_two_runs_side_by_side_do_not_meet(kube: KubernetesPlatform, tmp_path: P
         assert kube.leftovers(first.run_id) == []
         assert [other.ready(member) for member in other.members()] == [True]
         # What a dead run left is found by the engine alone.
-        assert other.remove(second.run_id) == [f"removed namespace {namespace_of(second.run_id)}"]
+        assert other.remove(second.run_id)[0] == f"removed namespace {namespace_of(second.run_id)}"
         assert other.remove(second.run_id) == []
     finally:
         other.tear_down()
@@ -226,24 +231,59 @@ def member(members: list[Member], name: str) -> Member:
     return next(each for each in members if each.name == name)
 
 
-def test_a_cluster_that_goes_away_is_told_and_what_stays_is_named(
-    kube: KubernetesPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Wire:
+    """Every connection to the cluster goes through it, until it is cut."""
+
+    def __init__(self, to: tuple[str, int]) -> None:
+        self._to, self._ends = to, [socket.create_server(("127.0.0.1", 0))]
+        self.port = self._ends[0].getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, far = self._ends[0].accept()[0], socket.create_connection(self._to)
+                self._ends += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _copy(one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        for end in self._ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+def test_a_cluster_that_goes_away_is_told_and_what_stays_is_found_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order = wanted(tmp_path, replicas=1, workers=0)
-    kube.deploy(order)
-    up = kube._deployed()
-    before = up.cluster._configuration.host
-    # Every later request goes where nobody listens, as with an API server that is gone.
-    up.cluster._api.configuration.host = "https://127.0.0.1:9"
-    assert up.watch is not None and up.watch._stream is not None
-    up.watch._stream.close()
-    eventually(lambda: kube.failures(), "the loss of the cluster", 15)
-    assert "went away during the run" in kube.failures()[0]
-    with pytest.raises(EnvironmentFailure, match="does not answer"):
-        kube.tear_down()
-    up.cluster._api.configuration.host = before
-    kube.tear_down()
-    assert kube.leftovers(order.run_id) == []
+    require_cluster()
+    before = os.environ["KUBECONFIG"]
+    where = urlsplit(Cluster.connect().where)
+    wire = Wire((str(where.hostname), where.port or 443))
+    config = yaml.safe_load(Path(before).read_text())
+    server = {"server": f"https://127.0.0.1:{wire.port}", "tls-server-name": where.hostname}
+    config["clusters"][0]["cluster"] |= server
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    kube, order = KubernetesPlatform(), wanted(tmp_path, replicas=1, workers=0)
+    try:
+        kube.deploy(order)
+        wire.cut()
+        eventually(kube.failures, "the loss of the cluster", 20)
+        assert "went away during the run" in kube.failures()[0] and "does not answer" in kube.failures()[0]
+        with pytest.raises(EnvironmentFailure, match="does not answer"):
+            kube.tear_down()
+    finally:
+        monkeypatch.setenv("KUBECONFIG", before)
+        assert KubernetesPlatform().remove(order.run_id)[0] == f"removed namespace {namespace_of(order.run_id)}"
 
 
 def test_only_root_on_the_node_itself_freezes() -> None:

@@ -44,6 +44,8 @@ def test_a_killed_member_is_seen_dead_and_cannot_be_killed_again(platform: Platf
 
 
 def test_a_started_member_gets_a_new_name_and_address(platform: Platform, tmp_path: Path) -> None:
+    if platform.controls:
+        pytest.skip(f"{platform.name} starts members by itself")
     platform.deploy(deployment(tmp_path))
     platform.kill("replica-2")
     fresh = platform.start("replica")
@@ -147,12 +149,15 @@ def test_the_keeper_scales_and_stops_the_newest(platform: Platform, tmp_path: Pa
     try:
         assert keeper.set_desired("replica", 4) == []
         keeper.wait_ready("replica", 4, 30)
-        assert keeper.set_desired("replica", 1) == ["replica-4", "replica-3", "replica-2"]
+        stopped = keeper.set_desired("replica", 1)
         keeper.wait_ready("replica", 1, 30)
-        assert [m.name for m in keeper.ready("replica")] == ["replica-1"]
+        (left,) = [m.name for m in keeper.ready("replica")]
+        # A platform that controls its members chooses them itself.
+        assert stopped == ["replica-4", "replica-3", "replica-2"] or (platform.controls and left not in stopped)
+        assert len(stopped) == 3 and (left == "replica-1" or platform.controls)
         assert keeper.stop_failures == {}
         with pytest.raises(
-            EnvironmentFailure, match=r"not within 0.1 s: 2 ready replicas are wanted, there are replica-1 ready"
+            EnvironmentFailure, match=r"not within 0.1 s: 2 ready replicas are wanted, there are replica-\d ready"
         ):
             keeper.wait_ready("replica", 2, 0.1)
     finally:

@@ -80,6 +80,14 @@ def test_what_a_dead_run_left_is_in_the_way_and_named():
         namespaces.create(cluster, "mine")
 
 
+def test_what_is_left_is_named_pod_by_pod():
+    cluster = pretended(space("mine"))
+    cast(Pretended, cluster).pods = [{"metadata": {"uid": "u", "name": "p"}}]
+    name = namespace_of("mine")
+    assert namespaces.leftovers(cluster, "mine") == [f"namespace {name}", f"pod p of namespace {name}"]
+    assert namespaces.leftovers(cluster, "yours") == []
+
+
 def test_what_makes_pods_goes_first_then_the_pods_then_the_namespace():
     cluster = pretended(space("mine"))
     namespaces.remove(cluster, "mine")
