@@ -152,13 +152,14 @@ def test_a_signal_ends_the_runs_of_a_proof_and_waits_for_them(
 
 
 def test_a_run_that_ends_neither_in_time_nor_when_asked_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(prove, "RUN_DEADLINE_S", 1.5)
     monkeypatch.setattr(prove, "GRACE_S", 0.3)
     proof = Proof(tmp_path, monkeypatch, "deaf")
-    with pytest.raises(EnvironmentFailure, match=r"a.yaml: the run ended with -9 and no result"):
-        proof.prover.prove([Trial("a.yaml", None, 1)], proof.heard.append)
+    found = proof.prover.prove([Trial("a.yaml", None, 1)], proof.heard.append)
+    assert [(each.verdict, each.exit_code, each.right) for each in found] == [("unknown", 5, False)]
+    assert "a.yaml: the run ended with -9 and no result" in capsys.readouterr().err
     assert [child.returncode for child in proof.children] == [-signal.SIGKILL]
 
 
