@@ -45,6 +45,10 @@ _REMEDIES = [
         "you have no permission on the engine's socket: add yourself to the group that owns it",
     ),
     (r"Cannot connect to the Docker daemon|error during connect", "the Docker engine is gone: start it again"),
+    (
+        r"non-overlapping IPv4 address pool",
+        "the engine has no address range left for another network: `docker network prune`, or `harness recover`",
+    ),
     (r"no space left on device", "the disk is full: `docker system df` shows what can go"),
     (
         r"pull access denied|manifest (for .* )?(unknown|not found)|failed to resolve|failed to do request|"

@@ -67,7 +67,8 @@ def test_a_seeded_defect_is_caught(place: Place, name: str, defect: str, check: 
     run = place.run(f"scenarios/prove/{name}.yaml", *arguments)
     results = run.results()
     assert results["verdict"] == "invalid"
-    assert [each["name"] for each in results["checks"] if each["verdict"] == "invalid"] == [check]
+    # The balancer spreads requests from the first on, so that some defects show before any fault, and in more checks.
+    assert check in [each["name"] for each in results["checks"] if each["verdict"] == "invalid"]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
