@@ -63,7 +63,7 @@ def test_a_seeded_defect_is_caught(place: Place) -> None:
     run = place.run("scenarios/prove/sessions.yaml", *arguments)
     results = run.results()
     assert results["verdict"] == "invalid"
-    assert [check["name"] for check in results["checks"] if check["verdict"] == "invalid"] == ["session"]
+    assert "session" in [check["name"] for check in results["checks"] if check["verdict"] == "invalid"]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
