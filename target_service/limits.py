@@ -124,8 +124,14 @@ def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int
 
 
 def _subject(tokens: Tokens, request: Request) -> str:
-    """The user of a token that is signed by us, else the address: what anybody may write in a header is no subject."""
+    """The user of a token that is signed by us, else the address: what anybody may write in a header is no subject.
+
+    An API key is not signed, and the store has not been asked about it yet: the user in it may be anybody.
+    """
     try:
-        return f"user:{tokens.verify(bearer(request)).user}"
+        claims = tokens.verify(bearer(request))
+        if not claims.machine:
+            return f"user:{claims.user}"
     except NotAuthenticated:
-        return f"address:{request.client.host if request.client else 'unknown'}"
+        pass
+    return f"address:{request.client.host if request.client else 'unknown'}"

@@ -113,6 +113,17 @@ async def test_other_routes_have_no_limit_unless_they_are_given_one(world: World
         assert (await second.call("GET /profile", token=other)).status == 200, "each user has their own"
 
 
+@told
+async def test_whoever_names_a_user_without_proof_spends_the_turns_of_an_address(world: World) -> None:
+    async with world.replica(RATE_LIMITS="GET /profile=0.01/3") as replica:
+        ada = await replica.user()
+        mine = (await replica.call("GET /profile", token=ada["access_token"])).json["user_id"]
+        forged = [f"ak1.{user}.secret" for user in (mine, "x1", mine, "x2", "x3")]
+        answers = [(await replica.call("GET /profile", token=token)).status for token in forged]
+        assert answers == [401] * 3 + [429] * 2, "another name is no way to another turn"
+        assert (await replica.call("GET /profile", token=ada["access_token"])).status == 200, "none of hers was spent"
+
+
 async def world_token(replica: Replica, raw: redis.Redis) -> dict[str, Any]:
     """Tokens of another user, whose log-in comes from an address that may ask again."""
     for key in raw.keys("limit:*login*"):
