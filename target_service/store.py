@@ -33,6 +33,9 @@ LUA_FOLDER = Path(__file__).parent / "lua"
 PRELUDE = ("clock", "live", "gcra")
 """Fragments that stand before every script: the store's clock, whether a session is live, a rate limit."""
 
+FOR_NOW = ("MISCONF ", "NOREPLICAS ", "MASTERDOWN ", "CLUSTERDOWN ", "BUSY ", "TRYAGAIN ")
+"""How a refusal begins that is the store's own trouble and not a fault of the command: disk, replicas, a long script."""
+
 
 def lua_files() -> dict[str, str]:
     """Every Lua fragment and script of this package by name."""
@@ -86,7 +89,7 @@ class Store:
             except ResponseError as error:
                 self._idle.append(connection)
                 self.observe("refused")
-                if isinstance(error, (ReadOnlyError, OutOfMemoryError)):
+                if isinstance(error, (ReadOnlyError, OutOfMemoryError)) or str(error).startswith(FOR_NOW):
                     raise Unavailable() from error
                 raise
             except BaseException as error:

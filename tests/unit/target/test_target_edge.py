@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import redis
 from target_world import World, told
 
 PROBLEM = "application/problem+json"
@@ -105,6 +106,22 @@ async def test_without_the_store_nothing_is_allowed_through(world: World, silent
         assert (await down.call("GET /health")).status == 200
         assert (await down.call("GET /ready")).status == 503
         assert (await up.call("GET /ready")).status == 200
+
+
+@told
+async def test_a_store_that_refuses_for_now_is_unavailable_and_no_fault_of_ours(
+    world: World, raw: redis.Redis
+) -> None:
+    async with world.replica() as replica:
+        token = (await replica.user())["access_token"]
+        raw.config_set("min-replicas-to-write", 1)
+        try:
+            answers = [await replica.submit(token, "k1", [1]), await replica.pay(token, "k1")]
+            answers.append(await replica.call("POST /api/logout", token=token))
+        finally:
+            raw.config_set("min-replicas-to-write", 0)
+        assert [(answer.status, answer.json["type"]) for answer in answers] == [(503, "urn:problem:unavailable")] * 3
+        assert (await replica.submit(token, "k1", [1])).status == 202
 
 
 @told
