@@ -67,6 +67,7 @@ async def test_bad_changes_are_refused_without_effect(world: World, raw: redis.R
         assert (await write(replica, "bad", '"0"')).status == 401
         assert (await read(replica, "bad")).status == 401
         assert (await write(replica, token, '"1"')).status == 412
+        assert (await write(replica, token, '"*"')).status == 412, "a tag that is a star, and not any version"
         assert not raw.keys("preferences:*")
 
 
