@@ -90,6 +90,8 @@ class Orders:
         load = self.loaded.scenario.load
         routing = {str(name): part for name, part in load.routing.items()} if hop else {"balancer": 1.0}
         users = read_users(self.loaded.contract, self.loaded.contract_path)
+        # What was there before this run remembers the names of runs before it: their users, keys and orders.
+        attached = self.loaded.contract.start.attached_to(self.platform) is not None
         return [
             AgentSettings(
                 agent=number,
@@ -106,6 +108,7 @@ class Orders:
                 think_s=load.think_s,
                 timeout_s=load.timeout_s,
                 cookies=self.seeded.sticky_cookie is not None,
+                tag=f"{self.run_id[-6:]}-" if attached else "",
             )
             for number in range(load.agents)
         ]

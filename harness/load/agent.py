@@ -82,7 +82,7 @@ class Agent:
         if users.signup:
             chooser = random.Random(f"users {self.settings.seed} {self.settings.agent}")
             wanted = [
-                (f"user-{self.settings.agent}-{index}", f"{chooser.getrandbits(96):024x}")
+                (f"user-{self.settings.tag}{self.settings.agent}-{index}", f"{chooser.getrandbits(96):024x}")
                 for index in range(users.count)
             ]
             self.context.secrets += [password for _, password in wanted]

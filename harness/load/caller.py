@@ -143,8 +143,8 @@ class Context:
         return next(self._clients)
 
     def item(self, prefix: str) -> str:
-        """The key of a new item, unique over all agents of the run."""
-        return f"{prefix}-{self.settings.agent}-{next(self._items)}"
+        """The key of a new item, unique over all agents of the run, and over runs where the target outlives them."""
+        return f"{prefix}-{self.settings.tag}{self.settings.agent}-{next(self._items)}"
 
     def fingerprint(self, value: object) -> str:
         """Keyed hash of a value: equal values can be told, the value cannot."""

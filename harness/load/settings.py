@@ -11,6 +11,7 @@ class AgentSettings(BaseModel):
     """One agent's share of the load. `master` (hex) is the run's secret: it is in memory only, never in a file.
 
     `cookies`: clients send the cookies of the balancer back to it, as a browser does.
+    `tag`: stands in all names that clients give, so that a target that has been there before this run knows none.
     """
 
     agent: int
@@ -27,6 +28,7 @@ class AgentSettings(BaseModel):
     think_s: tuple[float, float]
     timeout_s: float
     cookies: bool = False
+    tag: str = ""
     members: list[dict[str, object]] = []
 
 

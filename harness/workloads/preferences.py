@@ -14,7 +14,7 @@ from harness.contract.model import Contract
 from harness.load.caller import Caller, Context, Op, Reply
 from harness.workloads.base import SessionItem, Visitor, login, read_back, seen, session_of
 
-OURS = re.compile(r"v-\d+-\d+")
+OURS = re.compile(r"v-(?:[0-9a-f]+-)?\d+-\d+")
 
 
 @dataclass(slots=True)

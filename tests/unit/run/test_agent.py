@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -121,6 +122,15 @@ def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
     assert (logout[1]["o"], logout[1]["st"]) == ("ok", 204)
     assert (last[1]["o"], last[1]["st"]) == ("fail", 401)
     assert all(start["n"] == end["n"] and start["at"] < end["at"] for start, end in found)
+
+
+def test_a_target_that_outlives_the_run_is_given_names_that_no_other_run_gives(tmp_path: Path, service: Service):
+    with agent(tmp_path, service, {"payments/hop": 1}, tag="0a1b2c-") as made:
+        assert do(made, "steady")["surprises"] == []
+    starts = [start for start, _ in ops(tmp_path)]
+    assert {start["u"] for start in starts if start["k"] == "signup"} == {f"user-0a1b2c-0-{n}" for n in range(3)}
+    keys = {start["key"] for start in starts if start["w"] == "payments"}
+    assert keys and all(re.fullmatch(r"[a-z]+-0a1b2c-0-\d+", key) for key in keys)
 
 
 def test_one_correct_pass_of_payments_jobs_and_hostile_tokens(tmp_path: Path, service: Service):

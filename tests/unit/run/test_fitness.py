@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from harness.cli import main
 from harness.errors import UsageError
 from harness.fitness import require_fit, require_near
+from harness.orders import Orders
 from harness.platforms.memory import MemoryPlatform
 from harness.scenario import load_scenario
 
@@ -130,3 +131,14 @@ def test_another_machine_is_not_loaded_unless_it_is_allowed_by_name(host: str) -
     with pytest.raises(UsageError, match=f"at {host}, which is not this machine: say --allow-target {host}"):
         require_near(host, ["other"])
     require_near(host, [host])
+
+
+def test_names_are_the_run_s_own_where_the_target_remembers_those_of_others(tmp_path: Path) -> None:
+    """And nowhere else: there the seed fixes them."""
+    tags = []
+    attached: tuple[dict[str, object], ...] = ({}, {"attach": "shop"})
+    for attach in attached:
+        loaded = load_scenario(written(tmp_path, [], {"compose": {**COMPOSE["compose"], **attach}}))
+        orders = Orders(loaded, "docker", "kill-20260101T000000Z-0a1b2c", tmp_path, 1)
+        tags.append([settings.tag for settings in orders.agents(("127.0.0.1", 1), hop=False)])
+    assert tags == [[""], ["0a1b2c-"]]
