@@ -34,7 +34,7 @@ PRELUDE = ("clock", "live", "gcra")
 """Fragments that stand before every script: the store's clock, whether a session is live, a rate limit."""
 
 FOR_NOW = ("MISCONF ", "NOREPLICAS ", "MASTERDOWN ", "CLUSTERDOWN ", "BUSY ", "TRYAGAIN ")
-"""How a refusal begins that is the store's own trouble and not a fault of the command: disk, replicas, a long script."""
+"""How a refusal begins that is the store's trouble and no fault of the command: disk, replicas, a long script."""
 
 
 def lua_files() -> dict[str, str]:

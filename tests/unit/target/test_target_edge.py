@@ -109,9 +109,7 @@ async def test_without_the_store_nothing_is_allowed_through(world: World, silent
 
 
 @told
-async def test_a_store_that_refuses_for_now_is_unavailable_and_no_fault_of_ours(
-    world: World, raw: redis.Redis
-) -> None:
+async def test_a_store_that_refuses_for_now_is_unavailable_and_no_fault_of_ours(world: World, raw: redis.Redis) -> None:
     async with world.replica() as replica:
         token = (await replica.user())["access_token"]
         raw.config_set("min-replicas-to-write", 1)
