@@ -102,17 +102,32 @@ async def test_no_bad_body_does_anything(world: World, raw: redis.Redis) -> None
 
 
 @told
-async def test_nobody_elses_things_can_be_had(world: World) -> None:
+async def test_nobody_elses_things_can_be_had(world: World, raw: redis.Redis) -> None:
     async with world.replica() as replica:
-        token = (await replica.user("ada"))["access_token"]
-        await replica.user("bob")
-        for name in ROUTES:
+        token, bob = [(await replica.user(name))["access_token"] for name in ("ada", "bob")]
+        order, line = {"order_id": "o1", "item": "tea", "quantity": 1}, {"item": "tea", "quantity": 1}
+        profile = await replica.call("GET /profile", token=bob)
+        bobs = {
+            "/api/users": profile.json["user_id"],
+            "/api/status": (await replica.submit(bob, "k1", [1])).json["job_id"],
+            "/api/orders": (await replica.call("POST /api/orders", order, bob, "k1")).json["order_id"],
+            "/api/cart": (await replica.call("POST /api/cart/lines", line, bob, "k1")).json["line_id"],
+            "/api/keys": (await replica.call("POST /api/keys", {"name": "robot"}, bob)).json["key_id"],
+        }
+        bobs["/api/cancel"] = bobs["/api/status"]
+        kept = {key: raw.dump(key) for key in raw.scan_iter("*")}
+        asked = [name for name in ROUTES if "{id}" in name]
+        for name in asked:
             method, path = name.split(" ")
-            if "{id}" in path and method in ("GET", "DELETE", "POST"):
-                for id in ("bob", "x" * 300, "%00", "..%2f..", "*"):
-                    answer = await replica.call(f"{method} {path.replace('{id}', id)}", None, token, "k1")
-                    assert answer.status in (204, 400, 403, 404), f"{name} answers {answer.status} to the id {id:.10}"
-                    assert answer.status != 204 or method == "DELETE"
+            (mine,) = [id for kind, id in bobs.items() if path.startswith(f"{kind}/")]
+            body = {"role": "admin"} if method == "PUT" else None
+            for id in (mine, "bob", "x" * 300, "%00", "..%2f..", "*"):
+                answer = await replica.call(f"{method} {path.replace('{id}', id)}", body, token, "k1")
+                assert answer.status in (403, 404), f"{name} answers {answer.status} to the id {id:.10}"
+        assert len(asked) == 7 and {key: raw.dump(key) for key in raw.scan_iter("*")} == kept
+        for path in ("/api/status", "/api/orders", "/api/users"):
+            answer = await replica.call(f"GET {path}/{bobs[path]}", token=bob)
+            assert answer.status == 200, f"{path}: what was refused to ada was there"
 
 
 INEXACT = {
