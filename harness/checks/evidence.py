@@ -42,6 +42,13 @@ _ITEMS = {
 }
 """Per property: the column that names an item, which ops acknowledge one, and which read one."""
 
+_ACCOUNTS = (
+    '"user"',
+    "workload = 'access' AND kind = 'signup' AND outcome = 'ok'",
+    "kind = 'see_own' AND class = 'ok'",
+)
+"""The items of `access` where a contract has no API keys."""
+
 NOT_GATHERED = "evidence"
 """Name of the one proof there is when the others could not be looked for."""
 
@@ -136,8 +143,13 @@ def _renewed(db: Connection) -> list[Proof]:
     return [Proof("new version answers", len(rows), met, met == len(rows), text)]
 
 
-def _item_rows(name: str) -> str:
-    column, acknowledges, reads = _ITEMS[name]
+def _item_of(db: Connection, name: str) -> tuple[str, str, str]:
+    if name == "access" and not one(db, "SELECT count(*) FROM op WHERE kind = 'key_create'")[0]:
+        return _ACCOUNTS
+    return _ITEMS[name]
+
+
+def _item_rows(column: str, acknowledges: str, reads: str) -> str:
     if column == "token":
         given = f"SELECT value AS item, replica, invoke_ns, return_ns, true AS ack FROM op WHERE {acknowledges}"
         asked = f"SELECT arg, replica, invoke_ns, return_ns, false FROM op WHERE {reads}"
@@ -151,9 +163,9 @@ def _item_rows(name: str) -> str:
 
 def _items(db: Connection, terms: Terms, name: str) -> list[Proof]:
     """`elsewhere` is the latest read through another replica than the one that acknowledged the item."""
-    column, _, reads = _ITEMS[name]
+    column, acknowledges, reads = _item_of(db, name)
     read = "arg" if column == "token" else column
-    db.execute(f"CREATE OR REPLACE TEMP TABLE owned AS {_item_rows(name)}")
+    db.execute(f"CREATE OR REPLACE TEMP TABLE owned AS {_item_rows(column, acknowledges, reads)}")
     db.execute(f"""CREATE OR REPLACE TEMP TABLE moved AS
         SELECT item, any_value(given) AS given, max(o.invoke_ns) AS elsewhere FROM owned
         JOIN op o ON o.{read} = item WHERE {reads} AND replica <> giver AND o.invoke_ns >= given GROUP BY item""")

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.checks import Terms, access, session
+from harness.checks.evidence import gather
 from harness.checks.verdict import Verdict
 
-from .histories import history, rows_history, told
+from .histories import fault, history, rows_history, told
 from .test_oracles import linearizable, row
 
 WHO = "session=s1 user=ann"
@@ -257,3 +258,18 @@ def test_keys(items: list[Any]) -> None:
     access.check(db, Terms())
     found = {item for (item,) in db.execute("SELECT DISTINCT item FROM bad WHERE rule <> 'x'").fetchall()}
     assert found == {name for name, rows in histories.items() if not linearizable(rows, "never", key_step)}
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["access/see_own s1 ok 510-520 session=s1 user=ann replica=replica-2"], 1),
+        (["access/see_own s1 ok 510-520 session=s1 user=ann"], 0),
+        (["access/see_own s1 ok 510-520 session=s1 user=ann replica=replica-2", KEY], 0),
+    ],
+    ids=["elsewhere", "at who acknowledged it", "with keys, those count"],
+)
+def test_without_api_keys_accounts_are_evidence(lines: list[str], found: int) -> None:
+    db = history("access/signup ann ok 1-5 user=ann", *lines, fault=[fault(0, "kill", 100, 500, 500)])
+    proofs = {each.name: each.found for each in gather(db, Terms(properties=frozenset({"access"})))}
+    assert proofs["items: access"] == found
