@@ -107,8 +107,12 @@ def check(db: Connection, terms: Terms) -> Result:
         _effects(db, terms)
     if terms.definite_answer_s is not None:
         _stranded(db, int(terms.definite_answer_s * NS))
-    vacuous = None if examined["acknowledged"] else "no order was acknowledged: nothing to judge"
     raced = one(db, "SELECT count(*) FROM (SELECT item FROM racer GROUP BY item HAVING count(*) > 1)")[0]
+    vacuous = None
+    if not examined["acknowledged"]:
+        vacuous = "no order was acknowledged: nothing to judge"
+    elif not raced:
+        vacuous = "no order was asked for by more than one: whether one alone gets it was not seen"
     return conclude(
         db,
         NAME,

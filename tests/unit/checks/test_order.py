@@ -17,6 +17,8 @@ TERMS = Terms(idempotency_retention_s=100, definite_answer_s=5)
 OK = "orders/place o1 ok 0-10 arg=A user=ann value=v given_id=i"
 LATE = "orders/place o1 refused 20-30 arg=B user=bob"
 DONE = [effect("o1", 5, "order")]
+OTHER = ["orders/place o9 ok 0-1 arg=Z user=zoe", "orders/place o9 refused 2-3 arg=Y user=yan"]
+"""A race that went well."""
 
 
 def test_the_whole_result_of_two_winners() -> None:
@@ -123,7 +125,7 @@ GUILTY: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
 @pytest.mark.parametrize("name", GUILTY)
 def test_guilty(name: str) -> None:
     lines, effects = GUILTY[name]
-    db = history(*lines, "orders/place o9 ok 0-1 arg=Z user=zoe", effect=[*effects, effect("o9", 0, "order")])
+    db = history(*lines, *OTHER, effect=[*effects, effect("o9", 0, "order")])
     assert told(order.check(db, TERMS)) == ("invalid", {name.split(",")[0]: 1})
 
 
@@ -186,7 +188,7 @@ INNOCENT: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
 @pytest.mark.parametrize("name", INNOCENT)
 def test_innocent(name: str) -> None:
     lines, effects = INNOCENT[name]
-    db = history(*lines, "orders/place o9 ok 0-1 arg=Z user=zoe", effect=[*effects, effect("o9", 0, "order")])
+    db = history(*lines, *OTHER, effect=[*effects, effect("o9", 0, "order")])
     assert told(order.check(db, TERMS)) == ("valid", {})
 
 
@@ -195,6 +197,7 @@ def test_the_promised_time_starts_when_the_faults_are_healed() -> None:
         "orders/place o1 error 0-10 arg=A user=ann",
         "orders/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
         OK.replace("o1", "o2"),
+        LATE.replace("o1", "o2"),
     ]
     effects = [effect("o2", 1, "order")]
     for quiet_ms, verdict in ((4_000, "invalid"), (5_000, "valid")):
@@ -205,14 +208,17 @@ def test_the_promised_time_starts_when_the_faults_are_healed() -> None:
 
 
 def test_what_was_not_promised_or_cannot_be_seen_is_not_judged() -> None:
-    db = history(OK, effect=[*DONE, effect("o1", 6, "order")])
+    db = history(OK, LATE, effect=[*DONE, effect("o1", 6, "order")])
     assert told(order.check(db, replace(TERMS, ledger_deduplicates=False))) == ("valid", {})
-    assert told(order.check(history(OK), replace(TERMS, order_effects="nowhere"))) == ("valid", {})
+    assert told(order.check(history(OK, LATE), replace(TERMS, order_effects="nowhere"))) == ("valid", {})
 
 
 def test_nothing_examined_is_unknown() -> None:
     result = order.check(history("orders/place o1 error 0-10 arg=A user=ann"), TERMS)
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, "no order was acknowledged: nothing to judge")
+    result = order.check(history(OK, effect=DONE), TERMS)
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reason == "no order was asked for by more than one: whether one alone gets it was not seen"
 
 
 PLACES = st.tuples(
