@@ -127,6 +127,9 @@ def _properties(scenario: Scenario, contract: Contract, mix: list[str]) -> tuple
         not_tested["refresh: reuse"] = "not promised: the contract says no refresh_reuse_revokes"
     if "idempotency" in found and not contract.promises.keys_per_user:
         not_tested["idempotency: one key of two users"] = "not promised: the contract says no keys_per_user"
+    for name, what in (("grant", "roles"), ("key_create", "API keys"), ("logout_all", "the end of all sessions")):
+        if "access" in found and f"access.{name}" not in operations:
+            not_tested[f"access: {what}"] = f"the contract has no `access.{name}`"
     if any(fault.get("kind") in GRACEFUL and fault.get("role") != "worker" for fault in scenario.faults):
         found.append("graceful")
     else:

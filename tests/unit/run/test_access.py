@@ -13,7 +13,9 @@ import pytest
 
 from harness.contract.launch import secret
 from harness.contract.model import Contract
+from harness.judge import terms_of
 from harness.load.journal import Hasher
+from harness.scenario import Scenario
 
 from .service import CONTRACT, Answer, Service
 from .test_agent import MASTER, agent, brief, do, ops
@@ -233,3 +235,19 @@ def test_a_spent_refresh_token_is_presented_where_its_punishment_is_promised(tmp
     for place, key, label in late:
         after = [end["cl"] for start, end in found[place + 1 :] if start["key"] == key]
         assert label == "refused" and after and set(after) == {"absent"}
+
+
+def test_what_a_contract_leaves_out_of_access_is_said_to_be_untested():
+    scenario = Scenario.model_validate(
+        {
+            "title": "t",
+            "proves": "p",
+            "target": {"contract": "contract.yaml"},
+            "load": {"duration_s": 1, "mix": {"access": 1}},
+        }
+    )
+    few = {name: ACCESS[name] for name in ("whoami", "user")}
+    for section, missing in ((few, ["API keys", "roles", "the end of all sessions"]), (ACCESS, [])):
+        given = Contract.model_validate({**CONTRACT, "access": section})
+        said = terms_of(scenario, given).not_tested
+        assert sorted(name for name in said if name.startswith("access: ")) == [f"access: {each}" for each in missing]
