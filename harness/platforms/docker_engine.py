@@ -28,7 +28,8 @@ LABEL = "stateless-harness.run"
 
 _TIMEOUT_S = 30
 _THREADS = 8
-_ROUNDS = 8
+_ROUNDS = 20
+_AGAIN_S = 0.25
 _GONE = "the engine may have ended: see `docker info`, start it again, then `harness recover`"
 
 
@@ -151,8 +152,8 @@ def remove(api: docker.APIClient, run_id: str, settle_s: float = 0.0) -> list[st
             reasons = _remove_once(api, found)
             removed += [f"removed {thing}" for thing in found if thing.id not in reasons]
             quiet_since = time.monotonic()
-        else:
-            time.sleep(settle_s / 2)
+        # The engine may still be about something that it was told before: it says so, and is done soon.
+        time.sleep(_AGAIN_S if reasons else settle_s / 2 if not found else 0)
     left = "; ".join(f"{thing} ({reasons.get(thing.id, 'it is still there')})" for thing in things(api, run_id))
     if left:
         raise EnvironmentFailure(f"run {run_id}: cannot be removed: {left}. Remove it by hand")
