@@ -70,6 +70,14 @@ def test_a_reuse_that_ends_the_session_or_need_not(name: str) -> None:
     assert not {"late reuse accepted", "family lives on"} & set(violations)
 
 
+def test_a_reuse_that_was_never_tried_is_said() -> None:
+    result = refresh.check(history(LOGIN, FIRST, SECOND), REUSE)
+    assert told(result) == ("valid", {})
+    assert result.could_have_missed.startswith("reuse after the grace, which never came: the run is too short for it")
+    tried = refresh.check(history(*PUNISHED["the session ends"]), REUSE)
+    assert "never came" not in tried.could_have_missed
+
+
 @pytest.mark.parametrize("name", GUILTY)
 def test_guilty(name: str) -> None:
     result = refresh.check(history(*GUILTY[name]), TERMS)
