@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from .support import SERVICES, Place, Run, place_in
+
+
+@pytest.fixture(autouse=True)
+def signals_count() -> Iterator[None]:
+    """As at a terminal, also where the tests themselves run under nohup or in the background of a shell."""
+    ends = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in ends.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
