@@ -83,7 +83,8 @@ def deployment(folder: Path, **changes: object) -> Deployment:
         "ready": "/ready",
         "boot_header": "X-Boot-Id",
         "compose": COMPOSE,
-        "kubernetes": tiny_part(folder),
+        # It writes its manifests into the folder, where those of another part may stand.
+        **({} if "kubernetes" in changes else {"kubernetes": tiny_part(folder)}),
         **changes,
     }
     given = {role: getattr(wanted[role], "environment", {}) for role in ("replica", "worker")}
