@@ -178,8 +178,9 @@ def _others(db: Connection, ops: int, seen: str, expected: Expected) -> None:
     expected["steady"] = {"unexpected": 1}
     expected["unique_ids"] = {"given twice": 1}
     expected["graceful"] = {"failed at the stopping one": 1}
-    db.execute(f"""INSERT INTO fault VALUES (0, 'kill', 'replica', 'replica-8', 'z', 0, 0, 1, NULL, NULL),
-        (1, 'stop', 'replica', 'replica-9', 'z', 0, {far}, {far + 5}, NULL, NULL)""")
+    db.execute(f"""INSERT INTO fault (fault, kind, role, target, boot, planned_s, injected_ns, landed_ns) VALUES
+        (0, 'kill', 'replica', 'replica-8', 'z', 0, 0, 1),
+        (1, 'stop', 'replica', 'replica-9', 'z', 0, {far}, {far + 5})""")
     db.execute(f"""INSERT INTO member SELECT 'replica-' || (10 + i), 'replica', 'z', s, {ops} * 10 * i + p
         FROM range(40) r(i), (VALUES ('stopping', 0), ('gone', 1000000)) v(s, p)""")
     db.execute(f"""INSERT INTO member VALUES ('replica-9', 'replica', 'z', 'stopping', {far}),
@@ -187,6 +188,7 @@ def _others(db: Connection, ops: int, seen: str, expected: Expected) -> None:
     db.execute("""INSERT INTO summary SELECT 0, sum(n), 0, json_group_object(kind, n), 0 FROM (
         SELECT workload || '/' || kind AS kind, count(*) AS n FROM op
         WHERE error IS DISTINCT FROM 'open' GROUP BY workload, op.kind)""")
-    db.execute(f"""INSERT INTO scrape SELECT {2 * far}, 'r', boot, '/a', count(*) + CASE WHEN boot = 'boot-1' THEN
+    db.execute(f"""INSERT INTO scrape (at_ns, replica, boot, series, count)
+        SELECT {2 * far}, 'r', boot, '/a', count(*) + CASE WHEN boot = 'boot-1' THEN
         (SELECT count(*) + 1 FROM op WHERE boot IS NULL) ELSE 0 END FROM op WHERE boot IS NOT NULL GROUP BY boot""")
     expected["accounting"] = {"more than were sent": 1}
