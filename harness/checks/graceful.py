@@ -43,6 +43,7 @@ RULES = {
 
 AFTER_GONE_NS = NS // 2
 AFTER_HEAL_NS = 3 * NS
+FEW_SPANS = 64
 
 _GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND (kind IN ('stop', 'restart', 'roll', 'switch')
     OR (kind = 'scale' AND try_cast(split_part(target, '->', 2) AS INTEGER)
@@ -120,21 +121,37 @@ def _windows(db: Connection) -> None:
 def _under_way(db: Connection) -> None:
     """`judged`: the ops under way during a stop; `there`: at the stopping member, `calm`: during no ungraceful fault.
 
-    The latest interval that starts before an op ends is the only one of a disjoint union to look at.
+    The latest interval that starts before an op ends is the only one of a disjoint union to look at. By name and
+    by boot are two joins: one with an OR in it would compare every op with every stop.
     """
-    db.execute("""CREATE OR REPLACE TEMP TABLE judged AS
-        WITH during AS (
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE judged AS
+        WITH picked AS ({_overlapping(db)}),
+        during AS (
           SELECT o.id, coalesce(o.replica, o.sent_to) AS name,
             CASE WHEN o.replica IS NOT NULL THEN o.boot END AS boot, o.invoke_ns, o.return_ns,
             o.class <> 'no_effect' AS answered, (o.outcome = 'info' OR o.class = 'no_effect') AS bad
-          FROM op o ASOF JOIN span s ON o.return_ns >= s.start WHERE o.invoke_ns <= s.stop),
+          FROM op o WHERE o.id IN (SELECT id FROM picked)),
         own AS (
-          SELECT DISTINCT d.id FROM during d JOIN stopping s ON (s.name = d.name OR s.boot = d.boot)
+          SELECT d.id FROM during d JOIN stopping s ON s.name = d.name
+          WHERE d.invoke_ns <= s.stop AND d.return_ns >= s.start
+          UNION SELECT d.id FROM during d JOIN stopping s ON s.boot = d.boot
           WHERE d.invoke_ns <= s.stop AND d.return_ns >= s.start),
         hit AS (
-          SELECT DISTINCT d.id FROM during d JOIN rough_fault r ON (r.target = d.name OR r.boot = d.boot)
+          SELECT d.id FROM during d JOIN rough_fault r ON r.target = d.name
+          WHERE d.invoke_ns <= r.healed AND d.return_ns >= r.start
+          UNION SELECT d.id FROM during d JOIN rough_fault r ON r.boot = d.boot
           WHERE d.invoke_ns <= r.healed AND d.return_ns >= r.start)
         SELECT d.*, own.id IS NOT NULL AND hit.id IS NULL AS there,
           coalesce(r.stop < d.invoke_ns, true) AS calm
         FROM during d ASOF LEFT JOIN rough r ON d.return_ns >= r.start
         LEFT JOIN own ON own.id = d.id LEFT JOIN hit ON hit.id = d.id""")
+
+
+def _overlapping(db: Connection) -> str:
+    """The query for the ids of the ops under way during a `span`: by comparing where they are few, else by sorting."""
+    spans = db.execute(f"SELECT start, stop FROM span ORDER BY start LIMIT {FEW_SPANS + 1}").fetchall()
+    if len(spans) > FEW_SPANS:
+        return """SELECT o.id FROM (SELECT id, invoke_ns, return_ns FROM op) o ASOF JOIN span s
+          ON o.return_ns >= s.start WHERE o.invoke_ns <= s.stop"""
+    during = " OR ".join(f"return_ns >= {start} AND invoke_ns <= {stop}" for start, stop in spans)
+    return f"SELECT id FROM op WHERE {during or 'false'}"
