@@ -15,7 +15,7 @@ import duckdb
 from harness.errors import UsageError
 from harness.history import small
 from harness.history.lines import Torn, clean, journal_event
-from harness.history.schema import OP_COLUMNS, SEEN, connect, create_tables, scratch
+from harness.history.schema import LINES, OP_COLUMNS, SEEN, connect, create_tables, scratch
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -101,7 +101,7 @@ def _events(db: Connection, journals: list[Path]) -> None:
     if len(set(numbers)) < len(numbers):
         numbers = list(range(len(journals)))
     for first, (path, agent) in enumerate(zip(journals, numbers, strict=True)):
-        with tempfile.NamedTemporaryFile(suffix=".jsonl", dir=scratch(db)) as whole:
+        with tempfile.NamedTemporaryFile(prefix=LINES, suffix=".jsonl", dir=scratch(db)) as whole:
             torn = clean(path, whole, journal_event)  # type: ignore[arg-type]
             whole.flush()
             rows = f"""SELECT {agent}::INTEGER AS agent, unnest(json_transform(json, '{_SHAPE}'))

@@ -82,6 +82,9 @@ limiter may well turn an op away before it looked at the session."""
 SCRATCH = "harness-history-"
 """How the temporary folder of a connection begins; `harness recover` removes those of dead processes."""
 
+LINES = "lines-"
+"""How a file begins that goes with a connection: usable lines on their way into it."""
+
 _connections = "memory_limit='700MB'", "threads=2", "preserve_insertion_order=true"
 
 

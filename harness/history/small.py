@@ -11,7 +11,7 @@ import duckdb
 import orjson
 
 from harness.history.lines import Torn, clean, events
-from harness.history.schema import TABLES, scratch
+from harness.history.schema import LINES, TABLES, scratch
 
 Connection = duckdb.DuckDBPyConnection
 Event = dict[str, Any]
@@ -44,7 +44,7 @@ def _insert(db: Connection, table: str, rows: Sequence[Sequence[object]]) -> Non
     names = [column.split()[0].strip('"') for column in TABLES[table].split(", ")]
     kinds = [column.split()[1] for column in TABLES[table].split(", ")]
     shape = orjson.dumps(dict(zip(names, kinds, strict=True))).decode()
-    with tempfile.NamedTemporaryFile(suffix=".jsonl", dir=scratch(db)) as part:
+    with tempfile.NamedTemporaryFile(prefix=LINES, suffix=".jsonl", dir=scratch(db)) as part:
         for row in rows:
             part.write(orjson.dumps(dict(zip(names, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE))
         part.flush()
@@ -122,7 +122,7 @@ def _metrics(db: Connection, found: list[Event]) -> None:
 def _ledger(db: Connection, source: Path) -> None:
     if not source.is_file():
         return
-    with tempfile.NamedTemporaryFile(suffix=".jsonl", dir=scratch(db)) as whole:
+    with tempfile.NamedTemporaryFile(prefix=LINES, suffix=".jsonl", dir=scratch(db)) as whole:
         torn = clean(source, whole)  # type: ignore[arg-type]
         whole.flush()
         db.execute(f"""CREATE TABLE line AS

@@ -9,6 +9,7 @@ import shutil
 import stat
 import tempfile
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure
@@ -17,6 +18,8 @@ from harness.platforms.hold import check_run_id, is_run_id
 
 _PREFIX = "harness-"
 _SCRATCH = "harness-history-"
+# What a check keeps there: its database, what that spills, and lines on their way into it.
+_HOLDS = ("history.duckdb*", "spill", "lines-*.jsonl")
 _MARK = "run-id"
 _FRESH_S = 60
 # Every run's id ends so, which tells an unmarked directory of a run from one that merely begins with the same word.
@@ -104,7 +107,7 @@ def scratch() -> list[Path]:
 
 
 def _is_forsaken(place: Path) -> bool:
-    """Made as only a check makes it, with nothing in it but a database and its spill, and locked by nobody."""
+    """Made as only a check makes it, with nothing in it but what a check keeps there, and locked by nobody."""
     try:
         found = place.lstat()
         is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
@@ -113,7 +116,7 @@ def _is_forsaken(place: Path) -> bool:
         names = {entry.name for entry in place.iterdir()}
         # It is locked a moment after it is made.
         is_fresh = not names and time.time() - found.st_mtime < _FRESH_S
-        if is_fresh or not all(name == "spill" or name.startswith("history.duckdb") for name in names):
+        if is_fresh or not all(any(fnmatchcase(name, known) for known in _HOLDS) for name in names):
             return False
         handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:

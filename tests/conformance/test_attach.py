@@ -17,6 +17,8 @@ from harness.platforms.docker import DockerPlatform
 
 from .support import TINY, deployment, eventually
 
+pytestmark = pytest.mark.docker
+
 ROOT = Path(__file__).parents[2]
 TEXT = """
 services:

@@ -15,7 +15,8 @@ FROZEN = [{"kind": "pause", "at": 0.5, "for": 60}, {"kind": "kill", "at": 25}]
 
 
 def test_a_guard_that_trips_heals_at_once_and_ends_the_run(place: Place, tmp_path: Path) -> None:
-    guard = {"error_rate": 0.0, "window_s": 2}
+    # Every client hangs at the frozen replica until its time-out of 2 s: a window as short as that may hold no op.
+    guard = {"error_rate": 0.0, "window_s": 5}
     path = scenario(tmp_path, stranger(tmp_path), load={"duration_s": 30}, faults=FROZEN, stop_when=guard)
     run = place.run(path, "--json")
     results = run.results()

@@ -138,7 +138,7 @@ def test_recover_does_not_touch_a_run_in_progress_and_a_missed_slo_exits_3(place
     before = set(processes(f"HARNESS_RUN={run.id}"))
     shown = command("recover", "--reports", run.reports, "--list", TMPDIR=str(run.temporary))
     done = command("recover", "--reports", run.reports, TMPDIR=str(run.temporary))
-    assert (shown.returncode, done.returncode) == (0, 0)
+    assert (shown.returncode, done.returncode) == (0, 0), shown.stderr + done.stderr
     assert run.id not in shown.stdout + done.stdout and str(run.folder) not in done.stdout
     # Its fault may take one of them, recover may take none.
     assert len(before - set(processes(f"HARNESS_RUN={run.id}"))) <= 1

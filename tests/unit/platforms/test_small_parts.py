@@ -128,9 +128,10 @@ def test_only_folders_that_a_dead_check_made_are_its_scratch(tmp_path: Path, mon
         (tmp_path / name).chmod(mode)
         return tmp_path / name
 
-    dead = made("harness-history-abcd_123", "history.duckdb", "history.duckdb.wal", "spill")
+    dead = made("harness-history-abcd_123", "history.duckdb", "history.duckdb.wal", "spill", "lines-x_1.jsonl")
     old = made("harness-history-old00000")
     os.utime(old, (1, 1))
+    made("harness-history-others00", "history.duckdb", "tmpx_1.jsonl")
     made("harness-history-fresh000")
     made("harness-history-notes", "history.duckdb")
     made("harness-history-mixed000", "history.duckdb", "precious")
