@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from harness.errors import EnvironmentFailure, HarnessError, UsageError
 from harness.platforms import PLATFORMS
@@ -12,6 +13,7 @@ from harness.platforms.base import Platform
 from harness.platforms.hold import check_run_id, name_is_held
 
 Makers = Mapping[str, Callable[[], Platform]]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,13 @@ class Engines:
 def look(makers: Makers = PLATFORMS) -> Engines:
     """Asks all of them at once; one that does not answer keeps none of the others from being seen."""
 
-    def one(name: str) -> tuple[Platform, dict[str, bool]] | str:
+    def one(platform: Platform) -> tuple[Platform, dict[str, bool]] | str:
         try:
-            platform = makers[name]()
             return platform, platform.runs()
         except EnvironmentFailure as error:
             return str(error)
 
-    with ThreadPoolExecutor(max(1, len(makers)), "look") as pool:
-        found = dict(zip(makers, pool.map(one, makers), strict=True))
+    found = _ask_all(makers, one)
     seen = {name: each for name, each in found.items() if not isinstance(each, str)}
     return Engines(
         {name: platform for name, (platform, _) in seen.items()},
@@ -67,11 +67,17 @@ def look(makers: Makers = PLATFORMS) -> Engines:
 def missing(makers: Makers = PLATFORMS) -> dict[str, list[str]]:
     """By platform what it lacks here, each with how to get it; an empty list for one that works."""
 
-    def one(name: str) -> list[str]:
+    def one(platform: Platform) -> list[str]:
         try:
-            return makers[name]().missing()
+            return platform.missing()
         except HarnessError as error:
             return [str(error)]
 
-    with ThreadPoolExecutor(max(1, len(makers)), "missing") as pool:
-        return dict(zip(makers, pool.map(one, makers), strict=True))
+    return _ask_all(makers, one)
+
+
+def _ask_all(makers: Makers, one: Callable[[Platform], Answer]) -> dict[str, Answer]:
+    # Made one after another: two SDKs imported at once may each meet the half-imported modules of the other.
+    made = {name: make() for name, make in makers.items()}
+    with ThreadPoolExecutor(max(1, len(made)), "ask") as pool:
+        return dict(zip(made, pool.map(one, made.values()), strict=True))

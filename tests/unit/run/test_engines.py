@@ -204,3 +204,17 @@ def test_recover_says_which_engine_it_could_not_look_at(tmp_path: Path, monkeypa
     done = CliRunner().invoke(main, ["recover", "--reports", str(tmp_path)])
     assert (done.exit_code, done.stdout) == (0, "nothing was left\n")
     assert done.stderr == "harness: three was not looked at: no engine answers\n"
+
+
+def test_engines_are_asked_at_once_but_made_one_after_another() -> None:
+    made: list[str] = []
+
+    def maker(name: str) -> Engine:
+        made.append(threading.current_thread().name)
+        return Engine({name: []})
+
+    makers: Makers = {name: (lambda name=name: maker(name)) for name in ("one", "two")}
+    looking.look(makers)
+    looking.missing(makers)
+    # An SDK is imported as its platform is made: two at once may each meet the half-imported modules of the other.
+    assert set(made) == {threading.current_thread().name} and len(made) == 4
