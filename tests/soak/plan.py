@@ -21,6 +21,8 @@ SHORT = (
     "scenarios/prove/freeze.yaml",
 )
 CLEAN_RUNS = 100
+ON_EVERY_PLATFORM = (MAIN, "scenarios/scale.yaml", "scenarios/freeze.yaml", "scenarios/rolling.yaml")
+SEEDS_EACH = 5
 RUNS_A_DEFECT = 10
 KILLS = 50
 KILLS_ON = {"docker": 50, "kubernetes": 20}
@@ -57,12 +59,19 @@ class Repetition:
 def plan(
     defects: Sequence[Defect], scenarios: Sequence[str] = (MAIN,), engines: Sequence[str] = ()
 ) -> list[Repetition]:
-    """All repetitions, kind after kind; the clean runs go through all `scenarios` in turns.
+    """All repetitions, kind after kind; the clean runs go through all `scenarios` in turns, and through some on each
+    platform.
 
-    Harnesses are killed on `engines` as well, the platforms beside `process` that work here.
+    `engines` are the platforms beside `process` that work here; harnesses are killed on them as well.
     A defect that waits for something has no repetition: it would not be caught reliably.
     """
     clean = [Repetition(CLEAN, scenarios[seed % len(scenarios)], seed) for seed in range(1, CLEAN_RUNS + 1)]
+    on_every_platform = [scenario for scenario in ON_EVERY_PLATFORM for _ in range(SEEDS_EACH)]
+    clean += [
+        Repetition(CLEAN, scenario, seed, platform=name)
+        for name in ("process", *engines)
+        for seed, scenario in enumerate(on_every_platform, 1)
+    ]
     caught = [
         Repetition(DEFECT, defect.scenario, seed, defect.name, defect.check)
         for defect in defects

@@ -46,6 +46,7 @@ def _judged(each: Repetition, folder: Path) -> dict[str, Any]:
     words = [sys.executable, "-m", "harness", "run", str(ROOT / each.scenario), "--json", "--quiet"]
     words += ["--seed", str(each.seed), "--reports", str(folder / "reports")]
     words += ["--defect", each.defect] if each.defect else []
+    words += ["--platform", each.platform] if each.platform else []
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         child = subprocess.Popen(
             words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True

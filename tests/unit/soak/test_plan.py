@@ -17,9 +17,15 @@ PLAN = plan(DEFECTS)
 
 
 def test_the_plan_is_a_hundred_clean_runs_ten_of_each_defect_and_fifty_kills() -> None:
-    assert Counter(each.group for each in PLAN) == {CLEAN: 100, "early": 10, "late": 10, KILLED: 50}
-    assert {each.scenario for each in PLAN if each.kind == CLEAN} == {MAIN}
-    spread = Counter(each.scenario for each in plan(DEFECTS, ["a", "b", "c"]) if each.kind == CLEAN)
+    assert Counter(each.group for each in PLAN) == {
+        CLEAN: 100,
+        "clean-process": 20,
+        "early": 10,
+        "late": 10,
+        KILLED: 50,
+    }
+    assert {each.scenario for each in PLAN if each.group == CLEAN} == {MAIN}
+    spread = Counter(each.scenario for each in plan(DEFECTS, ["a", "b", "c"]) if each.group == CLEAN)
     assert sorted(spread.values()) == [33, 33, 34]
     waiting = DEFECTS[0].model_copy(update={"waits_for": "a sweep"})
     assert {each.defect for each in plan([waiting, DEFECTS[1]])} == {None, "late"}
@@ -29,11 +35,22 @@ def test_the_plan_is_a_hundred_clean_runs_ten_of_each_defect_and_fifty_kills() -
     }
 
 
+def test_the_main_scenarios_are_run_with_five_seeds_on_every_platform_that_works() -> None:
+    wider = [each for each in plan(DEFECTS, engines=["docker"]) if each.kind == CLEAN and each.platform]
+    assert Counter((each.platform, each.scenario) for each in wider) == {
+        (platform, f"scenarios/{name}.yaml"): 5
+        for platform in ("process", "docker")
+        for name in ("kill", "scale", "freeze", "rolling")
+    }
+
+
 def test_harnesses_are_killed_on_every_engine_that_works() -> None:
     wider = plan(DEFECTS, engines=["docker", "kubernetes"])
     groups = Counter(each.group for each in wider)
     assert (groups[KILLED], groups["killed-docker"], groups["killed-kubernetes"]) == (50, 50, 20)
-    assert wider[: len(PLAN)] == PLAN and len({each.key for each in wider}) == len(wider)
+    assert {each.key for each in PLAN} < {each.key for each in wider} and len({each.key for each in wider}) == len(
+        wider
+    )
 
 
 def test_no_two_repetitions_have_one_key_and_none_of_a_group_one_seed() -> None:
@@ -49,8 +66,8 @@ def test_what_is_done_is_left_out_and_the_rest_keeps_its_order() -> None:
 
 def test_a_sample_begins_with_one_of_every_group_and_has_all_in_the_end() -> None:
     drawn = sample(PLAN, "a commit")
-    assert {each.group for each in drawn[:4]} == {CLEAN, "early", "late", KILLED}
-    assert {each.group for each in drawn[4:8]} == {CLEAN, "early", "late", KILLED}
+    groups = {CLEAN, "clean-process", "early", "late", KILLED}
+    assert {each.group for each in drawn[:5]} == {each.group for each in drawn[5:10]} == groups
     assert sorted(drawn, key=PLAN.index) == PLAN
 
 
