@@ -43,8 +43,7 @@ def run_scenario(
         UsageError: before anything was started.
     """
     loaded = load_scenario(path)
-    if platform is not None and platform not in PLATFORMS:
-        raise UsageError(f"--platform: {platform!r} is no platform{nearest(platform, PLATFORMS)}")
+    known_platform(platform)
     given = Seeded()
     if defects:
         catalogue = read_catalogue(loaded.contract, loaded.contract_path)
@@ -88,14 +87,16 @@ class ProveOptions:
     jobs: int
     seed: int
     reports: Path
+    platform: str | None = None
 
 
 def prove_defects(options: ProveOptions, say: Callable[[str], None]) -> tuple[dict[str, Any], Path, int]:
     """Run the defects of the contract's catalogue and the clean service: the matrix, its page, and the exit code.
 
     Raises:
-        UsageError: no such contract, catalogue or defect.
+        UsageError: no such contract, catalogue, defect or platform.
     """
+    known_platform(options.platform)
     path = options.contract or REFERENCE_CONTRACT
     contract = read_contract(path)
     defects = read_catalogue(contract, path)
@@ -106,7 +107,7 @@ def prove_defects(options: ProveOptions, say: Callable[[str], None]) -> tuple[di
     if not wanted:
         raise UsageError(f"{path}: its catalogue has no defect to run. Mark some with `quick: true`, or name one.")
     started, begun = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
-    prover = Prover((path.parent / contract.start.directory).resolve(), options.reports, options.jobs)
+    prover = Prover((path.parent / contract.start.directory).resolve(), options.reports, options.jobs, options.platform)
     trials = trials_for(wanted, options.repeat, options.seed)
     findings = prover.prove(trials, lambda finding: say(line_of(finding)))
     asked = matrix.Asked(
@@ -117,10 +118,17 @@ def prove_defects(options: ProveOptions, say: Callable[[str], None]) -> tuple[di
         options.jobs,
         options.seed,
         options.quick,
+        options.platform,
     )
     waiting = [defect for defect in defects if defect.waits_for and defect not in wanted]
     found = matrix.document(findings, waiting, asked)
     return found, matrix.write(found, options.reports), exit_code(findings)
+
+
+def known_platform(name: str | None) -> None:
+    """Raises `UsageError` where there is no such platform; None stands for each scenario's own."""
+    if name is not None and name not in PLATFORMS:
+        raise UsageError(f"--platform: {name!r} is no platform{nearest(name, PLATFORMS)}")
 
 
 def line_of(finding: Finding) -> str:
@@ -141,8 +149,7 @@ def examine(only: list[str]) -> tuple[dict[str, dict[str, Any]], bool]:
         UsageError: there is no such platform.
     """
     for name in only:
-        if name not in PLATFORMS:
-            raise UsageError(f"--platform: {name!r} is no platform{nearest(name, PLATFORMS)}")
+        known_platform(name)
     lacking = missing({name: make for name, make in PLATFORMS.items() if not only or name in only})
     found = {name: {"works": not texts, "missing": texts} for name, texts in lacking.items()}
     return found, (all if only else any)(each["works"] for each in found.values())

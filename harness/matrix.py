@@ -20,7 +20,7 @@ from harness.report import matrix
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for. `started` is UTC, `seconds` how long all of it took."""
+    """What was asked for. `platform`: not each scenario's own. `started` is UTC, `seconds` how long all of it took."""
 
     service: str
     started: str
@@ -29,6 +29,7 @@ class Asked:
     jobs: int
     seed: int
     quick: bool
+    platform: str | None = None
 
 
 def document(findings: list[Finding], waiting: list[Defect], asked: Asked) -> dict[str, Any]:
@@ -47,6 +48,7 @@ def document(findings: list[Finding], waiting: list[Defect], asked: Asked) -> di
         "jobs": asked.jobs,
         "seed": asked.seed,
         "quick": asked.quick,
+        "platform": asked.platform,
         "caught": sum(row["caught"] for row in rows),
         "total": len(rows),
         "false_alarms": sum(not finding.right for finding in findings if not finding.trial.defect),

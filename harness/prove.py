@@ -63,8 +63,9 @@ class Finding:
 class Prover:
     """Runs trials as child processes; `stop` ends those under way, healed and reported by themselves."""
 
-    def __init__(self, directory: Path, reports: Path, jobs: int) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, reports: Path, jobs: int, platform: str | None = None) -> None:
+        """`platform`: where the target runs, each scenario's own without it."""
+        self._directory, self._platform = directory, platform
         self._reports = reports
         self._jobs = jobs
         self._stopped = threading.Event()
@@ -92,6 +93,7 @@ class Prover:
         command = [sys.executable, "-m", "harness", "run", str(self._directory / trial.scenario), "--json", "--quiet"]
         command += ["--seed", str(trial.seed), "--reports", str(self._reports)]
         command += ["--defect", trial.defect.name] if trial.defect else []
+        command += ["--platform", self._platform] if self._platform else []
         begun = time.monotonic()
         if self._stopped.is_set():
             return None

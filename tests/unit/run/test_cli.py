@@ -169,6 +169,7 @@ def test_a_file_cut_or_damaged_anywhere_is_answered(folder: Path, data: st.DataO
         (["run", "scenario.yaml", "--seed", "-1"], "-1 is not in the range"),
         (["run", "scenario.yaml", "--seed", "many"], "'many' is not a valid integer"),
         (["run", "scenario.yaml", "--platform", "dokcer"], "--platform: 'dokcer' is no platform"),
+        (["prove", "--platform", "dokcer"], "--platform: 'dokcer' is no platform; did you mean `docker`?"),
         (["run", "scenario.yaml", "--defect", "no-fence"], "'no-fence' is no defect of this service"),
         (["run", "scenario.yaml", "--reports", "scenario.yaml"], "is a file"),
         (["check", "nowhere"], "nowhere: no such run folder. They are under reports/<scenario>/"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from harness.contract.read import read_contract
 from harness.document import validate
 from harness.entry import REFERENCE_CONTRACT
 from harness.errors import UsageError
-from harness.prove import Finding, Trial, chosen, exit_code
+from harness.prove import Finding, Prover, Trial, chosen, exit_code
 
 
 def defect(name: str, **fields: object) -> Defect:
@@ -115,6 +116,26 @@ def test_the_catalogue_of_the_reference_service_can_be_run():
     quick = [each for each in catalogue if each.quick]
     assert len(quick) == 10, "the ten most telling"
     assert not [each.name for each in quick if each.waits_for]
+
+
+def test_a_platform_is_passed_on_to_every_run_and_named_in_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[list[str]] = []
+
+    class Child:
+        returncode = 5
+
+        def __init__(self, command: list[str], **_: object) -> None:
+            asked.append(command)
+
+        def communicate(self, timeout: float) -> tuple[bytes, bytes]:
+            return b"", b"nothing runs here"
+
+    monkeypatch.setattr("subprocess.Popen", Child)
+    for platform in ("docker", None):
+        Prover(tmp_path, tmp_path, 1, platform).prove([Trial("a.yaml", None, 1)], lambda finding: None)
+    assert [command[command.index("--platform") + 1 :] for command in asked if "--platform" in command] == [["docker"]]
+    page = matrix.write(matrix.document(FINDINGS, [], replace(ASKED, platform="docker")), tmp_path)
+    assert "2 at once, on docker." in page.read_text()
 
 
 def test_a_catalogue_names_its_problem(tmp_path: Path):
