@@ -1,11 +1,12 @@
 """How long a run takes beyond the seconds that its scenario declares, and with what.
 
-`python -m tests.benchmarks.wall [--scenario FILE] [--seed N] [--runs N] [--json]` performs one `harness run FILE
---json` in a temporary folder; when it took too long, up to N in all, and the shortest counts, because whatever else
-the machine does can only lengthen a run. The time of a run begins with the command and ends with the exit of the
-process. Its parts are taken from the marks that it leaves in run.jsonl, all of one monotonic clock, and from the times
-of the files that judging writes. What other processes took of the machine meanwhile is shown beside. Exit code 1 when
-every run took too long, 2 when one did not end `valid`: then nothing was measured.
+`python -m tests.benchmarks.wall [--scenario FILE] [--platform NAME] [--seed N] [--runs N] [--json]` performs one
+`harness run FILE --json` in a temporary folder; when it took too long, up to N in all, and the shortest counts, because
+whatever else the machine does can only lengthen a run. The time of a run begins with the command and ends with the exit
+of the process. Its parts are taken from the marks that it leaves in run.jsonl, all of one monotonic clock, and from the
+times of the files that judging writes. What other processes took of the machine meanwhile is shown beside. Exit code 1
+when every run took too long, 2 when one did not end `valid`: then nothing was measured. What an engine has to build
+is built by the first run.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 import psutil
 
 SCENARIO = Path("scenarios/kill.yaml")
-MOST_S = 12.0
+MOST_S = {"process": 12.0, "docker": 20.0, "kubernetes": 45.0}
 DEADLINE_S = 180.0
 JUDGING = (("history", "history.parquet"), ("checks", "results.json"), ("report", "report.html"))
 
@@ -46,10 +47,10 @@ class Wall:
         return self.total_s - self.declared_s
 
 
-def measure(scenario: Path, seed: int) -> Wall:
+def measure(scenario: Path, platform: str, seed: int) -> Wall:
     """One run; SystemExit(2) when it did not end `valid`."""
     with tempfile.TemporaryDirectory() as reports:
-        command = [sys.executable, "-m", "harness", "run", str(scenario), "--json", "--quiet"]
+        command = [sys.executable, "-m", "harness", "run", str(scenario), "--platform", platform, "--json", "--quiet"]
         busy_s, own_s = _busy_s(), _own_s()
         began_ns = time.monotonic_ns()
         with subprocess.Popen(
@@ -110,15 +111,15 @@ def _own_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def report(wall: Wall) -> bool:
+def report(wall: Wall, most_s: float) -> bool:
     """Print the parts; whether the time was short enough."""
     print(f"{'part':<18}{'seconds':>10}   beyond the declared {wall.declared_s:g} s of load")
     for name, seconds in wall.parts:
         print(f"{name:<18}{seconds:>10.2f}")
     print(f"{'together':<18}{wall.beyond_s:>10.2f}   of {wall.total_s:.1f} s in all")
     print(f"other processes took {wall.others:.0%} of the machine meanwhile")
-    reached = wall.beyond_s <= MOST_S
-    print(f"\nwanted: at most {MOST_S:g} s{'' if reached else '   MISSED'}")
+    reached = wall.beyond_s <= most_s
+    print(f"\nwanted: at most {most_s:g} s{'' if reached else '   MISSED'}")
     return reached
 
 
@@ -126,6 +127,7 @@ def main() -> int:
     """Measures; see the module for the exit codes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenario", type=Path, default=SCENARIO)
+    parser.add_argument("--platform", choices=list(MOST_S), default="process", help="default: process")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="the result once more, as JSON on the last line")
@@ -133,11 +135,15 @@ def main() -> int:
     runs: list[Wall] = []
     reached = False
     while len(runs) < chosen.runs and not reached:
-        runs.append(measure(chosen.scenario, chosen.seed))
-        reached = report(runs[-1])
+        runs.append(measure(chosen.scenario, chosen.platform, chosen.seed))
+        reached = report(runs[-1], MOST_S[chosen.platform])
     wall = min(runs, key=lambda run: run.beyond_s)
     if chosen.json:
-        print(json.dumps([{"name": "seconds beyond the declared", "measured": wall.beyond_s, "wanted": MOST_S}]))
+        print(
+            json.dumps(
+                [{"name": "seconds beyond the declared", "measured": wall.beyond_s, "wanted": MOST_S[chosen.platform]}]
+            )
+        )
     return 0 if reached else 1
 
 

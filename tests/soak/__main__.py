@@ -17,6 +17,7 @@ import argparse
 import signal
 import sys
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 
@@ -45,7 +46,8 @@ def planned() -> list[Repetition]:
 def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: bool) -> tuple[list[Finding], bool]:
     """Do what is left, as far as the budget goes. All findings of this revision, and whether it was interrupted."""
     revision = state.revision(ROOT)
-    found = state.of_revision(state.read(path), revision)
+    wanted = {each.key for each in every}
+    found = {key: each for key, each in state.of_revision(state.read(path), revision).items() if key in wanted}
     todo = remaining(every, found)
     shown = revision[:12] + (", with changes: not resumable" if revision.endswith(state.UNCOMMITTED) else "")
     print(f"{len(found)} of {len(every)} done at {shown}", flush=True)
@@ -72,16 +74,17 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """See the module."""
-    every = planned()
-    groups = list(dict.fromkeys(each.group for each in every))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, help="begin nothing that is not likely to end within them")
     parser.add_argument("--sample", action="store_true", help="in turns of every kind, and at least one of each")
-    parser.add_argument("--only", metavar="GROUP", action="append", choices=groups, help=f"one of: {', '.join(groups)}")
+    parser.add_argument("--only", metavar="GROUP", help="clean, killed-docker, a defect …, or a pattern: '*-docker'")
     parser.add_argument("--state", type=Path, default=ROOT / "build" / "soak.jsonl", help="default: build/soak.jsonl")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
-    every = [each for each in every if chosen.only is None or each.group in chosen.only]
+    every = [each for each in planned() if fnmatchcase(each.group, chosen.only or "*")]
+    if not every:
+        groups = ", ".join(dict.fromkeys(each.group for each in planned()))
+        parser.error(f"--only {chosen.only}: there is no such group here; there are {groups}")
     budget_s = None if chosen.minutes is None else chosen.minutes * 60
     findings, interrupted = soak(every, chosen.state.absolute(), budget_s, chosen.sample)
     print(f"\n{summarise(every, findings)}")

@@ -26,6 +26,18 @@ SEEDS_EACH = 5
 RUNS_A_DEFECT = 10
 KILLS = 50
 KILLS_ON = {"docker": 50, "kubernetes": 20}
+CAUGHT_ON = {
+    "docker": (
+        "sessions-in-memory",
+        "revocation-cached",
+        "check-then-set",
+        "new-downstream-key",
+        "job-acknowledged-early",
+        "no-fence",
+        "ids-from-counter",
+    ),
+    "kubernetes": ("sessions-in-memory", "revocation-cached", "check-then-set", "key-stored-after-effect"),
+}
 
 # About as long as each takes on two cores: what is not likely to be done in the budget is not begun.
 EXPECTED_S = {CLEAN: 50.0, DEFECT: 20.0, KILLED: 25.0}
@@ -48,7 +60,8 @@ class Repetition:
     @property
     def group(self) -> str:
         """What a sample must have one of: each defect, and each platform, counts for itself."""
-        return self.defect or (f"{self.kind}-{self.platform}" if self.platform else self.kind)
+        what = self.defect or self.kind
+        return f"{what}-{self.platform}" if self.platform else what
 
     @property
     def key(self) -> str:
@@ -62,7 +75,8 @@ def plan(
     """All repetitions, kind after kind; the clean runs go through all `scenarios` in turns, and through some on each
     platform.
 
-    `engines` are the platforms beside `process` that work here; harnesses are killed on them as well.
+    `engines` are the platforms beside `process` that work here; some defects are caught, and harnesses killed, on them
+    as well.
     A defect that waits for something has no repetition: it would not be caught reliably.
     """
     clean = [Repetition(CLEAN, scenarios[seed % len(scenarios)], seed) for seed in range(1, CLEAN_RUNS + 1)]
@@ -77,6 +91,12 @@ def plan(
         for defect in defects
         if not defect.waits_for
         for seed in range(1, RUNS_A_DEFECT + 1)
+    ]
+    caught += [
+        Repetition(DEFECT, defect.scenario, 1, defect.name, defect.check, name)
+        for name in engines
+        for defect in defects
+        if defect.name in CAUGHT_ON[name]
     ]
     killed = [Repetition(KILLED, SHORT[seed % len(SHORT)], seed) for seed in range(1, KILLS + 1)]
     killed += [

@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
-from harness.catalogue import Defect
-from tests.soak.plan import CLEAN, DEFECT, KILLED, MAIN, Repetition, fits, moment_s, plan, remaining, sample
+from harness.catalogue import Defect, read_catalogue
+from harness.contract.read import read_contract
+from harness.entry import REFERENCE_CONTRACT
+from tests.soak.plan import CAUGHT_ON, CLEAN, DEFECT, KILLED, MAIN, Repetition, fits, moment_s, plan, remaining, sample
 
 DEFECTS = [
     Defect(name=name, title="t", what="w", seen_in="s", scenario=f"{name}.yaml", check=check)
@@ -42,6 +44,13 @@ def test_the_main_scenarios_are_run_with_five_seeds_on_every_platform_that_works
         for platform in ("process", "docker")
         for name in ("kill", "scale", "freeze", "rolling")
     }
+
+
+def test_some_defects_are_to_be_caught_on_every_engine_that_works() -> None:
+    seeded = read_catalogue(read_contract(REFERENCE_CONTRACT), REFERENCE_CONTRACT)
+    elsewhere = [each for each in plan(seeded, engines=list(CAUGHT_ON)) if each.kind == DEFECT and each.platform]
+    assert Counter(each.platform for each in elsewhere) == {"docker": 7, "kubernetes": 4}
+    assert {each.group for each in elsewhere if each.defect == "no-fence"} == {"no-fence-docker"}
 
 
 def test_harnesses_are_killed_on_every_engine_that_works() -> None:
