@@ -5,13 +5,18 @@ Keys    limit:<name>:<subject>   string: when the next request would be due if a
 Owner   the limiter; only its scripts write it, in one step with the decision, by the store's clock alone: clocks of
         replicas may differ.
 Trips   GET /api/limited 1: check of the session and decision are one script. A route that is given a limit by
-        RATE_LIMITS: 1 more.
+        RATE_LIMITS: 1 more; whose turn it is, is decided in the same script.
 Crash   a request that was admitted and then lost its reply has used its turn; nothing else is left.
 
 The generic cell rate algorithm: with interval T and burst B at most B + W/T requests are admitted in any time W, and
 one is admitted whenever fewer than B were in the last B·T.
 A limiter that cannot write (the store is full, say) lets nobody in, or everybody whose session is live, as
 LIMIT_FAILS_OPEN says. Whether a session is live never fails open.
+
+The subject of a route that RATE_LIMITS names is the user of a live session or API key, else the address: what anybody
+may write in a header is no subject, nor is a token that was good once. The address is the connection's. X-Forwarded-For
+is believed from nobody, since whoever connects may write it. Behind a proxy that is the only way in, and that writes
+the header itself, have uvicorn believe its address alone (`proxy_headers`, `forwarded_allow_ips`), or limit there.
 """
 
 from collections.abc import Sequence
@@ -19,11 +24,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 
 from target_service.accounts import user_key
 from target_service.headers import bearer
+from target_service.openapi import AUTHENTICATED, calls
 from target_service.problems import Limited, NotAuthenticated, Unavailable
-from target_service.sessions import Sessions
+from target_service.sessions import Sessions, authority_keys
 from target_service.settings import Settings
 from target_service.state import Key, State
 from target_service.store import Store
@@ -40,7 +47,7 @@ STATE = State(
             "when the next request of a subject is due: one number, whatever the limit",
         ),
     ),
-    scripts=("limit_take", "limit_try"),
+    scripts=("limit_take", "limit_try", "limit_try_user"),
     trips={"GET /api/limited": 1, "any route that RATE_LIMITS names: its own and": 1},
     crash="""A request that was admitted and lost its reply has used its turn; the key ends by itself.""",
 )
@@ -99,10 +106,15 @@ class Limits:
         """What a limiter passes to its scripts beside the limit."""
         return ()
 
-    async def attempt(self, limit: Limit, subject: str) -> None:
-        """A turn of a subject at a limit of its own; raises Limited."""
+    async def attempt(self, limit: Limit, address: str, claims: Claims | None) -> None:
+        """A turn at a limit: of the user if `claims` are live, else of the address; raises Limited."""
+        of_address, turn = limit.key(f"address:{address}"), [*limit.arguments(), *self._more()]
         try:
-            wait_us = await self._store.run("limit_try", [limit.key(subject)], [*limit.arguments(), *self._more()])
+            if claims is None:
+                wait_us = await self._store.run("limit_try", [of_address], turn)
+            else:
+                keys = [*authority_keys(claims), limit.key(f"user:{claims.user}"), of_address, user_key(claims.user)]
+                wait_us = await self._store.run("limit_try_user", keys, [claims.user, *turn])
         except Unavailable:
             if not self._fails_open:
                 raise
@@ -116,22 +128,20 @@ def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int
     by_route = {name: Limit(name.replace(" ", ""), per_s, burst) for name, per_s, burst in chosen}
 
     async def gate(request: Request) -> None:
-        limit = by_route.get(f"{request.method} {getattr(request.scope.get('route'), 'path', '')}")
-        if limit is not None:
-            await limits.attempt(limit, _subject(tokens, request))
+        route = request.scope.get("route")
+        limit = by_route.get(f"{request.method} {getattr(route, 'path', '')}")
+        if limit is not None and isinstance(route, APIRoute):
+            address = request.client.host if request.client else "unknown"
+            # Where nobody asks who it is (a log-in), a token would only be a way to more turns.
+            claims = _claims(tokens, request) if AUTHENTICATED in calls(route) else None
+            await limits.attempt(limit, address, claims)
 
     return [Depends(gate)] if chosen else []
 
 
-def _subject(tokens: Tokens, request: Request) -> str:
-    """The user of a token that is signed by us, else the address: what anybody may write in a header is no subject.
-
-    An API key is not signed, and the store has not been asked about it yet: the user in it may be anybody.
-    """
+def _claims(tokens: Tokens, request: Request) -> Claims | None:
+    """What the request's token says, if it says anything; whether it is live only the store knows."""
     try:
-        claims = tokens.verify(bearer(request))
-        if not claims.machine:
-            return f"user:{claims.user}"
+        return tokens.verify(bearer(request))
     except NotAuthenticated:
-        pass
-    return f"address:{request.client.host if request.client else 'unknown'}"
+        return None

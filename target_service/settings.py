@@ -9,8 +9,11 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from target_service import state
 
 T = TypeVar("T")
 
@@ -215,6 +218,10 @@ class _Reader:
             match = LIMIT.fullmatch(part)
             if match is None or not float(match[2]) or not int(match[3]):
                 self.problems.append(f"{name}: {part!r} does not read METHOD /path=requests a second/burst")
+                continue
+            if match[1] not in (routes := state.endpoints()):
+                (nearest,) = get_close_matches(match[1], routes, n=1, cutoff=0.0)
+                self.problems.append(f"{name}: {match[1]!r} is no route: did you mean {nearest!r}?")
                 continue
             found.append((match[1], float(match[2]), int(match[3])))
         return tuple(found)

@@ -5,6 +5,7 @@ Each state file exports `STATE`: its keys, its scripts, the store round trips of
 every endpoint belongs to one of them, round trips are counted, and a store that was used holds no key undeclared.
 """
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ KINDS_OF_STATE = (
 
 PROBES = {"GET /health": 0, "GET /ready": 1, "GET /metrics": 0}
 """Round trips of the endpoints that belong to no kind of state."""
+
+ENDPOINT = re.compile("[A-Z]+ /")
+"""How a name among the trips begins that is no worker's."""
 
 Trips = int | tuple[int, str]
 """Store round trips of one request, at most; where they are more than one, with the reason."""
@@ -75,6 +79,12 @@ def number(trips: Trips) -> int:
 def states() -> list[State]:
     """Every kind of state; imported late, because each of them imports this module."""
     return [import_module(f"target_service.{name}").STATE for name in KINDS_OF_STATE]
+
+
+def endpoints() -> list[str]:
+    """Every endpoint of the service, as "GET /path/{id}"."""
+    declared = [name for each in states() for name in each.trips if ENDPOINT.match(name)]
+    return sorted([*declared, *PROBES])
 
 
 def document() -> str:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import redis
 from target_world import Replica, World, told
+from test_target_state import ENDPOINTS
+from test_target_trips import counted
 
 from target_service.limits import Limit
 from target_service.settings import SettingsError
@@ -124,6 +126,41 @@ async def test_whoever_names_a_user_without_proof_spends_the_turns_of_an_address
         assert (await replica.call("GET /profile", token=ada["access_token"])).status == 200, "none of hers was spent"
 
 
+@told
+async def test_a_dead_token_spends_the_turns_of_its_address_and_none_of_its_user(
+    world: World, raw: redis.Redis
+) -> None:
+    async with world.replica(RATE_LIMITS="GET /profile=0.01/3") as replica:
+        ended, token = [(await replica.user("dan"))["access_token"] for _ in range(2)]
+        key = (await replica.call("POST /api/keys", {"name": "robot"}, token, "k0")).json["key"]
+        assert (await replica.call("POST /api/logout", token=ended)).status == 204
+        answers = [(await replica.call("GET /profile", token=ended)).status for _ in range(5)]
+        assert answers == [401] * 3 + [429] * 2
+        answers = [(await replica.call("GET /profile", token=each)).status for each in (token, key, token, key)]
+        assert answers == [200] * 3 + [429], "a session and an API key are one user, from whichever address"
+
+
+@told
+async def test_a_route_that_asks_nobody_who_they_are_counts_addresses_whatever_token_is_sent(world: World) -> None:
+    who = {"username": "ada", "password": "lovelace"}
+    async with world.replica() as replica:
+        tokens = [(await replica.user(name))["access_token"] for name in ("ada", "bob", "cleo")]
+    async with world.replica(RATE_LIMITS="POST /api/login=0.01/2") as replica:
+        answers = [(await replica.call("POST /api/login", who, token)).status for token in tokens]
+        assert answers == [200, 200, 429], "more accounts are no way to more passwords"
+
+
+@told
+async def test_a_limit_asks_the_store_once(world: World) -> None:
+    async with world.replica(RATE_LIMITS="GET /profile=100/100") as replica:
+        token = (await replica.user())["access_token"]
+        for bearer, trips in ((token, 2), ("bad", 1)):
+            await replica.call("GET /profile", token=bearer)
+            async with counted(replica) as asked:
+                await replica.call("GET /profile", token=bearer)
+            assert asked() == trips
+
+
 async def world_token(replica: Replica, raw: redis.Redis) -> dict[str, Any]:
     """Tokens of another user, whose log-in comes from an address that may ask again."""
     for key in raw.keys("limit:*login*"):
@@ -135,6 +172,25 @@ async def world_token(replica: Replica, raw: redis.Redis) -> dict[str, Any]:
 def test_a_limit_that_cannot_be_read_is_named(world: World, text: str) -> None:
     with pytest.raises(SettingsError, match=r"RATE_LIMITS: .* does not read METHOD /path=requests a second/burst"):
         world.settings(RATE_LIMITS=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("GET /profile=1/1, POST /api/logn=1/1", "'POST /api/logn' is no route: did you mean 'POST /api/login'?"),
+        ("PUT /profile=1/1", "'PUT /profile' is no route: did you mean 'GET /profile'?"),
+        ("GET /api/orders/o1=1/1", "'GET /api/orders/o1' is no route: did you mean 'GET /api/orders/{id}'?"),
+    ],
+)
+def test_a_limit_of_no_route_is_refused_with_the_nearest_one(world: World, text: str, named: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        world.settings(RATE_LIMITS=text)
+    assert str(refused.value) == f"RATE_LIMITS: {named}"
+
+
+def test_every_route_can_be_limited(world: World) -> None:
+    text = ", ".join(f"{name}=1/1" for name in ENDPOINTS)
+    assert len(world.settings(RATE_LIMITS=text).rate_limits) == len(ENDPOINTS)
 
 
 def test_the_arguments_of_a_limit() -> None:

@@ -135,7 +135,11 @@ def test_a_worker_that_is_stopped_hands_its_job_back(world: World) -> None:
 @pytest.mark.parametrize("module", ["target_service", "target_service.worker"])
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"JWT_SECRET": "changeme"}, "JWT_SECRET"), ({"TARGET_DEFECTS": "no-such"}, "no-such")],
+    [
+        ({"JWT_SECRET": "changeme"}, "JWT_SECRET"),
+        ({"TARGET_DEFECTS": "no-such"}, "no-such"),
+        ({"RATE_LIMITS": "GET /profil=1/1"}, "GET /profile"),
+    ],
 )
 def test_a_bad_environment_is_one_line_and_exit_code_2(
     world: World, module: str, change: dict[str, str], named: str
@@ -144,6 +148,22 @@ def test_a_bad_environment_is_one_line_and_exit_code_2(
         _, errors = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 2
         assert errors.count("\n") == 1 and named in errors and "Traceback" not in errors
+
+
+def test_nobody_chooses_the_address_that_a_limit_counts(world: World) -> None:
+    port = free_port()
+    with world.process(PORT=str(port), RATE_LIMITS="POST /api/login=0.01/2") as process:
+        wait_for_port(port, process)
+        statuses = [
+            requests.post(
+                f"http://127.0.0.1:{port}/api/login",
+                json={"username": "nobody", "password": "wrong"},
+                headers={"X-Forwarded-For": f"203.0.113.{number}", "Forwarded": f"for=203.0.113.{number}"},
+                timeout=5,
+            ).status_code
+            for number in range(4)
+        ]
+        assert statuses == [401, 401, 429, 429]
 
 
 def test_a_taken_port_is_one_line_and_exit_code_1(world: World, silent_port: int) -> None:
