@@ -1,13 +1,14 @@
 """Carts: lines with ids of their own, each added once and removed at most once; never read, changed and written back.
 
 Keys    cart:<user>          hash: line id -> [item, quantity] (JSON). Lives CART_TTL_S from its last change.
-        cart-added:<line>    string: fingerprint of what was asked for. That this line was added, whether it is still
-                             there or not; lives IDEMPOTENCY_RETENTION_S.
+        cart-added:<line>    string: what the line holds, or held. That it was added, whether it is still there or not;
+                             lives CART_TTL_S, or IDEMPOTENCY_RETENTION_S if that is longer, from the add, and again
+                             from the removal.
 Owner   the user; only the scripts below write them.
 Trips   1 each: every change is one command on one line, within the script that checks the session.
 Crash   add: line and memory of it are one script, both or neither. A client that lost the reply adds again with its
-        key: the line id is a hash of user and key, so it is the same line, and one that has been removed meanwhile
-        stays removed, however late the repetition comes.
+        key: the line id is a hash of user and key, so it is the same line. One that has been removed meanwhile stays
+        removed when the repetition comes within the life of a cart; one that comes later is a new add.
         remove: one script. A client that lost the reply asks again and gets 404, which is what it wanted.
 """
 
@@ -36,15 +37,15 @@ STATE = State(
         Key(
             "cart-added:*",
             "string",
-            "IDEMPOTENCY_RETENTION_S",
-            "the add",
-            "that a line was added, so that a late repetition does not bring back what was removed",
+            "CART_TTL_S, or IDEMPOTENCY_RETENTION_S if longer, from the add and from the removal",
+            "the add, the removal",
+            "what was added, so that a repetition within that time does not bring back what was removed",
         ),
     ),
     scripts=("cart_add", "cart_lines", "cart_remove"),
     trips={"POST /api/cart/lines": 1, "GET /api/cart": 1, "DELETE /api/cart/lines/{id}": 1},
-    crash="""Add: line and memory of it are one script; added again with its key it is the same line, and stays removed
-    if it was. Remove: one script; asked again it answers 404, which is what was wanted.""",
+    crash="""Add: line and memory of it are one script; added again with its key it is the same line, and for the life
+    of a cart it stays removed if it was. Remove: one script; asked again it answers 404, which is what was wanted.""",
 )
 
 
@@ -62,6 +63,11 @@ def cart_key(user: str) -> str:
     return f"cart:{user}"
 
 
+def added_key(line: str) -> str:
+    """Where it is remembered that a line was added."""
+    return f"cart-added:{line}"
+
+
 def line_id(user: str, key: str) -> str:
     """The line that an idempotency key of a user stands for."""
     return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:32]
@@ -75,18 +81,17 @@ class Cart:
         self._sessions = sessions
         self._most_lines = settings.cart_lines
         self._life_ms = int(settings.cart_ttl_s * 1000)
-        self._retention_ms = int(settings.idempotency_retention_s * 1000)
+        self._memory_ms = int(max(settings.cart_ttl_s, settings.idempotency_retention_s) * 1000)
 
     async def add(self, claims: Claims, key: str, item: str, quantity: int) -> Line:
         """Adds a line, or says which one the key has added. Raises KeyReused, CartFull."""
         line = Line(line_id(claims.user, key), item, quantity)
-        text = orjson.dumps([item, quantity])
-        fingerprint = hashlib.sha256(text).hexdigest()
+        text = orjson.dumps([item, quantity]).decode()
         (outcome,) = await self._sessions.run(
             claims,
             "cart_add",
-            [cart_key(claims.user), f"cart-added:{line.id}"],
-            [line.id, text.decode(), fingerprint, self._most_lines, self._life_ms, self._retention_ms],
+            [cart_key(claims.user), added_key(line.id)],
+            [line.id, text, self._most_lines, self._life_ms, self._memory_ms],
         )
         if outcome == b"mismatch":
             raise KeyReused()
@@ -102,5 +107,6 @@ class Cart:
 
     async def remove(self, claims: Claims, line: str) -> None:
         """Removes a line; raises NotFound when there is none, so that of two removals one alone succeeds."""
-        if not await self._sessions.run(claims, "cart_remove", [cart_key(claims.user)], [line, self._life_ms]):
+        keys, lives = [cart_key(claims.user), added_key(line)], [self._life_ms, self._memory_ms]
+        if not await self._sessions.run(claims, "cart_remove", keys, [line, *lives]):
             raise NotFound()

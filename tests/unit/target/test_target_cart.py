@@ -78,7 +78,8 @@ async def test_bad_adds_are_refused_without_effect(world: World, raw: redis.Redi
         assert (full.status, full.json["type"]) == (409, "urn:problem:cart-full")
         assert len(await lines(replica, token)) == 1
         for request in ("POST /api/cart/lines", "GET /api/cart", "DELETE /api/cart/lines/x"):
-            assert (await replica.call(request, {"item": "a", "quantity": 1}, "bad", "k")).status == 401
+            body = {"item": "a", "quantity": 1} if request.startswith("POST") else None
+            assert (await replica.call(request, body, "bad", "k")).status == 401
 
 
 @told
@@ -98,10 +99,31 @@ async def test_everything_of_a_cart_has_a_life(world: World, raw: redis.Redis) -
         token = (await replica.user())["access_token"]
         line = (await add(replica, token, "k1")).json["line_id"]
         await add(replica, token, "k2")
-        assert 90 < raw.ttl(raw.keys("cart:*")[0]) <= 100 and 40 < raw.ttl(f"cart-added:{line}") <= 50
+        assert 90 < raw.ttl(raw.keys("cart:*")[0]) <= 100 and 90 < raw.ttl(f"cart-added:{line}") <= 100
         raw.persist(raw.keys("cart:*")[0])
         assert (await replica.call(f"DELETE /api/cart/lines/{line}", token=token)).status == 204
         assert 90 < raw.ttl(raw.keys("cart:*")[0]) <= 100, "renewed by every change"
+    async with world.replica(CART_TTL_S="50", IDEMPOTENCY_RETENTION_S="100") as replica:
+        line = (await add(replica, token, "k3")).json["line_id"]
+        assert 90 < raw.ttl(f"cart-added:{line}") <= 100, "never less than any key is remembered"
+
+
+@told
+async def test_a_removed_line_stays_removed_as_long_as_a_cart_lives_however_old_its_add_is(
+    world: World, raw: redis.Redis
+) -> None:
+    async with world.replica(IDEMPOTENCY_RETENTION_S="1") as replica:
+        token = (await replica.user())["access_token"]
+        line = (await add(replica, token, "k1")).json["line_id"]
+        raw.delete(f"cart-added:{line}")
+        assert (await add(replica, token, "k1")).status == 201
+        changed = await add(replica, token, "k1", quantity=3)
+        assert changed.json["type"] == "urn:problem:key-reused", "a line that is there is its own memory"
+        assert (await replica.call(f"DELETE /api/cart/lines/{line}", token=token)).status == 204
+        assert raw.ttl(f"cart-added:{line}") > 29 * 86400
+        late, other = await add(replica, token, "k1"), await add(replica, token, "k1", quantity=3)
+        assert (late.status, other.status) == (201, 422)
+        assert await lines(replica, token) == []
 
 
 @told
