@@ -1,4 +1,8 @@
-"""Finishes what its owner left open: payments and orders whose replica was killed, and whose client never came back."""
+"""Finishes what its owner left open: payments and orders whose replica was killed, and whose client never came back.
+
+A record that cannot be read (torn, or of another version during a rolling update) stands for itself alone: it is logged
+by its name, stays open, and is looked at again a lease later, behind the others.
+"""
 
 import asyncio
 from typing import Protocol, TypeVar
@@ -15,11 +19,11 @@ class Abandonable(Protocol[A]):
     """A kind of state with work under leases. `A` is an owner's attempt."""
 
     async def due(self, most: int) -> list[str]:
-        """Names of what is open under a lease that has ended; at most `most` of them."""
+        """Names of what is open under a lease that has ended; at most `most` of them, each put off for a while."""
         ...
 
     async def resume(self, name: str) -> A | None:
-        """Takes it over, if it is free to take."""
+        """Takes it over, if it is free to take; raises anything if it cannot be read."""
         ...
 
     async def complete(self, attempt: A) -> bytes:
@@ -34,11 +38,13 @@ async def complete_abandoned(work: Abandonable[A]) -> None:
 
 
 async def _complete(work: Abandonable[A], name: str) -> None:
-    attempt = await work.resume(name)
-    if attempt is None:
-        return
+    kind = type(work).__name__
     try:
-        await work.complete(attempt)
-        logs.event("completed", open=name)
+        attempt = await work.resume(name)
+        if attempt is not None:
+            await work.complete(attempt)
+            logs.event("completed", kind=kind, open=name)
     except (InProgress, Unavailable):
-        logs.event("not_completed", open=name)
+        logs.event("not_completed", kind=kind, open=name)
+    except Exception as error:
+        logs.event("not_completed", kind=kind, open=name, why=repr(error))

@@ -5,8 +5,10 @@ at once. The first claim wins; it is the user's of its token with its idempotenc
 
 Keys    order:<name>       hash: user, claimant (a hash of user and idempotency key), fingerprint (of the body), state
                            (processing | processed), receipt, wanted, fence, lease_until (ms), answer. <name> is a hash
-                           of the order's id. No TTL while it is processing, IDEMPOTENCY_RETENTION_S once processed.
-        order-key:<name>   string: the order that an idempotency key won. Lives IDEMPOTENCY_RETENTION_S.
+                           of the order's id. Durable: who has won an order is what the service is asked for, for as
+                           long as anybody may name it; a clock that took it away would give the order to the next.
+        order-key:<name>   string: the order that an idempotency key won. Lives IDEMPOTENCY_RETENTION_S; after that the
+                           key may win another order. Of its own order the record knows the key for ever.
         orders:open        sorted set: name -> ms from which the completer may take it.
 Owner   whoever holds the lease; its fence is the proof. Who has won never changes, whatever becomes of the lease.
 Trips   place 2: claim (with the session's check), then finish or release. Show 1. The completer: 1 a poll, 2 an order.
@@ -40,9 +42,10 @@ STATE = State(
         Key(
             "order:*",
             "hash",
-            "none while processing; IDEMPOTENCY_RETENTION_S once processed",
+            None,
             "the winner, for ever; for writing whoever holds the lease, proved by its fence",
-            "who won, what is wanted, state, receipt, fence, lease, answer: the whole memory of one order",
+            "who won, what is wanted, state, receipt, fence, lease, answer. No TTL: whose an order is must not change "
+            "with time; taking old ones out is the business's to decide, with their ids",
         ),
         Key(
             "order-key:*",
@@ -178,11 +181,11 @@ class Orders:
         try:
             await self._ledger.post(self.effect(attempt))
         except StaleFence as error:
-            await self._release(attempt)
+            await self._release(attempt.name, attempt.fence)
             raise InProgress() from error
         except LedgerUnavailable as error:
             logs.event("ledger_unavailable", order=attempt.receipt, fence=attempt.fence, why=str(error))
-            await self._release(attempt)
+            await self._release(attempt.name, attempt.fence)
             raise Unavailable("The order is not processed yet: ask again with the same key") from error
         return await self._finish(attempt)
 
@@ -195,17 +198,22 @@ class Orders:
         return shown(claims.user, state.decode(), receipt.decode(), Wanted.decoded(wanted))
 
     async def due(self, most: int) -> list[str]:
-        """Names of orders in processing whose owner's lease has ended; at most `most` of them."""
-        names = await self._store.run("order_due", [OPEN], [most])
+        """Names of orders in processing whose owner's lease has ended; at most `most`, each put off by a lease."""
+        names = await self._store.run("order_due", [OPEN], [most, self._lease_ms])
         return [name.decode() for name in names]
 
     async def resume(self, name: str) -> Attempt | None:
-        """Takes an order in processing over, if it is free to take."""
+        """Takes an order in processing over, if it is free to take; raises what shows that it cannot be read."""
         taken = await self._store.run("order_resume", [order_key(name), OPEN], [self._lease_ms, name])
         if taken is None:
             return None
         fence, receipt, user, wanted = taken
-        return Attempt(name, fence, receipt.decode(), user.decode(), Wanted.decoded(wanted))
+        try:
+            return Attempt(name, fence, receipt.decode(), user.decode(), Wanted.decoded(wanted))
+        except (TypeError, ValueError):
+            # Another version may be able to: it must find the lease free.
+            await self._release(name, fence)
+            raise
 
     def effect(self, attempt: Attempt) -> Effect:
         """The same key at every attempt, and the attempt's number as the fence."""
@@ -215,9 +223,7 @@ class Orders:
         keys = [order_key(attempt.name), OPEN]
         body = shown(attempt.user, "processed", attempt.receipt, attempt.wanted)
         try:
-            answer = await self._store.run(
-                "order_finish", keys, [attempt.fence, body, self._retention_ms, attempt.name]
-            )
+            answer = await self._store.run("order_finish", keys, [attempt.fence, body, attempt.name])
         except Unavailable as error:
             # Not StoreUnreachable: the effect has been had, so "nothing was done" would be a lie.
             raise Unavailable() from error
@@ -225,10 +231,9 @@ class Orders:
             raise InProgress()
         return bytes(answer)
 
-    async def _release(self, attempt: Attempt) -> None:
-        keys = [order_key(attempt.name), OPEN]
+    async def _release(self, name: str, fence: int) -> None:
         try:
-            await self._store.run("order_release", keys, [attempt.fence, attempt.name, self._backoff_ms])
+            await self._store.run("order_release", [order_key(name), OPEN], [fence, name, self._backoff_ms])
         except Unavailable:
             # The lease ends by itself.
-            logs.event("release_failed", order=attempt.receipt)
+            logs.event("release_failed", order=name)

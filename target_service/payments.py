@@ -3,7 +3,7 @@
 Keys    payment:<name>   hash: fingerprint (of the body), state (open | done), payment_id, order (what to charge),
                          fence (number of the attempt), lease_until (ms), answer. <name> is a hash of user and
                          idempotency key, so one user cannot touch another's. An open payment has no TTL: it must be
-                         finished. A done one lives IDEMPOTENCY_RETENTION_S.
+                         finished. A done one lives IDEMPOTENCY_RETENTION_S; after that its key is a new payment.
         payments:open    sorted set: name -> ms from which the completer may take it.
 Owner   whoever holds the lease; its fence is the proof. Whoever finds the lease ended takes the next fence.
 Trips   2: claim (with the session's check), then finish or release. The completer: 1 a poll, 2 a payment.
@@ -11,6 +11,9 @@ Recovery points, and what a crash after each leaves:
         claimed    the payment is open under a lease, and listed. Nothing was charged, or nobody knows. After the lease
                    the client's retry, or the completer, takes the next fence and charges again with the same ledger
                    key: the ledger answers with the effect it already has, or has it now. Exactly once in both cases.
+                   The ledger key is the payment id, stored before the ledger is asked and for as long as it may be
+                   asked again. Not the client's key: that is forgotten here and not there, and a payment under a
+                   key used again would be told to be charged while the ledger repeats the old one.
         charged    as above: only the ledger knows. It is asked again with the same key, and replays.
         finished   the answer is stored; every later request with the key gets exactly it.
 The payment id is chosen at the claim that creates the record, so every attempt and every replay gives the same one.
@@ -56,7 +59,8 @@ STATE = State(
         "completer: a payment": (2, "as the request that it completes"),
     },
     crash="""Claimed or charged: after the lease the client's retry or the completer takes the next fence and charges
-    again with the same ledger key, which the ledger has once. Finished: every later request gets the stored answer.""",
+    again under the stored payment id, which the ledger has once. Finished: every later request gets the stored answer,
+    until the key is forgotten: then it is a new payment, with an id and an effect of its own.""",
 )
 
 
@@ -106,7 +110,7 @@ class Answer:
 
 
 def payment_name(user: str, key: str) -> str:
-    """Stands for (user, idempotency key): in the store, and as the ledger's key."""
+    """Stands for (user, idempotency key) in the store."""
     return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:40]
 
 
@@ -152,11 +156,11 @@ class Payments:
         except StaleFence as error:
             # Usually a newer owner, whom a stale release cannot disturb. But a reference that another payment of
             # the client shares has that one's fences too: then this owner goes on, with the next number.
-            await self._release(attempt)
+            await self._release(attempt.name, attempt.fence)
             raise InProgress() from error
         except LedgerUnavailable as error:
             logs.event("ledger_unavailable", payment=attempt.payment_id, fence=attempt.fence, why=str(error))
-            await self._release(attempt)
+            await self._release(attempt.name, attempt.fence)
             raise Unavailable("The payment is not settled yet: ask again with the same key") from error
         body = orjson.dumps(
             {
@@ -170,17 +174,22 @@ class Payments:
         return await self._finish(attempt, body)
 
     async def due(self, most: int) -> list[str]:
-        """Names of open payments whose owner's lease has ended; at most `most` of them."""
-        names = await self._store.run("payment_due", [OPEN], [most])
+        """Names of open payments whose owner's lease has ended; at most `most`, each put off by a lease."""
+        names = await self._store.run("payment_due", [OPEN], [most, self._lease_ms])
         return [name.decode() for name in names]
 
     async def resume(self, name: str) -> Attempt | None:
-        """Takes an open payment over, if it is free to take."""
+        """Takes an open payment over, if it is free to take; raises what shows that it cannot be read."""
         taken = await self._store.run("payment_resume", [payment_key(name), OPEN], [self._lease_ms, name])
         if taken is None:
             return None
         fence, payment_id, order = taken
-        return Attempt(name, fence, payment_id.decode(), Order.decoded(order))
+        try:
+            return Attempt(name, fence, payment_id.decode(), Order.decoded(order))
+        except (TypeError, ValueError):
+            # Another version may be able to: it must find the lease free.
+            await self._release(name, fence)
+            raise
 
     def name(self, claims: Claims, key: str) -> str:
         """The payment's name: of the key, and of the user whose key it is."""
@@ -189,7 +198,7 @@ class Payments:
     def effect(self, attempt: Attempt) -> Effect:
         """The charge: the same key at every attempt, and the attempt's number as the fence."""
         order = attempt.order
-        return Effect(order.reference, f"payment:{attempt.name}", attempt.fence, "payment", order.amount)
+        return Effect(order.reference, f"payment:{attempt.payment_id}", attempt.fence, "payment", order.amount)
 
     async def _finish(self, attempt: Attempt, body: bytes) -> bytes:
         keys = [payment_key(attempt.name), OPEN]
@@ -204,10 +213,9 @@ class Payments:
             raise InProgress()
         return bytes(answer)
 
-    async def _release(self, attempt: Attempt) -> None:
-        keys = [payment_key(attempt.name), OPEN]
+    async def _release(self, name: str, fence: int) -> None:
         try:
-            await self._store.run("payment_release", keys, [attempt.fence, attempt.name, self._backoff_ms])
+            await self._store.run("payment_release", [payment_key(name), OPEN], [fence, name, self._backoff_ms])
         except Unavailable:
             # The lease ends by itself.
-            logs.event("release_failed", payment=attempt.payment_id)
+            logs.event("release_failed", payment=name)

@@ -71,6 +71,10 @@ class Worker:
                 if str(error).startswith("NOGROUP"):
                     pause_s = 0.0
                     await self._prepare()
+            except Exception as error:
+                # One turn may meet what this version cannot read; the others of this worker go on.
+                logs.event("turn_failed", why=repr(error))
+                pause_s = self._settings.backoff_s
             if pause_s:
                 await self._pause(pause_s)
 
@@ -107,24 +111,36 @@ class Worker:
     async def _handle(self, entry: Entry) -> None:
         try:
             claim = await self._jobs.claim(entry)
-            if claim is None:
-                return
-            try:
-                await self._do(claim)
-            except (StaleClaim, StaleFence):
-                logs.event("job_stale", job=entry.job, fence=claim.fence)
-            except LedgerUnavailable as error:
-                logs.event("ledger_unavailable", job=entry.job, fence=claim.fence, why=str(error))
-                await self._jobs.release(claim, after_backoff=True, counts=False)
-            except Unavailable:
-                raise
-            except Exception as error:
-                # A job may fail in any way; what it may not do is stop the worker, or be tried for ever.
-                logs.event("job_failed", job=entry.job, fence=claim.fence, why=repr(error))
-                await self._jobs.release(claim, after_backoff=True, counts=True)
-        except (Unavailable, ResponseError) as error:
+            if claim is not None:
+                await self._attempt(claim)
+        except Unavailable as error:
             # Whatever the store has of this job is a state from which the next claim goes on.
             logs.event("store_unavailable", job=entry.job, why=str(error))
+        except Exception as error:
+            # Its record cannot be read, by this version at least: the entry stays, and is looked at again.
+            logs.event("job_not_done", job=entry.job, why=repr(error))
+
+    async def _attempt(self, claim: Claim) -> None:
+        about: dict[str, Any] = {"job": claim.entry.job, "fence": claim.fence}
+        try:
+            await self._do(claim)
+        except StaleClaim:
+            logs.event("job_stale", **about)
+        except StaleFence:
+            # Usually a newer owner, whom a stale release cannot disturb. But references are the clients': one that
+            # something else has used has that one's fences too, which is no failure of this job: it goes on with
+            # the next number until it is past them.
+            logs.event("job_fenced_off", **about)
+            await self._jobs.release(claim, after_backoff=True, counts=False)
+        except LedgerUnavailable as error:
+            logs.event("ledger_unavailable", **about, why=str(error))
+            await self._jobs.release(claim, after_backoff=True, counts=False)
+        except Unavailable:
+            raise
+        except Exception as error:
+            # A job may fail in any way; what it may not do is stop the worker, or be tried for ever.
+            logs.event("job_failed", **about, why=repr(error))
+            await self._jobs.release(claim, after_backoff=True, counts=True)
 
     async def _do(self, claim: Claim) -> None:
         """The steps from the checkpoint on, the effect, the end; under a lease that is renewed meanwhile."""

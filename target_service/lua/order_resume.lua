@@ -3,9 +3,12 @@
 local now = now_ms()
 local record = redis.call('HMGET', KEYS[1], 'state', 'lease_until', 'receipt', 'user', 'wanted')
 local state, lease_until, receipt, user, wanted = unpack(record)
-if state ~= 'processing' then
+if state == 'processed' or redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('ZREM', KEYS[2], ARGV[2])
   return false
+end
+if state ~= 'processing' or not (lease_until and receipt and user and wanted) then
+  return redis.error_reply('UNREADABLE state ' .. tostring(state) .. ', or a field is missing')
 end
 if tonumber(lease_until) > now then
   return false

@@ -3,9 +3,12 @@
 local now = now_ms()
 local record = redis.call('HMGET', KEYS[1], 'state', 'lease_until', 'payment_id', 'order')
 local state, lease_until, payment_id, order = unpack(record)
-if state ~= 'open' then
+if state == 'done' or redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('ZREM', KEYS[2], ARGV[2])
   return false
+end
+if state ~= 'open' or not (lease_until and payment_id and order) then
+  return redis.error_reply('UNREADABLE state ' .. tostring(state) .. ', or a field is missing')
 end
 if tonumber(lease_until) > now then
   return false

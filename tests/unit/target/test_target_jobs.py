@@ -183,6 +183,16 @@ async def test_a_ledger_that_fails_costs_time_and_no_attempt(world: World) -> No
 
 
 @told
+async def test_a_reference_that_something_else_has_used_costs_time_and_no_attempt(world: World) -> None:
+    world.ledger.take({"reference": "shared", "key": "of something else", "fence": 6, "kind": "payment"})
+    async with world.replica() as replica, world.worker(JOB_ATTEMPTS="2"):
+        token = (await replica.user())["access_token"]
+        job = (await replica.submit(token, "k1", NUMBERS, "shared")).json["job_id"]
+        assert await done(replica, token, job) == {"job_id": job, "state": "done", "progress": 1.0, "output": OUTPUT}
+        assert [effect["key"] for effect in world.ledger.of("shared")] == ["of something else", f"job:{job}"]
+
+
+@told
 async def test_a_worker_makes_the_group_again_when_the_store_has_lost_it(world: World, raw: redis.Redis) -> None:
     async with world.replica() as replica, world.worker():
         raw.flushall()

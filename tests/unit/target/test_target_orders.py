@@ -203,9 +203,29 @@ async def test_a_log_out_ends_the_right_to_order(world: World, raw: redis.Redis)
 
 
 @told
-async def test_a_processed_order_and_its_key_live_as_long_as_promised(world: World, raw: redis.Redis) -> None:
+async def test_an_order_is_its_winners_for_ever_and_a_key_is_remembered_as_long_as_promised(
+    world: World, raw: redis.Redis
+) -> None:
     async with world.replica() as replica:
         (ada,) = await tokens_of(replica, "ada")
         assert (await place(replica, ada, "k1")).status == 201
         lives = {key.partition(":")[0]: raw.ttl(key) for key in raw.keys("order*")}
-        assert set(lives) == {"order", "order-key"} and all(86000 < life <= 86400 for life in lives.values())
+        assert lives.pop("order") == -1 and 86000 < lives.pop("order-key") <= 86400 and not lives
+
+
+@told
+async def test_who_has_won_does_not_change_when_the_key_is_forgotten(world: World, raw: redis.Redis) -> None:
+    async with world.replica(IDEMPOTENCY_RETENTION_S="0.2") as replica:
+        ada, bob = await tokens_of(replica, "ada", "bob")
+        placed = await place(replica, ada, "k1")
+
+        async def forgotten() -> bool:
+            return not raw.keys("order-key:*")
+
+        await eventually(forgotten, "the retention ends")
+        assert (await place(replica, bob, "k1")).json["type"] == "urn:problem:order-taken"
+        assert (await replica.call("GET /api/orders/o1", token=ada)).json == placed.json
+        again = await place(replica, ada, "k1")
+        assert (again.status, again.body, again.headers["idempotent-replayed"]) == (201, placed.body, "true")
+        assert (await place(replica, ada, "k1", "o2")).status == 201, "the key may win another order now"
+        assert [effect["reference"] for effect in world.ledger.effects] == ["o1", "o2"]

@@ -1,6 +1,7 @@
 """Payments: one effect for one key, whatever happens in between."""
 
 import asyncio
+from typing import Any
 
 import pytest
 import redis
@@ -88,6 +89,60 @@ async def test_the_completer_finishes_what_no_client_comes_back_for(world: World
         assert [attempt["fence"] for attempt in world.ledger.attempts] == [1, 2, 3]
         answer = await other.pay(token, "k1")
         assert (answer.status, answer.headers["idempotent-replayed"]) == (201, "true")
+        assert len(world.ledger.of("r1")) == 1
+
+
+@told
+async def test_after_the_retention_a_key_is_a_new_payment_with_an_effect_of_its_own(
+    world: World, raw: redis.Redis
+) -> None:
+    async with world.replica(IDEMPOTENCY_RETENTION_S="0.2") as replica:
+        token = (await replica.user())["access_token"]
+        first = await replica.pay(token, "k1", amount=5)
+
+        async def forgotten() -> bool:
+            return not raw.keys("payment:*")
+
+        await eventually(forgotten, "the retention ends")
+        second = await replica.pay(token, "k1", amount=7)
+        assert second.status == 201 and second.json["payment_id"] != first.json["payment_id"]
+        assert [effect["amount"] for effect in world.ledger.of("r1")] == ["5", "7"], "what is said to be charged is"
+
+
+@told
+async def test_every_attempt_at_a_payment_has_its_stored_id_as_the_key_at_the_ledger(
+    world: World, raw: redis.Redis
+) -> None:
+    async with world.replica() as dying, world.replica() as other:
+        token = (await dying.user())["access_token"]
+        stored: list[str] = []
+        post = dying.service.ledger.post
+
+        async def looked_at(effect: object) -> None:
+            (record,) = raw.keys("payment:*")
+            stored.append(raw.hget(record, "payment_id"))
+            await post(effect)  # type: ignore[arg-type]
+
+        dying.service.ledger.post = looked_at  # type: ignore[method-assign]
+        crash_before(dying, "payment_finish")
+        with pytest.raises(Crash):
+            await dying.pay(token, "k1")
+        world.ledger.fail_next = 1
+
+        async def retried() -> Any:
+            answer = await other.pay(token, "k1")
+            return answer if answer.status != 409 else None
+
+        assert (await eventually(retried, "the lease ends")).status == 503
+        async with world.worker():
+
+            async def settled() -> bool:
+                return not raw.zcard("payments:open")
+
+            await eventually(settled, "the completer finishes it")
+        (payment_id,) = stored
+        assert (await other.pay(token, "k1")).json["payment_id"] == payment_id
+        assert [attempt["key"] for attempt in world.ledger.attempts] == [f"payment:{payment_id}"] * 3
         assert len(world.ledger.of("r1")) == 1
 
 
