@@ -1,8 +1,9 @@
 """What a dead run left: finding it, and removing it. A run in progress is never touched.
 
 A run is alive while a process holds its name (an abstract unix socket) or the lock of its folder (flock). The
-kernel takes both back when that process dies, however it dies; neither can be left behind by accident. Where others
-can reach the engine too, it lives as long as `Lease` goes on saying so.
+kernel takes both back when that process dies, however it dies; neither can be left behind by accident. The name is
+seen at one place only (`harness.platforms.hold`). A run of another place lives as long as `Lease` goes on saying so
+where the engine can be told; elsewhere nobody here can tell, and it is named and left alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from harness.engines import Engines, look
+from harness.engines import Engines, look, said_by
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import remains
 from harness.platforms.base import Attacher, Platform
@@ -36,7 +37,8 @@ _MISSED = 3
 class Leftover:
     """One dead run. `run` is None when its record broke off before it named itself; `folder` when none is known.
 
-    `unseen` says why its platform cannot be looked at. Of a check that died, `scratch` alone is there.
+    `unseen` says why its platform cannot be looked at, `elsewhere` whose it is when nobody here can tell whether it is
+    dead. Of a process that died beside all runs, `scratch` alone is there.
     """
 
     run: str | None
@@ -44,12 +46,13 @@ class Leftover:
     things: list[str]
     scratch: Path | None = None
     unseen: str | None = None
+    elsewhere: str | None = None
 
     def __str__(self) -> str:
         if self.scratch:
-            return f"a check that died: directory {self.scratch}"
+            return f"{remains.kind_of(self.scratch)} that died: directory {self.scratch}"
         where = f" in {self.folder}" if self.folder else ""
-        what = "; ".join([*self.things, *([self.unseen] if self.unseen else [])])
+        what = "; ".join([*self.things, *(each for each in (self.unseen, self.elsewhere) if each)])
         return f"run {self.run or '(unnamed)'}{where}: {what or 'not marked as ended'}"
 
 
@@ -179,22 +182,24 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
             continue
         things = engines.things(said.run) if said.run else []
         if things or not said.ended:
-            why = None if said.ended else engines.unseen.get(said.platform)
+            why = None if said.ended else engines.why_unseen(said.platform)
             unseen = f"{said.platform} cannot be looked at: {why}" if why else None
-            found.append(Leftover(said.run, folder, things, unseen=unseen))
+            elsewhere = engines.elsewhere(said.run) if said.run else None
+            found.append(Leftover(said.run, folder, things, unseen=unseen, elsewhere=elsewhere))
             seen |= {said.run} if said.run else set()
     for name in sorted(engines.all_runs() - seen):
         if run in (None, name) and not engines.in_progress(name):
-            found.append(Leftover(name, None, engines.things(name)))
-    dead_checks = remains.scratch() if run is None else []
-    found += [Leftover(None, None, [], scratch=place) for place in dead_checks]
+            found.append(Leftover(name, None, engines.things(name), elsewhere=engines.elsewhere(name)))
+    forsaken = remains.scratch() if run is None else []
+    found += [Leftover(None, None, [], scratch=place) for place in forsaken]
     return [left for left in found if left.things or left.folder or left.scratch]
 
 
 def recover(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[str]:
     """Removes what dead runs left and marks their folders as ended; returns what was done, one line each.
 
-    A second call finds nothing. Raises `EnvironmentFailure`, after all else was done, naming what stays.
+    A second call finds nothing but what it left alone, which it names again. Raises `EnvironmentFailure`, after all
+    else was done, naming what stays.
     """
     engines = engines or look()
     done: list[str] = []
@@ -202,8 +207,9 @@ def recover(reports: Path, run: str | None = None, engines: Engines | None = Non
     for left in find(reports, run, engines):
         try:
             done += _recover_one(left, engines)
-        except (EnvironmentFailure, OSError) as error:
-            failed.append(f"{left}: {error}")
+        except Exception as error:
+            # Whatever one engine says keeps nothing of the others from being removed.
+            failed.append(f"{left}: {said_by(error)}")
     if failed:
         raise EnvironmentFailure("\n".join([*done, "could not be recovered:", *failed]))
     return done
@@ -214,6 +220,8 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
         return [remains.remove_scratch(left.scratch)]
     done = []
     label = f"run {left.run or '(unnamed)'}"
+    if left.elsewhere:
+        return [f"{label}: left alone: {'; '.join([*left.things, left.elsewhere])}"]
     with ExitStack() as stack:
         # Held while it is removed: two recoveries at once do not meet, and nobody can begin the run again.
         if left.run is not None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from harness.contract.start import Compose, Kubernetes
+from harness.errors import EnvironmentFailure
 
 Role: TypeAlias = Literal["replica", "worker"]
 State: TypeAlias = Literal["starting", "ready", "unready", "stopping", "killed", "paused", "gone"]
@@ -23,6 +24,13 @@ LIVING: frozenset[State] = frozenset({"starting", "ready", "unready", "paused"})
 POLLED: frozenset[State] = frozenset({"starting", "ready", "unready"})
 """States in which asking a member whether it is ready can change what is known of it."""
 DEAD: frozenset[State] = frozenset({"killed", "gone"})
+
+Standing: TypeAlias = bool | str
+"""Of a run on an engine: true if it is in progress, a text saying whose it is if nobody here can tell, else false."""
+
+
+class NotConfigured(EnvironmentFailure):
+    """Nothing on this machine leads to an engine of that kind: whoever never used one misses nothing."""
 
 
 @dataclass(frozen=True)
@@ -193,10 +201,12 @@ class Platform(Protocol):
         Nothing to do where all who can reach the engine see the name that the run holds (`harness.platforms.hold`).
         """
 
-    def runs(self) -> dict[str, bool]:
+    def runs(self) -> Mapping[str, Standing]:
         """Ids of all runs of which something is there, by looking at the engine alone.
 
-        True for one that `keep` showed to be in progress not long ago. `EnvironmentFailure` if one cannot look.
+        A run of this place (`harness.platforms.hold`) is false: the name that it holds tells. One of another place is
+        true if `keep` goes on showing that it is in progress; a text where that cannot be shown. It may take as long
+        as it takes to see that nothing is shown any more. `EnvironmentFailure` if one cannot look.
         """
 
     def leftovers(self, run_id: str) -> list[str]:

@@ -17,10 +17,10 @@ from pathlib import Path
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms import docker_attach, docker_clone, docker_keep
-from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Role, State
+from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Role, Standing, State
 from harness.platforms.docker_acts import Acts
 from harness.platforms.docker_compose import Model, Project, lacking, prepared
-from harness.platforms.docker_engine import LABEL, connect, host, remove, things, translated
+from harness.platforms.docker_engine import LABEL, booted_s, connect, host, remove, standing, things, translated
 from harness.platforms.docker_ready import Asker
 from harness.platforms.docker_state import Entry, Up
 from harness.platforms.docker_watch import Watch
@@ -355,13 +355,13 @@ class DockerPlatform:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: {'; '.join(failed)}")
 
     def keep(self) -> None:
-        """Nothing: the engine is of this machine, where the name that the run holds is seen."""
+        """Nothing: labels cannot be changed. Who does not see the name that the run holds leaves it alone."""
 
-    def runs(self) -> dict[str, bool]:
-        return dict.fromkeys((thing.run for thing in things(connect())), False)
+    def runs(self) -> dict[str, Standing]:
+        return standing(things(connect()), booted_s())
 
     def restore(self, found: Path) -> list[str]:
-        return docker_attach.restore(connect(), found)
+        return docker_attach.settle(connect(), found)
 
     def leftovers(self, run_id: str) -> list[str]:
         return [str(thing) for thing in things(connect(), run_id)]

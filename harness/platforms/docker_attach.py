@@ -24,11 +24,11 @@ from harness.platforms import docker_clone, docker_keep
 from harness.platforms.base import Deployment, Role
 from harness.platforms.docker_acts import Acts
 from harness.platforms.docker_clone import Inspected
-from harness.platforms.docker_engine import LABEL, connect, remove, translated
+from harness.platforms.docker_engine import LABEL, PLACE, connect, host, remove, translated
 from harness.platforms.docker_ready import Asker
 from harness.platforms.docker_state import Up
 from harness.platforms.docker_watch import Watch
-from harness.platforms.hold import hold_name
+from harness.platforms.hold import here, hold_name, hold_target
 from harness.platforms.ports import HOST, Ports
 
 PROJECT = "com.docker.compose.project"
@@ -44,18 +44,32 @@ def take(deployment: Deployment, compose: Compose, name: str) -> Up:
     Raises `EnvironmentFailure` when it is not there, or is not as the contract and the scenario say.
     """
     api = connect()
-    with translated(f"looking for the project {name}"):
-        found = [each for each in _containers(api, name) if LABEL not in each["Config"]["Labels"]]
-    _complain(found, deployment, compose, name)
-    if deployment.found is not None:
-        _note(found, name, deployment.found)
     with ExitStack() as held:
         held.enter_context(hold_name(deployment.run_id))
+        held.enter_context(hold_target(_target(name), is_first=True))
+        with translated(f"looking for the project {name}"):
+            found = [each for each in _containers(api, name) if LABEL not in each["Config"]["Labels"]]
+        _complain(found, deployment, compose, name)
+        port, front = _published(found, compose, name), _front(found, compose, name)
         watch = Watch(api, f"{PROJECT}={name}", time.time() - 1)
-        port = _published(found, compose, name)
-        front = _front(found, compose, name)
+        held.callback(watch.close)
         asker, acts = Asker(deployment, port), Acts(api, watch, front)
-        up = Up(deployment, compose, api, held.pop_all(), Ports(), port, front, watch, asker, acts)
+        up = Up(deployment, compose, api, held, Ports(), port, front, watch, asker, acts)
+        with translated(f"looking at the project {name}"):
+            _fill(up, found)
+        # Last, for then nothing has been done yet, and from then on all of it is brought back.
+        if deployment.found is not None:
+            _note(found, name, deployment.found)
+        up.held = held.pop_all()
+    return up
+
+
+def _target(name: str) -> str:
+    return f"project {name} of the engine {host()}"
+
+
+def _fill(up: Up, found: list[Inspected]) -> None:
+    deployment, compose = up.deployment, up.compose
     roles: dict[str, Role] = {compose.replica: "replica", **({compose.worker: "worker"} if compose.worker else {})}
     for each in found:
         service, number = _of(each)
@@ -66,8 +80,7 @@ def take(deployment: Deployment, compose: Compose, name: str) -> Up:
             up.templates.setdefault(entry.role, _template(each, deployment.run_id))
         else:
             up.parts[each["Id"]] = service
-    docker_keep.check_ledger(api, compose, up.parts)
-    return up
+    docker_keep.check_ledger(up.api, compose, up.parts)
 
 
 def _containers(api: docker.APIClient, name: str) -> list[Inspected]:
@@ -83,7 +96,7 @@ def _of(inspected: Inspected) -> tuple[str, int]:
 def _template(inspected: Inspected, run_id: str) -> Inspected:
     """What others are made like: they are the run's, and go with it; the engine does not bring them back."""
     made = copy.deepcopy(inspected)
-    made["Config"]["Labels"][LABEL] = run_id
+    made["Config"]["Labels"] |= {LABEL: run_id, PLACE: here()}
     made["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
     return made
 
@@ -152,16 +165,27 @@ def _note(found: list[Inspected], name: str, place: Path) -> None:
         os.fsync(file.fileno())
 
 
-def restore(api: docker.APIClient, place: Path) -> list[str]:
+def settle(api: docker.APIClient, place: Path) -> list[str]:
     """Thaws, puts back on their networks and starts again what was running when it was found; looks again.
 
-    Returns what was done, one line each. Raises `EnvironmentFailure` naming what is not as it was.
+    Returns what was done, one line each. After that the file goes: a target that was brought back once is its owner's,
+    and no later recovery may undo what he does to it. What he has removed or replaced meanwhile is settled as well.
+    Raises `EnvironmentFailure` naming what is not as it was, or when a run in progress has the target.
     """
     try:
-        noted = json.loads(place.read_text(encoding="utf-8"))["containers"]
-    except (ValueError, KeyError):
+        noted = json.loads(place.read_text(encoding="utf-8"))
+        name, containers = noted["project"], noted["containers"]
+    except (FileNotFoundError, ValueError, KeyError):
         # It broke off while it was written: nothing had been done by then.
+        place.unlink(missing_ok=True)
         return []
+    with hold_target(_target(name)):
+        done = _restored(api, containers)
+        place.unlink(missing_ok=True)
+    return done
+
+
+def _restored(api: docker.APIClient, noted: list[dict[str, Any]]) -> list[str]:
     done: list[str] = []
     left: list[str] = []
     for each in noted:
@@ -169,8 +193,10 @@ def restore(api: docker.APIClient, place: Path) -> list[str]:
             with translated(f"bringing {each['name']} back"):
                 done += list(_back(api, each))
         except EnvironmentFailure as error:
-            gone = isinstance(error.__cause__, NotFound)
-            left.append(f"{each['name']} was removed by somebody" if gone else str(error))
+            if isinstance(error.__cause__, NotFound):
+                done.append(f"{each['name']} is not there any more: somebody removed or replaced it")
+            else:
+                left.append(str(error))
     if left:
         raise EnvironmentFailure(f"not all is as it was found: {'; '.join(left)}. Start it again by hand")
     return done
@@ -226,4 +252,4 @@ def leave(up: Up, names: dict[str, str]) -> None:
 
 def _restoring(up: Up) -> None:
     if up.deployment.found is not None:
-        restore(up.api, up.deployment.found)
+        settle(up.api, up.deployment.found)

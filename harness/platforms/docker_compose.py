@@ -23,7 +23,8 @@ from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
 from harness.platforms import outside
 from harness.platforms.base import Deployment
-from harness.platforms.docker_engine import LABEL
+from harness.platforms.docker_engine import LABEL, PLACE
+from harness.platforms.hold import here
 from harness.platforms.masks import mask_patterns
 from harness.platforms.ports import HOST
 
@@ -87,7 +88,7 @@ def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) 
     made = copy.deepcopy(model)
     services = made.get("services") or {}
     _complain(made, compose)
-    label = {LABEL: deployment.run_id}
+    label = {LABEL: deployment.run_id, PLACE: here()}
     for name, service in services.items():
         service["labels"] = {**(service.get("labels") or {}), **label}
         for part in ("container_name", "ports"):

@@ -6,13 +6,16 @@ Everything of a run carries its id as a label, so that it is found without the r
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,15 +25,20 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.utils import kwargs_from_env
 
 from harness.errors import EnvironmentFailure
+from harness.platforms.base import Standing
+from harness.platforms.hold import here, is_of_this_boot
 
 LABEL = "stateless-harness.run"
 """Label of every container, network and volume of a run; its value is the run's id."""
+PLACE = "stateless-harness.place"
+"""Label of the same; its value is where the harness ran (`harness.platforms.hold.here`)."""
 
 _TIMEOUT_S = 30
 _THREADS = 8
 _ROUNDS = 20
 _AGAIN_S = 0.25
-_GONE = "the engine may have ended: see `docker info`, start it again, then `harness recover`"
+_STAT = Path("/proc/stat")
+GONE = "the engine may have ended: see `docker info`, start it again, then `harness recover`"
 
 
 def host() -> str:
@@ -87,7 +95,7 @@ def translated(what: str) -> Iterator[None]:
         raise EnvironmentFailure(f"{what}: the Docker engine says: {error.explanation or error}") from error
     except (DockerException, requests.RequestException, OSError) as error:
         raise EnvironmentFailure(
-            f"{what}: the Docker engine does not answer ({type(error).__name__}); {_GONE}"
+            f"{what}: the Docker engine does not answer ({type(error).__name__}); {GONE}"
         ) from error
 
 
@@ -113,6 +121,8 @@ class Thing:
     name: str
     run: str
     state: str = ""
+    place: str = ""
+    made_s: float = math.inf
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" + (f" ({self.state})" if self.state else "")
@@ -126,13 +136,54 @@ def things(api: docker.APIClient, run_id: str | None = None) -> list[Thing]:
         networks = api.networks(filters=wanted)
         volumes = api.volumes(filters=wanted)["Volumes"] or []
     found = [
-        Thing("container", each["Id"], each["Names"][0].lstrip("/"), each["Labels"][LABEL], each["State"])
+        _thing("container", each, each["Id"], each["Names"][0].lstrip("/"), each["State"])
         for each in containers
         if each.get("Names")
     ]
-    found += [Thing("network", each["Id"], each["Name"], each["Labels"][LABEL]) for each in networks]
-    found += [Thing("volume", each["Name"], each["Name"], each["Labels"][LABEL]) for each in volumes]
+    found += [_thing("network", each, each["Id"], each["Name"]) for each in networks]
+    found += [_thing("volume", each, each["Name"], each["Name"]) for each in volumes]
     return sorted(found, key=lambda thing: (thing.kind, thing.name))
+
+
+def _thing(kind: str, told: Mapping[str, Any], name: str, shown: str, state: str = "") -> Thing:
+    made, labels = told.get("Created") or told.get("CreatedAt"), told["Labels"]
+    made_s = math.inf
+    with suppress(ValueError, TypeError):
+        made_s = float(made) if isinstance(made, int) else datetime.fromisoformat(str(made)).timestamp()
+    return Thing(kind, name, shown, labels[LABEL], state, labels.get(PLACE, ""), made_s)
+
+
+def standing(found: Iterable[Thing], booted_s: float) -> dict[str, Standing]:
+    """Of what there is, which runs it is of (`Platform.runs`). `booted_s`: when this machine was started.
+
+    The engine is of this machine, so what bears another boot's id and is older than this boot was left by a harness
+    that died with the machine.
+    """
+    seen: dict[str, Standing] = {}
+    for thing in found:
+        is_dead = thing.place == here() or (not is_of_this_boot(thing.place) and thing.made_s < booted_s)
+        if is_dead:
+            seen.setdefault(thing.run, False)
+        else:
+            seen[thing.run] = _left_alone(thing.run, thing.place or "which it does not say")
+    return seen
+
+
+def _left_alone(run_id: str, place: str) -> str:
+    mine = f"label={LABEL}={run_id}"
+    return (
+        f"it belongs to another host or container ({place}): only there it can be told whether it is in progress, by"
+        f" `harness recover`. If it is dead: `docker ps -aqf {mine} | xargs -r docker rm -fv; docker network ls -qf"
+        f" {mine} | xargs -r docker network rm; docker volume ls -qf {mine} | xargs -r docker volume rm`"
+    )
+
+
+def booted_s() -> float:
+    """When this machine was started, in seconds since the epoch."""
+    for line in _STAT.read_text().splitlines():
+        if line.startswith("btime "):
+            return float(line.split()[1])
+    return -math.inf
 
 
 def remove(api: docker.APIClient, run_id: str, settle_s: float = 0.0) -> list[str]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import docker
-from docker.errors import NotFound
+from docker.errors import DockerException, NotFound
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment
 from harness.platforms.children import tail
-from harness.platforms.docker_engine import LABEL, translated
+from harness.platforms.docker_engine import GONE, LABEL, translated
 from harness.platforms.masks import mask_patterns, mask_values
 
 _SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
 _THREADS = 8
 _LEDGER_ENDS_S = 5
+# For all that is kept of a run: an engine that hangs must not keep it from its end.
+_KEPT_S = 60.0
 
 
 def containers(api: docker.APIClient, run_id: str) -> list[tuple[str, str]]:
@@ -63,11 +67,40 @@ def saved_tail(log: Path, lines: int) -> str:
     return mask_patterns(tail(log, lines))
 
 
-def save_log(api: docker.APIClient, container: str, log: Path) -> None:
-    """Keeps all that a container wrote."""
-    with log.open("ab") as file:
+def save_log(api: docker.APIClient, container: str, log: Path, until: float | None = None) -> None:
+    """Keeps all that a container wrote. Raises `EnvironmentFailure` if it has not come by then (monotonic)."""
+
+    def copy() -> None:
         for piece in api.logs(container, stream=True, follow=False):
             file.write(piece)
+
+    # Closed when it is given up, so that nothing is written to it after it was searched for secrets.
+    with log.open("ab") as file:
+        _within(until, f"keeping {log.name}", copy)
+
+
+def _within(until: float | None, what: str, read: Callable[[], None]) -> None:
+    """Reads what the engine sends, but no longer: the SDK takes the time limit off whatever comes as a stream."""
+    raised: list[Exception] = []
+
+    def run() -> None:
+        try:
+            read()
+        except Exception as error:
+            raised.append(error)
+
+    # No thread of a pool: those are waited for at the end of the process.
+    reader = threading.Thread(target=run, name="keep", daemon=True)
+    left_s = _KEPT_S if until is None else max(0.0, until - time.monotonic())
+    reader.start()
+    reader.join(left_s)
+    if reader.is_alive():
+        raise EnvironmentFailure(f"{what}: the Docker engine did not send all of it within {_KEPT_S:g} s; {GONE}")
+    for error in raised:
+        if isinstance(error, DockerException | OSError):
+            raise error
+        # A stream that breaks off fails in as many ways as it has layers.
+        raise EnvironmentFailure(f"{what}: it broke off: {type(error).__name__}: {error}; {GONE}") from error
 
 
 def logs_named_in(api: docker.APIClient, deployment: Deployment, complaint: str) -> str:
@@ -86,6 +119,7 @@ def keep(api: docker.APIClient, deployment: Deployment, compose: Compose, names:
     In this order, so that no effect is had after the record was copied. Raises `EnvironmentFailure` saying what could
     not be kept, after everything else was.
     """
+    until = time.monotonic() + _KEPT_S
     with translated("looking for the containers of the run"):
         found = containers(api, deployment.run_id)
     ledgers = [container for service, container in found if service == compose.ledger]
@@ -95,9 +129,10 @@ def keep(api: docker.APIClient, deployment: Deployment, compose: Compose, names:
         for ledger in ledgers:
             _end(api, ledger, gently=True)
         logs = {container: deployment.logs / f"{name}.log" for container, name in {**others, **names}.items()}
-        failed = [text for text in pool.map(lambda item: _try_log(api, *item), logs.items()) if text]
+        texts = pool.map(lambda container: _try_log(api, container, logs[container], until), logs)
+        failed = [text for text in texts if text]
     for ledger in ledgers:
-        failed += save_record(api, ledger, deployment.ledger_record)
+        failed += save_record(api, ledger, deployment.ledger_record, until)
     if failed:
         raise EnvironmentFailure("; ".join(failed))
 
@@ -111,26 +146,34 @@ def _end(api: docker.APIClient, container: str, gently: bool = False) -> None:
             api.kill(container, "SIGKILL")
 
 
-def _try_log(api: docker.APIClient, container: str, log: Path) -> str | None:
+def _try_log(api: docker.APIClient, container: str, log: Path, until: float) -> str | None:
     try:
         with translated(f"keeping {log.name}"):
-            save_log(api, container, log)
+            save_log(api, container, log, until)
     except EnvironmentFailure as error:
         return None if isinstance(error.__cause__, NotFound) else str(error)
     return None
 
 
-def save_record(api: docker.APIClient, ledger: str, record: Path) -> list[str]:
-    """Copies what the ledger wrote to `record`; returns why not, if it could not be."""
+def save_record(api: docker.APIClient, ledger: str, record: Path, until: float | None = None) -> list[str]:
+    """Copies what the ledger wrote to `record`; returns why not, if it could not be by then (monotonic)."""
+    came = io.BytesIO()
+
+    def copy() -> None:
+        for piece in api.get_archive(ledger, place)[0]:
+            came.write(piece)
+
     try:
         with translated("keeping the ledger's record"):
             place = _record_of(api, ledger)
             if place is None:
                 return []
-            stream, _ = api.get_archive(ledger, place)
-            with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            _within(until, "keeping the ledger's record", copy)
+            came.seek(0)
+            with tarfile.open(fileobj=came) as archive:
                 inside = archive.extractfile(archive.getmembers()[0])
                 record.write_bytes(inside.read() if inside else b"")
-    except EnvironmentFailure as error:
-        return [str(error)]
+    except (EnvironmentFailure, tarfile.TarError, IndexError) as error:
+        said = str(error) if isinstance(error, EnvironmentFailure) else f"the engine sent no archive: {error}"
+        return [said]
     return []

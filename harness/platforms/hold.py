@@ -1,21 +1,52 @@
 """Who is alive: a run in progress holds a name that the kernel takes back when its process dies.
 
 The name is an abstract unix socket: it needs no file, cannot go stale, and two processes cannot have the same.
+It is seen in one network namespace only. A container has one of its own, and so has a pod, though the kernel is the
+same: from there nobody can tell by the name whether the run lives. So what a run makes says at which `place` it is.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
+import hashlib
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from harness.errors import EnvironmentFailure, UsageError
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NETWORK = Path("/proc/self/ns/net")
+
 _lock = threading.Lock()
 _held: dict[str, tuple[socket.socket, int]] = {}
+
+
+def here() -> str:
+    """The place of this process: BOOT/NETWORK, the ids of the kernel's boot and of the network namespace.
+
+    Of two processes at one place each sees the names that the other holds.
+    """
+    try:
+        return f"{_BOOT.read_text().strip()}/{_NETWORK.stat().st_ino}"
+    except OSError:
+        return _nowhere()
+
+
+@functools.cache
+def _nowhere() -> str:
+    # A place that nobody else is at: then others' runs are never taken for dead by their names.
+    return f"unknown/{secrets.token_hex(8)}"
+
+
+def is_of_this_boot(place: str) -> bool:
+    """Whether that place is on this machine as it runs now."""
+    return place.partition("/")[0] == here().partition("/")[0]
 
 
 def is_run_id(text: str) -> bool:
@@ -32,8 +63,8 @@ def check_run_id(run_id: str) -> str:
     return run_id
 
 
-def _address(run_id: str) -> str:
-    return f"\0harness-run-{check_run_id(run_id)}"
+def _address(key: str) -> str:
+    return f"\0harness-run-{key}"
 
 
 @contextmanager
@@ -42,27 +73,47 @@ def hold_name(run_id: str) -> Iterator[None]:
 
     Raises `EnvironmentFailure` when another process holds it.
     """
-    address = _address(run_id)
+    with _holding(check_run_id(run_id), f"run {run_id} is already in progress in another process"):
+        yield
+
+
+@contextmanager
+def hold_target(target: str, is_first: bool = False) -> Iterator[None]:
+    """Holds a target that ran before while inside: what one run breaks there no other one brings back.
+
+    May be entered again by the same process, unless it has to be the first.
+    Raises `EnvironmentFailure` when another run has it.
+    """
+    # No run may be called so, for a run's id has no colon.
+    key = f"target:{hashlib.sha256(target.encode()).hexdigest()[:24]}"
+    with _holding(key, f"{target} is the target of another run in progress: wait until that has ended", is_first):
+        yield
+
+
+@contextmanager
+def _holding(key: str, complaint: str, is_first: bool = False) -> Iterator[None]:
     with _lock:
-        if run_id in _held:
-            sock, depth = _held[run_id]
+        if key in _held:
+            if is_first:
+                raise EnvironmentFailure(complaint)
+            sock, depth = _held[key]
         else:
             sock, depth = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), 0
             try:
-                sock.bind(address)
+                sock.bind(_address(key))
             except OSError as error:
                 sock.close()
-                raise EnvironmentFailure(f"run {run_id} is already in progress in another process") from error
-        _held[run_id] = sock, depth + 1
+                raise EnvironmentFailure(complaint) from error
+        _held[key] = sock, depth + 1
     try:
         yield
     finally:
         with _lock:
-            sock, depth = _held[run_id]
+            sock, depth = _held[key]
             if depth > 1:
-                _held[run_id] = sock, depth - 1
+                _held[key] = sock, depth - 1
             else:
-                del _held[run_id]
+                del _held[key]
                 sock.close()
 
 
@@ -70,7 +121,7 @@ def name_is_held(run_id: str) -> bool:
     """Whether a living process holds the run's name. Asked by connecting, which disturbs nobody."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         try:
-            sock.connect(_address(run_id))
+            sock.connect(_address(check_run_id(run_id)))
         except OSError as error:
             # Any other error (say, no permission) means that somebody is there.
             return error.errno != errno.ECONNREFUSED

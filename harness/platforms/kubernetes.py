@@ -30,11 +30,12 @@ from harness.platforms import kubernetes_deploy as deploying
 from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms import kubernetes_namespace as namespaces
 from harness.platforms import kubernetes_node as node
+from harness.platforms import kubernetes_recover as recovering
 from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
 from harness.platforms.children import tail
-from harness.platforms.hold import check_run_id, hold_name
+from harness.platforms.hold import check_run_id, hold_name, hold_target
 from harness.platforms.kubernetes_acts import Up
-from harness.platforms.kubernetes_api import Cluster, Object, Refused, is_configured
+from harness.platforms.kubernetes_api import Cluster, Object, Refused
 from harness.platforms.kubernetes_pods import Life, Seen, seen
 from harness.platforms.kubernetes_watch import LogFollower, PodWatch
 from harness.platforms.masks import mask_patterns
@@ -120,9 +121,11 @@ class KubernetesPlatform:
         deploying.apply(cluster, up.namespace, placed)
 
     def _take(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
-        chosen = attaching.selectors(cluster, deployment, part, str(part.attach))
+        name = str(part.attach)
         with contextlib.ExitStack() as held:
             held.enter_context(hold_name(deployment.run_id))
+            held.enter_context(hold_target(recovering.target(cluster, name), is_first=True))
+            chosen = attaching.selectors(cluster, deployment, part, name)
             self._up = Up(deployment, part, cluster, local, held.pop_all())
         self._up.selectors = chosen
 
@@ -343,7 +346,7 @@ class KubernetesPlatform:
         if up.part.attach is None:
             namespaces.remove(up.cluster, up.deployment.run_id)
         elif up.deployment.found is not None:
-            attaching.restore(up.deployment.found)
+            recovering.settle(up.deployment.found)
         for follower in followers:
             follower.close()
         for thread in self._background:
@@ -357,19 +360,10 @@ class KubernetesPlatform:
         if up is not None and up.part.attach is None:
             namespaces.keep(up.cluster, up.deployment.run_id)
 
-    def runs(self) -> dict[str, bool]:
-        return namespaces.runs(Cluster.connect()) if is_configured() else {}
-
-    restore = staticmethod(attaching.restore)
-
-    def leftovers(self, run_id: str) -> list[str]:
-        return namespaces.leftovers(Cluster.connect(), run_id) if is_configured() else []
-
-    def remove(self, run_id: str) -> list[str]:
-        found = self.leftovers(run_id)
-        if found:
-            namespaces.remove(Cluster.connect(), run_id)
-        return [f"removed {each}" for each in found]
+    runs = staticmethod(recovering.runs)
+    restore = staticmethod(recovering.settle)
+    leftovers = staticmethod(recovering.leftovers)
+    remove = staticmethod(recovering.remove)
 
     # -- helpers
 

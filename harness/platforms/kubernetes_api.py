@@ -21,6 +21,8 @@ import kubernetes.stream
 import urllib3.exceptions
 
 from harness.errors import EnvironmentFailure
+from harness.platforms import kubernetes_keys
+from harness.platforms.base import NotConfigured
 
 Object = dict[str, Any]
 
@@ -86,15 +88,17 @@ class Cluster:
     def connect(cls) -> Cluster:
         """The cluster of KUBECONFIG, of ~/.kube/config, or the one this runs in. Nothing is sent yet.
 
-        Raises `EnvironmentFailure` when there is no usable configuration.
+        Raises `EnvironmentFailure` when there is no usable configuration, `NotConfigured` when there is none at all.
         """
         if not is_configured():
-            raise EnvironmentFailure(f"no cluster is configured. {_CONFIGURE}")
+            raise NotConfigured(f"no cluster is configured. {_CONFIGURE}")
         configuration = kubernetes.client.Configuration()
         try:
             if places := _files():
                 kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=os.pathsep.join(places), client_configuration=configuration
+                    config_file=os.pathsep.join(places),
+                    client_configuration=configuration,
+                    temp_file_path=str(kubernetes_keys.directory()),
                 )
             else:
                 kubernetes.config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
@@ -125,8 +129,14 @@ class Cluster:
             raise self._unreachable(error) from error
         if answer.status >= 300:
             raise self._refused(method, path, answer.status, data)
-        found = json.loads(data or b"{}")
-        return found if isinstance(found, dict) else {}
+        try:
+            found = json.loads(data or b"{}")
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            begins = " ".join(data[:60].decode(errors="replace").split())
+            raise Unreachable(f"what answers at {self.where} is no cluster: it says {begins!r}. {_REMEDY}")
+        return found
 
     def probe(self, path: str) -> tuple[int, dict[str, str]]:
         """Status and headers (names in lower case) of one GET, whatever it says; status 0 when nothing came in time."""

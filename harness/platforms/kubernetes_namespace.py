@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from harness.errors import EnvironmentFailure
 from harness.platforms import kubernetes_node as node
+from harness.platforms.base import Standing
+from harness.platforms.hold import here
 from harness.platforms.kubernetes_api import Cluster, Refused, items
 from harness.platforms.kubernetes_manifests import HOST, LEASE, MANAGED, OURS, RUN, namespace, namespace_of
 
 Object = dict[str, Any]
 
-LEASE_S = 30.0
-"""How long a run that another machine began is taken to be in progress after it last said so."""
+WATCHED_S = 30.0
+"""For how long a run of another place is watched, which renews what shows that it lives every few seconds."""
+_LOOK_S = 0.5
 _REMOVAL_S = 60.0
 _AGAIN_S = 0.3
 _WORKLOADS = ("deployments", "statefulsets", "daemonsets", "replicasets")
@@ -22,7 +25,7 @@ _WORKLOADS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 
 def create(cluster: Cluster, run_id: str) -> str:
     """Makes the namespace of a run and returns its name. Raises `EnvironmentFailure`."""
-    wanted = namespace(run_id, {HOST: node.kernel(), LEASE: _until()})
+    wanted = namespace(run_id, {HOST: here(), LEASE: _now()})
     try:
         cluster.ask("POST", "/api/v1/namespaces", wanted)
     except Refused as error:
@@ -39,29 +42,46 @@ def _not_made(error: Refused, name: str) -> str:
     )
 
 
-def _until() -> str:
-    return f"{time.time() + LEASE_S:.0f}"
+def _now() -> str:
+    # Only that it changes is looked at: the clocks of two machines may differ by more than any lease.
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def keep(cluster: Cluster, run_id: str) -> None:
-    """Shows that the run is in progress, for a while."""
-    patch = {"metadata": {"annotations": {LEASE: _until()}}}
+    """Shows that the run is in progress."""
+    patch = {"metadata": {"annotations": {LEASE: _now()}}}
     cluster.ask("PATCH", f"/api/v1/namespaces/{namespace_of(run_id)}", patch, kind="application/merge-patch+json")
 
 
-def runs(cluster: Cluster) -> dict[str, bool]:
-    """Runs that have a namespace; true for one of another machine that is in progress.
+def runs(cluster: Cluster) -> dict[str, Standing]:
+    """Runs that have a namespace; true for one of another place (`harness.platforms.hold`) that is in progress.
 
-    One of this machine holds its name here, which tells more (`harness.platforms.hold`).
+    One of this place holds its name here, which tells more. Of the others it is watched whether they still renew what
+    shows it; where one has not for `WATCHED_S`, it is dead. Raises `EnvironmentFailure` if the cluster did not answer
+    all the while, for then it may have heard nothing of them either.
     """
-    found = cluster.ask("GET", "/api/v1/namespaces", query={"labelSelector": f"{MANAGED}={OURS}"})
-    seen = {}
-    for each in items(found):
-        marks = each["metadata"].get("annotations") or {}
-        if RUN in marks:
-            is_elsewhere = marks.get(HOST) != node.kernel()
-            seen[marks[RUN]] = is_elsewhere and float(marks.get(LEASE) or 0) > time.time()
+    marks = _marks(cluster)
+    seen: dict[str, Standing] = dict.fromkeys(marks, False)
+    waiting = {run: each.get(LEASE) for run, each in marks.items() if each.get(HOST) != here()}
+    until = time.monotonic() + WATCHED_S
+    while waiting and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+        marks = _marks(cluster)
+        for run, shown in list(waiting.items()):
+            if run not in marks:
+                # Its own end, or somebody's who knew more.
+                del waiting[run], seen[run]
+            elif marks[run].get(LEASE) != shown:
+                seen[run] = True
+                del waiting[run]
     return seen
+
+
+def _marks(cluster: Cluster) -> dict[str, dict[str, str]]:
+    """The annotations of all namespaces of runs, by run."""
+    found = cluster.ask("GET", "/api/v1/namespaces", query={"labelSelector": f"{MANAGED}={OURS}"})
+    marks = [each["metadata"].get("annotations") or {} for each in items(found)]
+    return {each[RUN]: each for each in marks if RUN in each}
 
 
 def is_there(cluster: Cluster, run_id: str) -> bool:
@@ -103,47 +123,78 @@ def is_local(cluster: Cluster) -> bool:
 def remove(cluster: Cluster, run_id: str) -> None:
     """Removes the namespace, waits until it is gone, and looks for processes of its pods where it can.
 
-    What would make new pods goes first, for a namespace is removed at once when nothing ends slowly in it.
-    Raises `EnvironmentFailure` naming what is still there.
+    What would make new pods goes first, for a namespace is removed at once when nothing ends slowly in it. A question
+    without an answer is asked again, and so is what was refused: an API server that is restarted, or has too much to
+    do, is back soon. Raises `EnvironmentFailure` naming what is still there.
     """
-    if not is_there(cluster, run_id):
-        return
-    name = namespace_of(run_id)
-    local = False
-    with suppress(EnvironmentFailure):
-        local = is_local(cluster)
-    uids: set[str] = set()
+    removal = _Removal(cluster, run_id)
     until = time.monotonic() + _REMOVAL_S
-    for kind in _WORKLOADS:
-        with suppress(Refused):
-            cluster.ask("DELETE", f"/apis/apps/v1/namespaces/{name}/{kind}", {"propagationPolicy": "Orphan"})
-    is_asked = False
-    while is_there(cluster, run_id):
-        uids |= _end_pods(cluster, name, uids, local)
-        if not is_asked:
-            with suppress(Refused):
-                cluster.ask("DELETE", f"/api/v1/namespaces/{name}")
-            is_asked = True
+    while not removal.is_done():
         if time.monotonic() > until:
             raise EnvironmentFailure(
-                f"namespace {name} is not gone {_REMOVAL_S:g} s after it was deleted: {_what_is_left(cluster, name)}."
-                f" Look with `kubectl get all -n {name}`"
+                f"namespace {removal.name} is not gone {_REMOVAL_S:g} s after it was to be deleted: {removal.why()}."
+                f" Look with `kubectl get all -n {removal.name}`"
             )
         time.sleep(_AGAIN_S)
-    left = node.end_all(uids) if local else []
+    left = node.end_all(removal.uids) if removal.local else []
     if left:
-        raise EnvironmentFailure(f"processes of the pods of namespace {name} are still there: {'; '.join(left)}")
+        raise EnvironmentFailure(
+            f"processes of the pods of namespace {removal.name} are still there: {'; '.join(left)}"
+        )
 
 
-def _end_pods(cluster: Cluster, name: str, known: set[str], local: bool) -> set[str]:
-    """Ends the pods there are; what ends slowly would hold the namespace up."""
-    fresh = {each["metadata"]["uid"] for each in pods(cluster, name)}
-    if fresh:
-        with suppress(Refused):
-            cluster.ask("DELETE", f"/api/v1/namespaces/{name}/pods", {"gracePeriodSeconds": 0})
-        if local:
-            node.end_all(fresh | known)
-    return fresh
+class _Removal:
+    """What has been asked of the cluster so far, and what stood in the way."""
+
+    def __init__(self, cluster: Cluster, run_id: str) -> None:
+        self._cluster, self._run_id, self.name = cluster, run_id, namespace_of(run_id)
+        self.uids: set[str] = set()
+        self.local: bool | None = None
+        self._refused: dict[str, str] = {}
+        self._unreached = ""
+        self._asked: set[str] = set()
+
+    def is_done(self) -> bool:
+        """Goes on where it is needed; true when the namespace is gone."""
+        self._unreached = ""
+        try:
+            if not is_there(self._cluster, self._run_id):
+                return True
+            if self.local is None:
+                self.local = is_local(self._cluster)
+            for kind in _WORKLOADS:
+                self._delete(f"/apis/apps/v1/namespaces/{self.name}/{kind}", {"propagationPolicy": "Orphan"})
+            self.uids |= self._end_pods()
+            self._delete(f"/api/v1/namespaces/{self.name}")
+        except EnvironmentFailure as error:
+            self._unreached = str(error)
+        return False
+
+    def _delete(self, path: str, options: Object | None = None, is_again: bool = False) -> None:
+        """Once, unless it was refused."""
+        if path in self._asked and not is_again:
+            return
+        try:
+            self._cluster.ask("DELETE", path, options)
+        except Refused as error:
+            self._refused[path] = str(error)
+        else:
+            self._refused.pop(path, None)
+            self._asked.add(path)
+
+    def _end_pods(self) -> set[str]:
+        """Ends the pods there are; what ends slowly would hold the namespace up."""
+        fresh = {each["metadata"]["uid"] for each in pods(self._cluster, self.name)}
+        if fresh:
+            self._delete(f"/api/v1/namespaces/{self.name}/pods", {"gracePeriodSeconds": 0}, is_again=True)
+            if self.local:
+                node.end_all(fresh | self.uids)
+        return fresh
+
+    def why(self) -> str:
+        """What stood in the way when it was tried last."""
+        said = [*([self._unreached] if self._unreached else []), *self._refused.values()]
+        return "; ".join(said) or _what_is_left(self._cluster, self.name)
 
 
 def _what_is_left(cluster: Cluster, name: str) -> str:

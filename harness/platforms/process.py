@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms import asking, machine, outside, procfs, remains, valkey
-from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, State
+from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, Standing, State
 from harness.platforms.children import Child, end_all, tail
 from harness.platforms.haproxy import Balancer
 from harness.platforms.hold import hold_name
@@ -367,8 +367,8 @@ class ProcessPlatform:
     def keep(self) -> None:
         pass
 
-    def runs(self) -> dict[str, bool]:
-        return dict.fromkeys(remains.runs(), False)
+    def runs(self) -> dict[str, Standing]:
+        return remains.runs()
 
     leftovers = staticmethod(remains.leftovers)
     remove = staticmethod(remains.remove)

@@ -115,12 +115,17 @@ def test_what_was_there_is_left_as_it_was_found(project: Project, tmp_path: Path
     finally:
         platform.tear_down()
     assert project.containers() == before and platform.leftovers(run_id) == []
-    assert platform.restore(tmp_path / "found.json") == []
+    assert not (tmp_path / "found.json").exists() and platform.restore(tmp_path / "found.json") == []
 
 
 def test_what_a_dead_run_did_to_it_is_undone_from_what_it_noted(project: Project, tmp_path: Path) -> None:
     before = project.containers()
-    attached(project, tmp_path)
+    dead, _ = attached(project, tmp_path)
+    with pytest.raises(EnvironmentFailure, match=rf"project {project.name} .* the target of another run in progress"):
+        DockerPlatform().deploy(deployment(tmp_path, compose=project.part(), found=tmp_path / "second.json"))
+    assert not (tmp_path / "second.json").exists()
+    # What the kernel does when a process dies.
+    dead._deployed().held.close()
     another = DockerPlatform()
     found = json.loads((tmp_path / "found.json").read_text())
     assert found["project"] == project.name
@@ -129,6 +134,7 @@ def test_what_a_dead_run_did_to_it_is_undone_from_what_it_noted(project: Project
     done = another.restore(tmp_path / "found.json")
     assert sorted(line.split()[0] for line in done) == ["put", "started", "thawed"]
     assert project.containers() == before and another.restore(tmp_path / "found.json") == []
+    assert not (tmp_path / "found.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -147,4 +153,4 @@ def test_a_project_that_is_not_as_it_is_said_to_be_is_not_touched(
     platform = DockerPlatform()
     with pytest.raises(EnvironmentFailure, match=said):
         platform.deploy(deployment(tmp_path, compose=project.part(**changes), found=tmp_path / "found.json", **more))
-    assert project.containers() == before
+    assert project.containers() == before and not (tmp_path / "found.json").exists()

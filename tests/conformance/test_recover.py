@@ -71,7 +71,7 @@ def test_a_dead_run_is_found_without_its_folder(tmp_path: Path) -> None:
 @pytest.fixture
 def folders_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other runs of this machine are none of a test's business."""
-    monkeypatch.setattr(remains, "runs", set)
+    monkeypatch.setattr(remains, "runs", dict)
     monkeypatch.setattr(remains, "scratch", list)
 
 

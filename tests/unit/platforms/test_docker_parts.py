@@ -22,6 +22,7 @@ from harness.platforms.base import Deployment, Program
 from harness.platforms.docker import DockerPlatform
 from harness.platforms.docker_compose import Project, prepared, project_of
 from harness.platforms.docker_ready import Asked, Asker
+from harness.platforms.hold import here
 
 COMPOSE = Compose(
     file="compose.yaml", replica="app", worker="jobs", balancer="lb", balancer_port=80, port=8000, ledger="book",
@@ -61,7 +62,7 @@ def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
     environment = {"replica": {"SECRET": "a$b", "A": "2"}, "worker": {"A": "3"}}
     given = model()
     made = prepared(given, COMPOSE, order(tmp_path, environment=environment, ledger_fail_every=7), 12345)
-    label = {"stateless-harness.run": "Run-1.T-ab12cd"}
+    label = {"stateless-harness.run": "Run-1.T-ab12cd", "stateless-harness.place": here()}
     book = {
         "LEDGER_DELAY_MS": "50",
         "LEDGER_NO_DEDUPLICATE": "0",

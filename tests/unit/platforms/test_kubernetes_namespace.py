@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
 from harness.errors import EnvironmentFailure
 from harness.platforms import kubernetes_namespace as namespaces
-from harness.platforms import kubernetes_node as node
-from harness.platforms.kubernetes_api import Cluster, Refused
+from harness.platforms.hold import here
+from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes_manifests import HOST, LEASE, RUN, namespace_of
 
 
@@ -17,14 +18,23 @@ class Pretended:
 
     where = "https://pretended"
 
-    def __init__(self, *spaces: dict[str, Any], stuck: bool = False, nodes: tuple[str, ...] = ("elsewhere",)) -> None:
+    def __init__(
+        self,
+        *spaces: dict[str, Any],
+        stuck: bool = False,
+        nodes: tuple[str, ...] = ("elsewhere",),
+        renewing: tuple[str, ...] = (),
+        fails: dict[tuple[str, str], list[Exception]] | None = None,
+    ) -> None:
         self.spaces = {each["metadata"]["name"]: each for each in spaces}
         self.pods = [{"metadata": {"uid": "no-such-uid"}}]
-        self.stuck, self.nodes = stuck, nodes
+        self.stuck, self.nodes, self.renewing, self.fails = stuck, nodes, renewing, fails or {}
         self.asked: list[tuple[str, str]] = []
 
     def ask(self, method: str, path: str, body: Any = None, **_: Any) -> dict[str, Any]:
         self.asked.append((method, path))
+        if errors := self.fails.get((method, path.rpartition("/")[2])):
+            raise errors.pop(0)
         name = path.split("/")[4] if path.startswith("/api/v1/namespaces/") else ""
         if path == "/api/v1/namespaces" and method == "POST":
             if body["metadata"]["name"] in self.spaces:
@@ -32,6 +42,8 @@ class Pretended:
             self.spaces[body["metadata"]["name"]] = body
             return {}
         if path == "/api/v1/namespaces":
+            for run in self.renewing:
+                self.spaces[namespace_of(run)]["metadata"]["annotations"][LEASE] = f"renewed {len(self.asked)}"
             return {"items": list(self.spaces.values())}
         if path == "/api/v1/nodes":
             return {"items": [{"status": {"nodeInfo": {"bootID": boot}}} for boot in self.nodes]}
@@ -45,8 +57,8 @@ class Pretended:
         return self.spaces.get(name, {})
 
 
-def space(run_id: str, name: str | None = None, host: str = "", lease: float | None = None) -> dict[str, Any]:
-    marks = {RUN: run_id, HOST: host, **({} if lease is None else {LEASE: str(time.time() + lease)})}
+def space(run_id: str, name: str | None = None, host: str = "", lease: str | None = None) -> dict[str, Any]:
+    marks = {RUN: run_id, HOST: host, **({} if lease is None else {LEASE: lease})}
     return {"metadata": {"name": name or namespace_of(run_id), "annotations": marks}}
 
 
@@ -54,16 +66,71 @@ def pretended(*spaces: dict[str, Any], **options: Any) -> Cluster:
     return cast(Cluster, Pretended(*spaces, **options))
 
 
-def test_who_is_in_progress_is_said_by_the_lease_of_another_machine_alone():
-    here = node.kernel()
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(namespaces, "WATCHED_S", 0.2)
+    monkeypatch.setattr(namespaces, "_LOOK_S", 0.01)
+    monkeypatch.setattr(namespaces, "_AGAIN_S", 0.01)
+
+
+@pytest.mark.usefixtures("soon")
+def test_who_is_in_progress_at_another_place_is_said_by_what_it_renews():
+    boot = here().partition("/")[0]
+    far, fresh = (datetime.now(UTC) + timedelta(seconds=each) for each in (-900, 900))
     cluster = pretended(
-        space("mine", host=here, lease=30),
-        space("theirs", host="another", lease=30),
-        space("dead", host="another", lease=-1),
-        space("old", host="another"),
+        space("mine", host=here(), lease=str(fresh)),
+        space("slow-clock", host="another/1", lease=str(far)),
+        # Another container of this machine: the same kernel, and its name is not seen here.
+        space("next-door", host=f"{boot}/1", lease=str(far)),
+        space("dead", host="another/1", lease=str(fresh)),
+        space("dead-next-door", host=f"{boot}/1", lease=str(fresh)),
+        space("old", host="another/1"),
         {"metadata": {"name": "strangers"}},
+        renewing=("slow-clock", "next-door"),
     )
-    assert namespaces.runs(cluster) == {"mine": False, "theirs": True, "dead": False, "old": False}
+    assert namespaces.runs(cluster) == {
+        "mine": False,
+        "slow-clock": True,
+        "next-door": True,
+        "dead": False,
+        "dead-next-door": False,
+        "old": False,
+    }
+
+
+def test_runs_of_this_place_alone_need_no_watching():
+    cluster = pretended(space("mine", host=here()))
+    assert namespaces.runs(cluster) == {"mine": False} and len(cast(Pretended, cluster).asked) == 1
+
+
+@pytest.mark.usefixtures("soon")
+def test_one_that_ends_while_it_is_watched_is_gone(monkeypatch: pytest.MonkeyPatch):
+    cluster = pretended(space("theirs", host="another/1"))
+    monkeypatch.setattr(namespaces.time, "sleep", lambda _: cast(Pretended, cluster).spaces.clear())
+    assert namespaces.runs(cluster) == {}
+
+
+@pytest.mark.usefixtures("soon")
+def test_who_did_not_hear_the_cluster_calls_nobody_dead(monkeypatch: pytest.MonkeyPatch):
+    cluster = pretended(space("theirs", host="another/1"))
+
+    def breaks(_: float) -> None:
+        cast(Pretended, cluster).fails[("GET", "namespaces")] = [Unreachable("no answer")]
+
+    monkeypatch.setattr(namespaces.time, "sleep", breaks)
+    with pytest.raises(Unreachable):
+        namespaces.runs(cluster)
+
+
+def test_what_shows_that_a_run_lives_is_another_each_time():
+    cluster = pretended()
+    namespaces.create(cluster, "mine")
+    marks = cast(Pretended, cluster).spaces[namespace_of("mine")]["metadata"]["annotations"]
+    assert marks[HOST] == here() and marks[LEASE]
+    first = namespaces._now()
+    until = time.monotonic() + 5
+    while namespaces._now() == first:
+        assert time.monotonic() < until
 
 
 def test_a_namespace_is_a_runs_only_if_it_says_so():
@@ -101,6 +168,32 @@ def test_a_namespace_that_stays_is_named_with_the_reason(monkeypatch: pytest.Mon
     stuck = space("mine") | {"status": {"conditions": [{"status": "True", "message": "a finalizer waits"}]}}
     with pytest.raises(EnvironmentFailure, match=r"is not gone.*a finalizer waits"):
         namespaces.remove(pretended(stuck, stuck=True), "mine")
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("GET", namespace_of("mine")),
+        ("GET", "nodes"),
+        ("GET", "pods"),
+        ("DELETE", "deployments"),
+        ("DELETE", "pods"),
+        ("DELETE", namespace_of("mine")),
+    ],
+)
+def test_what_failed_a_few_times_is_asked_again(asked: tuple[str, str]):
+    errors = [Unreachable("no answer"), Refused("too much to do", 429), Refused("a fault of its own", 500)]
+    cluster = pretended(space("mine"), fails={asked: errors})
+    namespaces.remove(cluster, "mine")
+    assert not namespaces.is_there(cluster, "mine") and len(errors) < 3
+
+
+def test_why_a_removal_was_refused_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(namespaces, "_REMOVAL_S", 0.0)
+    refusal = {("DELETE", namespace_of("mine")): [Refused("you may not", 403, "Forbidden")]}
+    with pytest.raises(EnvironmentFailure, match=r"is not gone.*you may not"):
+        namespaces.remove(pretended(space("mine"), fails=refusal), "mine")
 
 
 def test_a_namespace_of_somebody_else_is_never_removed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.cli import main
 from harness.engines import Engines, Makers
 from harness.errors import EnvironmentFailure
 from harness.platforms import remains
+from harness.platforms.base import NotConfigured, Standing
 from harness.platforms.memory import MemoryPlatform
 from harness.recover import Lease, find, hold, recover
 
@@ -24,11 +26,12 @@ class Engine(MemoryPlatform):
     def __init__(self, things: dict[str, list[str]], alive: tuple[str, ...] = (), gone: str | None = None) -> None:
         super().__init__()
         self.things, self.alive, self.gone = things, alive, gone
+        self.elsewhere: dict[str, str] = {}
 
-    def runs(self) -> dict[str, bool]:
+    def runs(self) -> Mapping[str, Standing]:
         if self.gone:
             raise EnvironmentFailure(self.gone)
-        return {run: run in self.alive for run in self.things}
+        return {run: self.elsewhere.get(run, run in self.alive) for run in self.things}
 
     def leftovers(self, run_id: str) -> list[str]:
         return self.things.get(run_id, [])
@@ -91,6 +94,105 @@ def test_an_engine_that_is_gone_hides_nothing_of_the_others(tmp_path: Path) -> N
     seen = looking.look(two(three=Engine({}, gone="no engine answers")))
     assert seen.unseen == {"three": "no engine answers"} and set(seen.there) == {"one", "two"}
     assert [left.run for left in find(tmp_path, "dead-000001", seen)] == ["dead-000001"]
+
+
+def test_a_run_of_another_place_is_named_and_left_alone(tmp_path: Path) -> None:
+    engine = Engine({"near-000008": ["container a"], "far-000009": ["container b"]})
+    engine.elsewhere = {"far-000009": "it belongs to another host or container (x/1)"}
+    place = folder(tmp_path, "far-000009", "one")
+    seen = looking.look({"one": lambda: engine, "two": lambda: Engine({"far-000009": ["process c"]})})
+    lines = [str(left) for left in find(tmp_path, None, seen)]
+    assert lines == [
+        f"run far-000009 in {place}: container b; process c; it belongs to another host or container (x/1)",
+        "run near-000008: container a",
+    ]
+    for more in (["run near-000008: removed container a"], []):
+        left = "run far-000009: left alone: container b; process c; it belongs to another host or container (x/1)"
+        assert recover(tmp_path, None, seen) == [left, *more]
+        seen = looking.look({"one": lambda: engine, "two": lambda: Engine({"far-000009": ["process c"]})})
+    assert engine.things == {"far-000009": ["container b"]} and '"ended"' not in (place / "run.jsonl").read_text()
+
+
+class Broken(Engine):
+    """An engine whose answers nobody foresaw."""
+
+    def __init__(self, *breaks: str) -> None:
+        super().__init__({"dead-000001": ["thing x"]})
+        self.breaks = breaks
+
+    def _break(self, what: str) -> None:
+        if what in self.breaks:
+            raise ValueError("Expecting value")
+
+    def runs(self) -> Mapping[str, Standing]:
+        self._break("runs")
+        return super().runs()
+
+    def leftovers(self, run_id: str) -> list[str]:
+        self._break("leftovers")
+        return super().leftovers(run_id)
+
+    def remove(self, run_id: str) -> list[str]:
+        self._break("remove")
+        return super().remove(run_id)
+
+    def missing(self) -> list[str]:
+        self._break("missing")
+        return super().missing()
+
+
+def test_an_engine_that_fails_as_nobody_foresaw_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    makers = two(three=Broken("runs", "missing"))
+    seen = looking.look(makers)
+    assert seen.unseen == {"three": "ValueError: Expecting value"}
+    assert looking.missing(makers) == {"one": [], "two": ["no room"], "three": ["ValueError: Expecting value"]}
+    assert len(recover(tmp_path, "dead-000001", seen)) == 3
+
+
+def test_one_whose_sdk_cannot_even_be_made_hides_nothing_either() -> None:
+    def unmade() -> Engine:
+        raise ImportError("no such module")
+
+    makers = {**two(), "three": unmade}
+    assert looking.look(makers).unseen == looking_missing(makers) == {"three": "ImportError: no such module"}
+
+
+def looking_missing(makers: Makers) -> dict[str, str]:
+    return {name: said[0] for name, said in looking.missing(makers).items() if name == "three"}
+
+
+def test_one_that_does_not_say_what_is_there_is_named_after_all_else_was_removed(tmp_path: Path) -> None:
+    makers = two(three=Broken("leftovers", "remove"))
+    with pytest.raises(EnvironmentFailure) as failure:
+        recover(tmp_path, "dead-000001", looking.look(makers))
+    said = str(failure.value)
+    assert "three does not say what of it is there: ValueError: Expecting value" in said
+    assert looking.look(makers).things("dead-000001") == [
+        "three does not say what of it is there: ValueError: Expecting value"
+    ]
+
+
+def test_an_engine_that_nothing_leads_to_matters_only_to_a_run_that_was_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unused(Engine):
+        def runs(self) -> Mapping[str, Standing]:
+            raise NotConfigured("no cluster is configured. Set KUBECONFIG")
+
+    look = looking.look
+
+    def seen() -> Engines:
+        return look({"one": lambda: Engine({}), "kubernetes": lambda: Unused({})})
+
+    monkeypatch.setattr(looking, "look", seen)
+    done = CliRunner().invoke(main, ["recover", "--reports", str(tmp_path)])
+    assert (done.exit_code, done.output) == (0, "nothing was left\n")
+    folder(tmp_path, "over-000010", "kubernetes", {"e": "ended", "at": 2, "how": "complete"})
+    assert recover(tmp_path, None, seen()) == []
+    place = folder(tmp_path, "lost-000011", "kubernetes")
+    done = CliRunner().invoke(main, ["recover", "--reports", str(tmp_path)])
+    assert done.exit_code == 5 and "kubernetes cannot be looked at: no cluster is configured. Set KUBEC" in done.output
+    assert '"ended"' not in (place / "run.jsonl").read_text()
 
 
 def test_a_run_whose_engine_cannot_be_looked_at_is_not_called_recovered(tmp_path: Path) -> None:
