@@ -18,9 +18,10 @@ class Access(Strict):
     """Operations on users and API keys; only `whoami` and `user` are needed.
 
     `whoami` extracts the `id` of the session's user. `user` shows the user with an id: to that user and to a
-    permitted role; to everybody else it is `refused` or `missing`. `key_create` extracts the `id` and the secret `key`,
-    `key_use` is any request made with it. `logout_all` ends every session of the user that is open. `grant` gives the
-    user with an id the `role` called `permitted` or `plain`; a user has the plain one from the sign-up on.
+    permitted role; to everybody else it is `refused` or `missing`. `key_create` extracts the `id` and the secret `key`
+    (what it sends as `{key}` is an idempotency key), `key_use` is any request made with it. `logout_all` ends every
+    session of the user that is open. `grant` gives the user with an id the `role` called `permitted` or `plain`; a
+    user has the plain one from the sign-up on.
     """
 
     whoami: Operation

@@ -43,7 +43,7 @@ AVAILABLE |= {
     for name, more in {
         "whoami": (),
         "user": ("id",),
-        "key_create": ("name",),
+        "key_create": ("name", "key"),
         "key_revoke": ("id",),
         "logout_all": (),
         "grant": ("id", "role"),

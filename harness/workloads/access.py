@@ -202,7 +202,7 @@ class Access:
         """Make a key; None when no key came of it that anybody holds."""
         item = self.context.item("k")
         op = Op(self.NAME, "key_create", item, session=session.key, user=session.user, expect=expect)
-        values = {**_values(session), "name": item}
+        values = {**_values(session), "name": item, "key": item}
         reply = _noted(session, caller.call("access.key_create", op, values, lambda fields: {"id": str(fields["id"])}))
         if not reply.ok:
             return None

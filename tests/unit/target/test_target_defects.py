@@ -79,7 +79,7 @@ async def a_stolen_family_lives_on(world: World, first: Replica, second: Replica
 
 async def a_revoked_api_key_is_taken_elsewhere(world: World, first: Replica, second: Replica) -> bool:
     token = (await first.user())["access_token"]
-    made = (await first.call("POST /api/keys", {"name": "cron"}, token)).json
+    made = (await first.call("POST /api/keys", {"name": "cron"}, token, key="k1")).json
     assert [(await each.call("GET /profile", token=made["key"])).status for each in (first, second)] == [200, 200]
     assert (await first.call(f"DELETE /api/keys/{made['key_id']}", token=token)).status == 204
     return (await second.call("GET /profile", token=made["key"])).status == 200
