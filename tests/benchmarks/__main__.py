@@ -72,7 +72,7 @@ def read_profile(output: str) -> list[Line]:
 
 
 def read_trips(output: str) -> list[Line]:
-    """What the state files declare, and tests/unit/target/test_target_trips.py counts."""
+    """What each endpoint took, against what its state file declares."""
     return [Line("trips", each["name"], each["trips"], each["most"], most=True) for each in _last_line(output)]
 
 

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import redis
+from asking import BODIES, ROUTES, own
 from target_world import Replica, World, eventually, told
-from test_target_trips import BODIES, ENDPOINTS
 
 from target_service import state
 
@@ -27,21 +27,17 @@ async def use(replica: Replica, user: str, number: int) -> None:
     tokens = await replica.user(user)
     token = tokens["access_token"]
     again = f"{user}-{number}"
-    for name in ENDPOINTS:
+    for name in sorted(ROUTES):
         if "logout" in name:
             continue
         method, path = name.split(" ")
-        body: Any = BODIES.get(name, {} if method in ("POST", "PUT") else None)
+        body: Any = own(BODIES.get(name), again)
         if name == "POST /api/users":
             continue
         if name == "POST /api/login":
             body = {"username": user, "password": "lovelace"}
         if name == "POST /api/refresh":
             body = {"refresh_token": tokens["refresh_token"]}
-        if isinstance(body, dict) and "order_id" in body:
-            body = {**body, "order_id": f"{body['order_id']}-{again}"}
-        if isinstance(body, dict) and "reference" in body:
-            body = {**body, "reference": f"{body['reference']}-{again}"}
         key = f"{again}{name.replace(' ', '').replace('/', '')}"
         answer = await replica.call(f"{method} {path.replace('{id}', user)}", body, token, key, {"if-match": "*"})
         assert answer.status < 500, f"{name}: {answer}"
