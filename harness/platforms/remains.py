@@ -98,7 +98,7 @@ def runs() -> dict[str, Standing]:
 def _see(found: dict[str, Standing], run_id: str, place: str, remedy: str) -> None:
     if place == here():
         found.setdefault(run_id, False)
-    else:
+    elif not isinstance(found.get(run_id), str):
         whose = f"it belongs to another container of this machine ({place})"
         found[run_id] = f"{whose}: only there it can be told whether it is in progress. If it is dead: {remedy}"
 

@@ -62,6 +62,8 @@ def test_a_process_of_another_network_is_not_taken_for_a_dead_runs(
         assert process.stdout is not None
         if not process.stdout.readline():
             pytest.skip("this user cannot make a network namespace")
+        made = remains.make_work_directory("test-elsewhere-000001")
+        (made / "run-id").write_text(f"test-elsewhere-000001\n{here()[:-1]}\n")
         said = remains.runs()["test-elsewhere-000001"]
         process.communicate()
     assert isinstance(said, str)
