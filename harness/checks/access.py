@@ -21,7 +21,8 @@ latest g leaves out the most. Keys are judged as sessions are (session.py), and 
 `info`: see above; doubtful reads saw nothing. Time limits: none; sessions expire by the rules of session.py.
 Weaker on purpose: what a session begun under one role is refused under another; a token may say the older one.
 
-Cost: joins by user and by key with the few grants, revokes and ends of each. O(n) where each user has few.
+Cost: one aggregation by key; ASOF joins by user, each with the latest or the furthest so far of its grants and ends,
+so that a user with many of them costs no more than many users. O(n log n).
 """
 
 from __future__ import annotations
@@ -74,32 +75,36 @@ def check(db: Connection, terms: Terms) -> Result:
 
 
 def _roles(db: Connection) -> None:
-    """`up` and `down`: when a grant of the permitted or the plain role may have taken effect, at last."""
+    """`latest`: when the last sure grant of those over by then was sent. `reach`: until when those sent may come."""
     db.execute(f"""CREATE OR REPLACE TEMP TABLE given AS SELECT "user" AS who, arg, invoke_ns AS invoke,
         CASE WHEN outcome = 'ok' THEN return_ns ELSE {INF} END AS until, outcome = 'ok' AS sure FROM {_GRANTS}""")
-    db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT o.id, o.key, o."user" AS who, o.session, o.class,
-          o.invoke_ns AS invoke, o.return_ns AS back,
-          coalesce((SELECT max(g.invoke) FROM given g
-            WHERE g.who = o."user" AND g.arg = 'plain' AND g.sure AND g.until < o.invoke_ns), -1) AS plain_since
-        FROM op o WHERE o.kind = 'see_other' AND o.class IN ('ok', 'refused', 'missing')""")
+    db.execute("""CREATE OR REPLACE TEMP TABLE latest AS SELECT DISTINCT who, arg, until AS at_ns,
+        max(invoke) OVER (PARTITION BY who, arg ORDER BY until) AS since FROM given WHERE sure""")
+    db.execute("""CREATE OR REPLACE TEMP TABLE reach AS SELECT DISTINCT who, arg, invoke AS at_ns,
+        max(until) OVER (PARTITION BY who, arg ORDER BY invoke) AS until FROM given""")
+    db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT id, key, "user" AS who, session, class,
+        invoke_ns AS invoke, return_ns AS back FROM op
+        WHERE kind = 'see_other' AND class IN ('ok', 'refused', 'missing')""")
     add_bad(
         db,
         "forbidden admitted",
-        """SELECT key AS item, min(invoke) AS at_ns, [arg_min(id, invoke)] AS ops FROM shown s
-        WHERE class = 'ok' AND NOT EXISTS (SELECT 1 FROM given g WHERE g.who = s.who AND g.arg = 'permitted'
-          AND g.invoke <= s.back AND g.until >= s.plain_since) GROUP BY key""",
+        """SELECT s.key AS item, min(s.invoke) AS at_ns, [arg_min(s.id, s.invoke)] AS ops
+        FROM (SELECT * FROM shown WHERE class = 'ok') s
+        ASOF LEFT JOIN (SELECT * FROM latest WHERE arg = 'plain') p ON p.who = s.who AND s.invoke > p.at_ns
+        ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'permitted') u ON u.who = s.who AND s.back >= u.at_ns
+        WHERE u.until IS NULL OR u.until < p.since GROUP BY s.key""",
     )
     add_bad(
         db,
         "permitted refused",
         """WITH begun AS (SELECT session, min(invoke_ns) AS since FROM op
             WHERE kind = 'login' AND outcome = 'ok' AND workload = 'access' GROUP BY session),
-          sure AS (SELECT s.id, s.key, s.invoke, s.back, s.who, max(g.invoke) AS permitted_since
-            FROM shown s JOIN begun b ON b.session = s.session
-            JOIN given g ON g.who = s.who AND g.arg = 'permitted' AND g.sure AND g.until < b.since
-            WHERE s.class <> 'ok' GROUP BY ALL),
-          wrong AS (SELECT id, key, invoke FROM sure s WHERE NOT EXISTS (SELECT 1 FROM given g
-              WHERE g.who = s.who AND g.arg = 'plain' AND g.invoke <= s.back AND g.until >= s.permitted_since)
+          asked AS (SELECT s.*, b.since AS begun FROM shown s JOIN begun b ON b.session = s.session
+            WHERE s.class <> 'ok'),
+          wrong AS (SELECT s.id, s.key, s.invoke FROM asked s
+            ASOF JOIN (SELECT * FROM latest WHERE arg = 'permitted') u ON u.who = s.who AND s.begun > u.at_ns
+            ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'plain') d ON d.who = s.who AND s.back >= d.at_ns
+            WHERE d.until IS NULL OR d.until < u.since
             UNION ALL SELECT id, key, invoke_ns FROM op
               WHERE kind = 'see_own' AND class IN ('refused', 'missing'))
         SELECT key AS item, min(invoke) AS at_ns, [arg_min(id, invoke)] AS ops FROM wrong GROUP BY key""",
@@ -140,14 +145,18 @@ def _keys(db: Connection) -> None:
 
 
 def _ends(db: Connection) -> None:
+    """`ended`: the earliest return among the ends that were sent at some time or later."""
     add_bad(
         db,
         "outlived its end",
         """WITH begun AS (SELECT session, any_value("user") AS who, min(return_ns) AS since FROM op
             WHERE kind = 'login' AND outcome = 'ok' AND workload = 'access' GROUP BY session HAVING count(*) = 1),
-          over AS (SELECT b.session, min(e.return_ns) AS over, arg_min(e.id, e.return_ns) AS by_op
-            FROM begun b JOIN op e ON e."user" = b.who AND e.kind = 'logout_all' AND e.outcome = 'ok'
-              AND e.invoke_ns > b.since GROUP BY b.session)
+          ended AS (SELECT DISTINCT "user" AS who, invoke_ns AS at_ns, min(return_ns) OVER later AS over,
+              arg_min(id, return_ns) OVER later AS by_op
+            FROM op WHERE kind = 'logout_all' AND outcome = 'ok'
+            WINDOW later AS (PARTITION BY "user" ORDER BY invoke_ns DESC)),
+          over AS (SELECT b.session, e.over, e.by_op
+            FROM begun b ASOF JOIN ended e ON e.who = b.who AND b.since < e.at_ns)
         SELECT o.session AS item, min(o.invoke_ns) AS at_ns, [any_value(v.by_op), arg_min(o.id, o.invoke_ns)] AS ops
         FROM over v JOIN op o ON o.session = v.session AND o.seen = 'present' AND o.invoke_ns > v.over
         GROUP BY o.session""",

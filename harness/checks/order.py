@@ -212,7 +212,10 @@ def _effects(db: Connection, terms: Terms) -> None:
 
 
 def _stranded(db: Connection, promised: int) -> None:
-    """`healed` is since when nothing but the service itself can have kept an order in processing."""
+    """`healed` is since when nothing but the service itself can have kept an order in processing.
+
+    Judged is the last op of each order, by what else there was of it.
+    """
     healed = one(
         db,
         """SELECT greatest(coalesce((SELECT max(at_ns) FROM phase WHERE name = 'quiet'), 0),
@@ -227,19 +230,19 @@ def _stranded(db: Connection, promised: int) -> None:
           WHERE workload = 'orders' AND kind IN ('place', 'inspect') AND class NOT IN ('refused', 'missing')
             AND key IN (SELECT item FROM race) AND key IN (SELECT key FROM op WHERE workload = 'orders'
               AND phase IN ('settle', 'final') AND ({stuck} OR (kind = 'place' AND outcome = 'info')))),
-        ranked AS (
-          SELECT *, row_number() OVER (PARTITION BY item ORDER BY invoke_ns DESC, id DESC) AS back,
-            max(CASE WHEN kind = 'place' THEN coalesce(return_ns, {INF}) ELSE 0 END) OVER before AS others,
-            max(CASE WHEN kind = 'place' AND outcome = 'info' THEN coalesce(return_ns, {INF}) ELSE 0 END)
-              OVER before AS doubtful,
-            min(CASE WHEN phase = 'settle' AND kind = 'place' THEN invoke_ns END) OVER (PARTITION BY item) AS asked,
-            count(*) FILTER (phase = 'settle' AND kind = 'place') OVER (PARTITION BY item) AS settles,
-            count(*) FILTER (phase = 'settle' AND kind = 'place' AND outcome = 'info')
-              OVER (PARTITION BY item) AS vain
-          FROM late WINDOW before AS (PARTITION BY item ORDER BY invoke_ns, id
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))
-        SELECT item, invoke_ns AS at_ns, [id] AS ops FROM ranked
-        WHERE back = 1 AND phase IN ('settle', 'final') AND return_ns IS NOT NULL AND (
+        newest AS (SELECT item, max(invoke_ns) AS invoke_ns FROM late GROUP BY item),
+        last AS (SELECT item, max(id) AS id FROM late JOIN newest USING (item, invoke_ns) GROUP BY item),
+        beside AS (
+          SELECT item,
+            max(coalesce(return_ns, {INF})) FILTER (kind = 'place' AND late.id <> last.id) AS others,
+            max(coalesce(return_ns, {INF}))
+              FILTER (kind = 'place' AND outcome = 'info' AND late.id <> last.id) AS doubtful,
+            min(invoke_ns) FILTER (phase = 'settle' AND kind = 'place') AS asked,
+            count(*) FILTER (phase = 'settle' AND kind = 'place') AS settles,
+            count(*) FILTER (phase = 'settle' AND kind = 'place' AND outcome = 'info') AS vain
+          FROM late JOIN last USING (item) GROUP BY item)
+        SELECT item, invoke_ns AS at_ns, [id] AS ops FROM late JOIN last USING (item, id) JOIN beside USING (item)
+        WHERE phase IN ('settle', 'final') AND return_ns IS NOT NULL AND (
           ({stuck} AND coalesce(others, 0) < invoke_ns
             AND return_ns - greatest({healed}, coalesce(doubtful, 0)) >= {promised})
           OR (phase = 'settle' AND kind = 'place' AND settles > 1 AND settles = vain

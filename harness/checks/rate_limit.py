@@ -16,8 +16,9 @@ while a run lasts may be judged wrongly.
 Weaker on purpose: a moment for each request such that no window holds too many need not exist although no window is
 guilty; finding one is a scheduling problem, and what it would add is a request or two.
 
-Cost: too many: one window function, then a join of the windows that may hold too many, each with the requests in it.
-Refused early: two ASOF joins with running counts. O(n log n).
+Cost: ASOF joins with running counts, one for too many, two for refused early. What took longer than a window lies in
+none; of the others, those that began before a window have ended by its end, so that how many lie in it whole is the
+difference of two counts, however full it is. O(n log n).
 """
 
 from __future__ import annotations
@@ -69,21 +70,25 @@ def check(db: Connection, terms: Terms) -> Result:
 
 
 def _too_many(db: Connection, window_ns: int, most: int) -> None:
+    """Those that had ended by the end of the window, less those that had begun before it: none outlasts a window."""
     db.execute(f"""CREATE OR REPLACE TEMP TABLE admitted AS
         SELECT id, key, invoke_ns, return_ns FROM {_HITS} AND outcome = 'ok'
           AND return_ns - invoke_ns <= {window_ns}""")
     add_bad(
         db,
         "too many",
-        f"""WITH dense AS (
-          SELECT id, key, invoke_ns FROM admitted QUALIFY count(*) OVER (PARTITION BY key ORDER BY invoke_ns
-            RANGE BETWEEN CURRENT ROW AND {window_ns} FOLLOWING) > {most}),
-        held AS (
-          SELECT d.key, d.invoke_ns AS at_ns, list(a.id ORDER BY a.return_ns, a.id)[:{min(most + 1, MOST_SHOWN)}] AS ops
-          FROM dense d JOIN admitted a ON a.key = d.key AND a.invoke_ns >= d.invoke_ns
-            AND a.invoke_ns <= d.invoke_ns + {window_ns} AND a.return_ns <= d.invoke_ns + {window_ns}
-          GROUP BY d.id, d.key, d.invoke_ns HAVING count(*) > {most})
-        SELECT key AS item, min(at_ns) AS at_ns, arg_min(ops, at_ns) AS ops FROM held GROUP BY key""",
+        f"""WITH begun AS (
+          SELECT key, invoke_ns, rank() OVER (PARTITION BY key ORDER BY invoke_ns) - 1 AS before FROM admitted),
+        ended AS (
+          SELECT key, return_ns AS at_ns, count(*) OVER (PARTITION BY key ORDER BY return_ns) AS n FROM admitted),
+        full_window AS (
+          SELECT b.key, min(b.invoke_ns) AS at_ns FROM begun b
+          ASOF JOIN ended e ON b.key = e.key AND b.invoke_ns + {window_ns} >= e.at_ns
+          WHERE e.n - b.before > {most} GROUP BY b.key)
+        SELECT w.key AS item, w.at_ns, list(a.id ORDER BY a.return_ns, a.id)[:{min(most + 1, MOST_SHOWN)}] AS ops
+        FROM full_window w JOIN admitted a ON a.key = w.key AND a.invoke_ns >= w.at_ns
+          AND a.return_ns <= w.at_ns + {window_ns}
+        GROUP BY w.key, w.at_ns""",
     )
 
 
@@ -104,8 +109,8 @@ def _refused_early(db: Connection, window_ns: int, least: int) -> None:
           FROM {_HITS} AND class = 'limited'),
         counted AS (
           SELECT r.*, coalesce(b.n, 0) AS begun FROM refused r
-          ASOF LEFT JOIN (SELECT DISTINCT * FROM begun) b ON r.key = b.key AND r.return_ns >= b.at_ns)
+          ASOF LEFT JOIN begun b ON r.key = b.key AND r.return_ns >= b.at_ns)
         SELECT c.key AS item, min(c.invoke_ns) AS at_ns, [arg_min(c.id, c.invoke_ns)] AS ops FROM counted c
-        ASOF LEFT JOIN (SELECT DISTINCT * FROM ended) e ON c.key = e.key AND c.before_ns > e.at_ns
+        ASOF LEFT JOIN ended e ON c.key = e.key AND c.before_ns > e.at_ns
         WHERE c.begun - coalesce(e.n, 0) < {least} GROUP BY c.key""",
     )
