@@ -6,6 +6,7 @@ in `hot` they follow each other on sixteen sessions, payments and jobs that neve
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import duckdb
@@ -71,7 +72,10 @@ SELECT i, 0, i, i % 64,
   i * 1000, i * 1000 + CASE WHEN k = 6 THEN gap * 5 // 2 ELSE gap // 2 END
 FROM answers"""
 
-_PLANTED = {
+Cases = Mapping[str, tuple[list[str], list[dict[str, Any]]]]
+"""Guilty histories by name, the rule first: their lines, and their effects."""
+
+_PLANTED: dict[str, Cases] = {
     "session": {name: (lines, []) for name, lines in test_session.GUILTY.items()},
     "refresh": {name: (lines, []) for name, lines in test_refresh.GUILTY.items()},
     "idempotency": test_idempotency.GUILTY,
@@ -85,7 +89,6 @@ def fill_history(db: Connection, ops: int, shape: str, seen: str) -> Expected:
     """Fills all tables with `ops` ops and some; returns the violations that are in them, by check and rule."""
     base = _SPREAD if shape == "spread" else _HOT
     kinds = "[" + ", ".join(f"'{kind}'" for kind in _KINDS) + "]"
-    names = _COLUMNS.split(", ")
     for start in range(0, ops, 1_000_000):
         rows = _ROWS.format(base=base.format(a=start, b=min(ops, start + 1_000_000)), kinds=kinds)
         named = f"SELECT * FROM ({rows}) t({_COLUMNS})"
@@ -93,14 +96,15 @@ def fill_history(db: Connection, ops: int, shape: str, seen: str) -> Expected:
     db.execute("""INSERT INTO effect SELECT 'e' || row_number() OVER (), min(invoke_ns), key, key, 1,
         CASE workload WHEN 'payments' THEN 'payment' ELSE 'job' END, 0
         FROM op WHERE kind IN ('pay', 'submit') GROUP BY key, workload""")
-    expected = _plant(db, names, seen)
+    expected = plant(db, _PLANTED, _NAMES, seen)
+    _plant_fences(db, expected)
     if shape == "hot":
         _plant_hot(db, ops, seen, expected)
     _others(db, ops, seen, expected)
     return expected
 
 
-def _insert(db: Connection, rows: list[dict[str, Any]], seen: str) -> None:
+def insert(db: Connection, rows: list[dict[str, Any]], seen: str) -> None:
     """Adds op rows after those that are there."""
     found = db.execute("SELECT max(id) FROM op").fetchone()
     first = (found[0] if found else 0) + 1
@@ -110,16 +114,16 @@ def _insert(db: Connection, rows: list[dict[str, Any]], seen: str) -> None:
     db.execute(f"UPDATE op SET seen = {seen} WHERE id >= {first}")
 
 
-def _plant(db: Connection, names: list[str], seen: str) -> Expected:
-    """The guilty histories of the unit tests, each under names of its own."""
+def plant(db: Connection, planted: Mapping[str, Cases], names: Iterable[str], seen: str) -> Expected:
+    """The guilty histories of the unit tests, each with the columns `names` made its own."""
     expected: Expected = {}
     rows: list[dict[str, Any]] = []
-    for check, cases in _PLANTED.items():
+    for check, cases in planted.items():
         for number, (name, (lines, effects)) in enumerate(sorted(cases.items())):
             prefix = f"{check}{number}|"
             for line in lines:
                 row = op(line)
-                row.update({column: prefix + row[column] for column in _NAMES if row.get(column)})
+                row.update({column: prefix + row[column] for column in names if row.get(column)})
                 row["boot"] = None
                 rows.append(row)
             for effect in effects:
@@ -127,13 +131,17 @@ def _plant(db: Connection, names: list[str], seen: str) -> Expected:
             counts = expected.setdefault(check, {})
             rule = name.split(",")[0]
             counts[rule] = counts.get(rule, 0) + 1
-    _insert(db, rows, seen)
+    insert(db, rows, seen)
+    return expected
+
+
+def _plant_fences(db: Connection, expected: Expected) -> None:
+    """Fences are the provider's, so no op tells of them."""
     fences = [("fence", 1, 9), ("fence", 2, 8)]
     for key, at_ns, fence in fences:
         fill(db, "effect", ["effect", "at_ns", "reference", "key", "fence", "kind", "line"],
              [[f"{key}{at_ns}", at_ns, key, key, fence, "job", at_ns]])  # fmt: skip
     expected["job"]["fence went back"] = 1
-    return expected
 
 
 def _plant_hot(db: Connection, ops: int, seen: str, expected: Expected) -> None:
@@ -149,7 +157,7 @@ def _plant_hot(db: Connection, ops: int, seen: str, expected: Expected) -> None:
         {**said, "workload": "sessions", "kind": "refresh", "key": "s-4", "session": "s-4", "arg": "r-4-0",
          "value": "r-4-1"},
     ]  # fmt: skip
-    _insert(db, rows, seen)
+    insert(db, rows, seen)
     db.execute(f"INSERT INTO effect VALUES ('twice', {middle}, 'p-5', 'p-5', 1, 'payment', 1)")
     for check, rule in (
         ("session", "lost"),
@@ -173,7 +181,7 @@ def _others(db: Connection, ops: int, seen: str, expected: Expected) -> None:
         {**at, "workload": "ids", "kind": "pay1", "key": "b", "given_id": "same", "outcome": "ok", "class": "ok"},
         {**at, "workload": "x", "kind": "y", "key": "g", "sent_to": "replica-9", "outcome": "info", "class": "error"},
     ]  # fmt: skip
-    _insert(db, rows, seen)
+    insert(db, rows, seen)
     expected["hostile"] = {"accepted": 1}
     expected["steady"] = {"unexpected": 1}
     expected["unique_ids"] = {"given twice": 1}
