@@ -1,64 +1,101 @@
 """API keys: for machines, which have nobody to log in. They stand in for a token wherever one is taken.
 
-A key is `ak1.<user>.<secret>`, shown once. Its id is a hash of the whole, so whoever alters the user in it names a
-record that does not exist; the store holds nothing that could be presented.
+A key is `ak1.<user>.<secret>`. Its id is a hash of the whole, so whoever alters the user in it names a record that does
+not exist. The secret is an HMAC, under a key derived from the one that signs, of the user and a nonce: so it can be
+computed again when its reply was lost, by any replica, and the store holds nothing that could be presented.
 
 Keys    apikey:<id>        hash: user, name, created_ms. Lives until it is revoked.
         apikeys:<user>     hash: id -> name, at most API_KEYS_PER_USER of them.
+        apikey-made:<name> hash: fingerprint (of the body), kid, nonce: what an idempotency key made, whether that was
+                           revoked since or not. <name> is a hash of user and idempotency key. Lives
+                           IDEMPOTENCY_RETENTION_S.
 Owner   the user, logged in as a person: a key cannot make, list or revoke keys.
 Trips   create 1, list 1, revoke 1, and 0 of its own for any request made with a key: the record stands where a
         session's would, at the head of that request's own script (lua/live.lua).
-Crash   create: record and list entry are one script. A client that lost the reply has a key in its list that nobody
-        holds; it revokes it, or leaves it: nobody can guess it. That is why no idempotency key is asked for.
+Crash   create: record, list entry and memory are one script, all or none. A client that lost the reply asks again with
+        its idempotency key and is given the same API key. One that was revoked meanwhile stays revoked. After the
+        retention the idempotency key is a new one, and so is the nonce: nothing that was revoked comes back.
         revoke: one script; asked again it answers 404, which is what was wanted.
+The signing key that a nonce was used under may be retired within the retention (tokens.py). Then the secret cannot be
+computed any more, and the repetition is told so (410): the key is in the list, to be revoked.
 "Log out everywhere" ends sessions and not API keys: those are revoked one by one, by name.
 """
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 
-from target_service.problems import NotFound, TooManyKeys
+from target_service.problems import AnswerGone, KeyReused, NotFound, TooManyKeys
 from target_service.sessions import Sessions
 from target_service.settings import Settings
 from target_service.state import Key, State
-from target_service.tokens import API_KEY, Claims, api_key_id
+from target_service.tokens import Claims, Tokens, api_key_id
 
 STATE = State(
     name="API keys",
     keys=(
         Key("apikey:*", "hash", None, "the user, as a person", "user and name; its own name is a hash of the key"),
         Key("apikeys:*", "hash", None, "the user, as a person", "id and name of each key of a user, a bounded number"),
+        Key(
+            "apikey-made:*",
+            "hash",
+            "IDEMPOTENCY_RETENTION_S",
+            "the creation",
+            "fingerprint, kid, nonce: what an idempotency key made, so that a repetition is given the same API key",
+        ),
     ),
     scripts=("apikey_create", "apikey_list", "apikey_revoke"),
     trips={"POST /api/keys": 1, "GET /api/keys": 1, "DELETE /api/keys/{id}": 1},
-    crash="""Create: record and list entry are one script; after a lost reply a key stands in the list that nobody
-    holds, to be revoked. Revoke: one script; asked again it answers 404, which is what was wanted.""",
+    crash="""Create: record, list entry and memory of the idempotency key are one script; asked again with its key the
+    same API key is answered, and stays revoked if it was. Revoke: one script; asked again it answers 404, which is
+    what was wanted.""",
 )
 
 
 @dataclass(frozen=True)
 class Made:
-    """A new key: `key` is shown to its maker now and never again."""
+    """An API key: `key` is shown to its maker, and to whoever repeats the request, and to nobody else."""
 
     id: str
     key: str
+    replayed: bool
+
+
+def creation_name(user: str, key: str) -> str:
+    """Stands for (user, idempotency key) in the store."""
+    return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:40]
 
 
 class ApiKeys:
     """API keys in the store."""
 
-    def __init__(self, sessions: Sessions, settings: Settings) -> None:
+    def __init__(self, sessions: Sessions, tokens: Tokens, settings: Settings) -> None:
         self._sessions = sessions
+        self._tokens = tokens
         self._most = settings.api_keys_per_user
+        self._retention_ms = int(settings.idempotency_retention_s * 1000)
 
-    async def create(self, claims: Claims, name: str) -> Made:
-        """A new key of the user; raises Forbidden and TooManyKeys."""
+    async def create(self, claims: Claims, key: str, name: str) -> Made:
+        """The API key that the idempotency key stands for, new at its first use.
+
+        Raises Forbidden, KeyReused, TooManyKeys, and AnswerGone when the API key was made and cannot be shown again.
+        """
         claims.require("sessions")
-        key = f"{API_KEY}.{claims.user}.{secrets.token_urlsafe(32)}"
-        id = api_key_id(key)
-        if not await self._sessions.run(claims, "apikey_create", self._keys(claims, id), [id, name, self._most]):
+        kid, nonce = self._tokens.kid, secrets.token_urlsafe(24)
+        made = self._made(claims.user, nonce, kid, replayed=False)
+        outcome, *rest = await self._sessions.run(
+            claims,
+            "apikey_create",
+            [*self._keys(claims, made.id), f"apikey-made:{creation_name(claims.user, key)}"],
+            [made.id, name, self._most, hashlib.sha256(name.encode()).hexdigest(), kid, nonce, self._retention_ms],
+        )
+        if outcome == b"known":
+            return self._made(claims.user, rest[1].decode(), rest[0].decode(), replayed=True)
+        if outcome == b"mismatch":
+            raise KeyReused()
+        if outcome == b"full":
             raise TooManyKeys()
-        return Made(id, key)
+        return made
 
     async def names(self, claims: Claims) -> dict[str, str]:
         """Name by id; raises Forbidden."""
@@ -71,6 +108,12 @@ class ApiKeys:
         claims.require("sessions")
         if not await self._sessions.run(claims, "apikey_revoke", self._keys(claims, id), [id]):
             raise NotFound()
+
+    def _made(self, user: str, nonce: str, kid: str, replayed: bool) -> Made:
+        key = self._tokens.api_key(user, nonce, kid)
+        if key is None:
+            raise AnswerGone()
+        return Made(api_key_id(key), key, replayed)
 
     @staticmethod
     def _keys(claims: Claims, id: str) -> list[str]:

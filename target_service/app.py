@@ -31,7 +31,8 @@ def create_app(service: Service) -> ASGIApp:
     for router in ROUTERS:
         app.include_router(router)
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    app.openapi = lambda: openapi.describe(app, routes)  # type: ignore[method-assign]
+    limited = [name for name, _, _ in service.settings.rate_limits]
+    app.openapi = lambda: openapi.describe(app, routes, limited)  # type: ignore[method-assign]
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)

@@ -9,12 +9,13 @@ A request is logged when it failed (5xx), and with LOG_REQUESTS=1 always: by rou
 import re
 import secrets
 import time
+from collections.abc import Mapping
 
-from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from target_service import logs
+from target_service import incoming, logs
 from target_service.drain import Drain
+from target_service.incoming import Incoming
 from target_service.metrics import UNMATCHED, Metrics
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
@@ -22,7 +23,7 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 
 class Edge:
-    """Wraps `app`; bodies of more than `max_body_bytes` are answered 413."""
+    """Wraps `app`; bodies of more than `max_body_bytes` are answered 413 (incoming.py)."""
 
     def __init__(
         self, app: ASGIApp, metrics: Metrics, drain: Drain, max_body_bytes: int, log_requests: bool = False
@@ -39,19 +40,25 @@ class Edge:
             return
 
         begun = time.perf_counter()
-        name = _request_id(scope)
+        given = dict(scope["headers"])
+        name = _request_id(given)
         logs.request_id.set(name.decode())
+        body = self._body(given, receive)
+        if body is not None:
+            scope[incoming.SCOPE], receive = body, body.receive
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._account(scope, message["status"], time.perf_counter() - begun)
                 message["headers"] = [*message["headers"], (b"x-request-id", name)]
-                if self._drain.draining:
+                if body is not None and not body.over:
+                    await body.discard()
+                if self._drain.draining or not (body is None or body.over):
                     message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
-            await self._app(scope, receive if scope["method"] == "GET" else self._limited(scope, receive), counted)
+            await self._app(scope, receive, counted)
         except Exception as error:
             # The framework has answered 500 and raises again, for a server that would log it.
             logs.event("unhandled", route=_route(scope), why=repr(error))
@@ -62,22 +69,11 @@ class Edge:
         if self._log_requests or status >= 500:
             logs.event("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 3))
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        left = self._max_body_bytes
-
-        async def limited() -> Message:
-            nonlocal left
-            # HTTPException, because the framework turns any other error while reading a body into a 400.
-            if int(announced) > self._max_body_bytes:
-                raise HTTPException(413)
-            message = await receive()
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise HTTPException(413)
-            return message
-
-        return limited
+    def _body(self, given: Mapping[bytes, bytes], receive: Receive) -> Incoming | None:
+        length = given.get(b"content-length", b"0")
+        if length == b"0" and b"transfer-encoding" not in given:
+            return None
+        return Incoming(receive, int(length), b"expect" in given, self._max_body_bytes)
 
 
 def _route(scope: Scope) -> str:
@@ -85,6 +81,6 @@ def _route(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 
-def _request_id(scope: Scope) -> bytes:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8).encode()
+def _request_id(given: Mapping[bytes, bytes]) -> bytes:
+    name = given.get(b"x-request-id", b"")
+    return name if REQUEST_ID.fullmatch(name) else secrets.token_hex(8).encode()

@@ -98,16 +98,17 @@ def assemble(settings: Settings, parts: Parts) -> Service:
     metrics = Metrics()
     store.observe = metrics.round_trip
     ledger = Ledger(settings.ledger_url, settings.ledger_timeout_s)
+    tokens = parts.tokens(settings)
     sessions = parts.sessions(store, settings)
     return Service(
         settings=settings,
         store=store,
         ledger=ledger,
-        tokens=parts.tokens(settings),
+        tokens=tokens,
         accounts=Accounts(store, settings),
         sessions=sessions,
         users=parts.users(sessions),
-        api_keys=ApiKeys(sessions, settings),
+        api_keys=ApiKeys(sessions, tokens, settings),
         payments=parts.payments(store, sessions, ledger, settings, parts.new_id),
         orders=parts.orders(store, sessions, ledger, settings, parts.new_id),
         jobs=parts.jobs(store, sessions, settings, parts.new_id),

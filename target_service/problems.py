@@ -14,6 +14,7 @@ The tree:
     ├── TooManyKeys            409  urn:problem:too-many-keys      revoke an API key first
     ├── OrderTaken             409  urn:problem:order-taken        by somebody else, or with another key
     ├── InProgress             409  urn:problem:in-progress        ask again after Retry-After
+    ├── AnswerGone             410  urn:problem:answer-gone        it was done, and cannot be said again
     ├── PreconditionFailed     412  urn:problem:precondition-failed    it was changed since it was read
     ├── TooLate                409  urn:problem:too-late           a job that is over, or whose effect is on its way
     ├── TooLarge               413  urn:problem:too-large
@@ -99,6 +100,10 @@ class InProgress(Problem):
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
+class AnswerGone(Problem):
+    status, type, title = 410, "urn:problem:answer-gone", "It was done, and its answer cannot be given again"
+
+
 class PreconditionFailed(Problem):
     status, type, title = 412, "urn:problem:precondition-failed", "It was changed since it was read"
 
@@ -109,8 +114,6 @@ class TooLate(Problem):
 
 class TooLarge(Problem):
     status, type, title = 413, "urn:problem:too-large", "Body too large"
-    # The rest of the body is not read, so the connection cannot carry another request.
-    headers: Mapping[str, str] = {"Connection": "close"}
 
 
 class KeyReused(Problem):

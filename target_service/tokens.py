@@ -12,7 +12,8 @@ reply was lost, also by a replica that signs with another key by now: the store 
 Keys    A token names its key (`kid`), which is a hash of the secret, so that replicas agree without being told.
         JWT_SECRET signs; it and JWT_ALSO_VERIFY are accepted. To rotate without a spurious 401, in this order, each
         when the one before is everywhere: the new one also verifies; the new one signs and the old one also verifies;
-        the old one goes, REFRESH_TTL_S after it last signed.
+        the old one goes, REFRESH_TTL_S after it last signed. An API key outlives the key that it was made under; only
+        a repetition of the request that made it is answered 410 from then on (apikeys.py).
 
 The cache of verified tokens is derived and not authoritative: a signature once found right stays right. What can
 change is checked at every use: expiry here, revocation in the store. Losing the cache costs a signature check.
@@ -95,6 +96,7 @@ class Tokens:
         self._refresh_keys = {
             kid: hmac.digest(key, b"refresh-token", hashlib.sha256) for kid, key in self._keys.items()
         }
+        self._api_keys = {kid: hmac.digest(key, b"api-key", hashlib.sha256) for kid, key in self._keys.items()}
         self._verified: dict[str, Claims] = {}
 
     def access(self, user: str, session: str, role: str = "user") -> str:
@@ -137,21 +139,21 @@ class Tokens:
     def refresh(self, session: str, generation: int, user: str, kid: str = "") -> str:
         """The refresh token of a generation, under the key `kid` or the one that signs: always the same one."""
         parts = f"{kid or self.kid}.{user}.{session}.{generation}"
-        return f"r1.{parts}.{self._mac(kid or self.kid, parts)}"
+        return f"r1.{parts}.{_mac(self._refresh_keys[kid or self.kid], parts)}"
 
     def read_refresh(self, token: str) -> RefreshToken:
         """What a genuine refresh token says; raises NotAuthenticated for anything else."""
         match token.split("."):
             case ["r1", kid, user, session, number, mac] if kid in self._refresh_keys and _is_generation(number):
-                expected = self._mac(kid, f"{kid}.{user}.{session}.{number}")
+                expected = _mac(self._refresh_keys[kid], f"{kid}.{user}.{session}.{number}")
                 if hmac.compare_digest(expected.encode(), mac.encode("utf-8", "surrogatepass")):
                     return RefreshToken(session, int(number), user)
         raise NotAuthenticated()
 
-    def _mac(self, kid: str, parts: str) -> str:
-        message = parts.encode("utf-8", "surrogatepass")
-        mac = hmac.digest(self._refresh_keys[kid], message, hashlib.sha256)
-        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+    def api_key(self, user: str, nonce: str, kid: str) -> str | None:
+        """The API key of a user and a nonce, under the key `kid`: always the same one. None: that key has retired."""
+        secret = self._api_keys.get(kid)
+        return None if secret is None else f"{API_KEY}.{user}.{_mac(secret, f'{user}.{nonce}')}"
 
     def _decode(self, token: str) -> Claims:
         try:
@@ -174,6 +176,11 @@ class Tokens:
         if claims["typ"] != ACCESS or not all(isinstance(each, str) for each in texts):
             raise NotAuthenticated()
         return Claims(user, session, float(claims["exp"]), frozenset(permissions))
+
+
+def _mac(key: bytes, parts: str) -> str:
+    mac = hmac.digest(key, parts.encode("utf-8", "surrogatepass"), hashlib.sha256)
+    return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 
 def _is_generation(text: str) -> bool:

@@ -3,13 +3,16 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from target_service import bodies
-from target_service.routes.common import claims_of, json_response, service_of
+from target_service import answers, bodies
+from target_service.headers import required_idempotency_key
+from target_service.problems import AnswerGone, Forbidden, NotFound, TooManyKeys
+from target_service.routes.common import Route, claims_of, json_response, refuses, service_of
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
-@router.get("/api/users/{id}")
+@router.get("/api/users/{id}", response_model=answers.Account)
+@refuses(Forbidden, NotFound)
 async def user(request: Request, id: str) -> Response:
     shown = await service_of(request).users.show(claims_of(request), id)
     return json_response(
@@ -17,25 +20,33 @@ async def user(request: Request, id: str) -> Response:
     )
 
 
-@router.put("/api/users/{id}/role")
+@router.put("/api/users/{id}/role", status_code=204)
+@refuses(Forbidden, NotFound)
 async def role(request: Request, id: str, body: bodies.Role) -> Response:
     await service_of(request).users.set_role(claims_of(request), id, body.role)
     return Response(status_code=204)
 
 
-@router.post("/api/keys")
+@router.post("/api/keys", status_code=201, response_model=answers.NewApiKey)
+@refuses(Forbidden, TooManyKeys, AnswerGone)
 async def create_key(request: Request, body: bodies.ApiKey) -> Response:
-    made = await service_of(request).api_keys.create(claims_of(request), body.name)
-    return json_response({"key_id": made.id, "key": made.key}, 201)
+    claims, key = claims_of(request), required_idempotency_key(request)
+    made = await service_of(request).api_keys.create(claims, key, body.name)
+    response = json_response({"key_id": made.id, "key": made.key}, 201)
+    if made.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
-@router.get("/api/keys")
+@router.get("/api/keys", response_model=answers.ApiKeyList)
+@refuses(Forbidden)
 async def list_keys(request: Request) -> Response:
     names = await service_of(request).api_keys.names(claims_of(request))
     return json_response({"keys": [{"key_id": id, "name": name} for id, name in sorted(names.items())]})
 
 
-@router.delete("/api/keys/{id}")
+@router.delete("/api/keys/{id}", status_code=204)
+@refuses(Forbidden, NotFound)
 async def revoke_key(request: Request, id: str) -> Response:
     await service_of(request).api_keys.revoke(claims_of(request), id)
     return Response(status_code=204)

@@ -3,14 +3,15 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from target_service import bodies
+from target_service import answers, bodies
 from target_service.headers import required_idempotency_key
-from target_service.routes.common import claims_of, json_response, service_of
+from target_service.problems import NotFound, TooLate
+from target_service.routes.common import Route, claims_of, json_response, refuses, service_of
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
-@router.post("/api/process")
+@router.post("/api/process", status_code=202, response_model=answers.AcceptedJob)
 async def process(request: Request, body: bodies.Process | bodies.DataProcessing) -> Response:
     claims, key = claims_of(request), required_idempotency_key(request)
     input, reference = body.job()
@@ -20,7 +21,8 @@ async def process(request: Request, body: bodies.Process | bodies.DataProcessing
     return response
 
 
-@router.get("/api/status/{id}")
+@router.get("/api/status/{id}", response_model=answers.JobStatus)
+@refuses(NotFound)
 async def status(request: Request, id: str) -> Response:
     found = await service_of(request).jobs.status(claims_of(request), id)
     shown: dict[str, object] = {"job_id": found.job, "state": found.state, "progress": found.progress}
@@ -31,7 +33,8 @@ async def status(request: Request, id: str) -> Response:
     return json_response(shown)
 
 
-@router.post("/api/cancel/{id}")
+@router.post("/api/cancel/{id}", response_model=answers.CancelledJob)
+@refuses(NotFound, TooLate)
 async def cancel(request: Request, id: str) -> Response:
     await service_of(request).jobs.cancel(claims_of(request), id)
     return json_response({"job_id": id, "state": "cancelled"})

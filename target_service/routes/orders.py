@@ -3,16 +3,18 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from target_service import bodies
+from target_service import answers, bodies
 from target_service.headers import required_idempotency_key
 from target_service.orders import Wanted
-from target_service.routes.common import JSON, claims_of, service_of
+from target_service.problems import InProgress, NotFound, OrderTaken
+from target_service.routes.common import JSON, Route, claims_of, refuses, service_of
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
-@router.post("/process-order")
-@router.post("/api/orders")
+@router.post("/process-order", status_code=201, response_model=answers.PlacedOrder)
+@router.post("/api/orders", status_code=201, response_model=answers.PlacedOrder)
+@refuses(OrderTaken, InProgress)
 async def place(request: Request, body: bodies.Order) -> Response:
     claims, key = claims_of(request), required_idempotency_key(request)
     wanted = Wanted(body.order_id, body.item, body.quantity)
@@ -23,6 +25,7 @@ async def place(request: Request, body: bodies.Order) -> Response:
     return Response(placed.body, 201, headers, JSON)
 
 
-@router.get("/api/orders/{id}")
+@router.get("/api/orders/{id}", response_model=answers.PlacedOrder)
+@refuses(NotFound)
 async def show(request: Request, id: str) -> Response:
     return Response(await service_of(request).orders.show(claims_of(request), id), media_type=JSON)

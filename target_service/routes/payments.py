@@ -3,15 +3,17 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from target_service import bodies
+from target_service import answers, bodies
 from target_service.headers import required_idempotency_key
 from target_service.payments import Order
-from target_service.routes.common import JSON, claims_of, service_of
+from target_service.problems import InProgress
+from target_service.routes.common import JSON, Route, claims_of, refuses, service_of
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
-@router.post("/payment")
+@router.post("/payment", status_code=201, response_model=answers.Charge)
+@refuses(InProgress)
 async def payment(request: Request, body: bodies.Payment) -> Response:
     claims, key = claims_of(request), required_idempotency_key(request)
     order = Order.of(body.amount, body.currency, body.reference)

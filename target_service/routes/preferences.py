@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from target_service import bodies
+from target_service import answers, bodies
 from target_service.headers import required_match
 from target_service.preferences import Preferences
-from target_service.routes.common import claims_of, json_response, service_of
+from target_service.problems import PreconditionFailed
+from target_service.routes.common import Route, claims_of, json_response, refuses, service_of
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
 def _shown(found: Preferences) -> Response:
@@ -25,12 +26,13 @@ def _shown(found: Preferences) -> Response:
     return response
 
 
-@router.get("/api/preferences")
+@router.get("/api/preferences", response_model=answers.PreferencesShown)
 async def preferences(request: Request) -> Response:
     return _shown(await service_of(request).preferences.read(claims_of(request)))
 
 
-@router.put("/api/preferences")
+@router.put("/api/preferences", response_model=answers.PreferencesShown)
+@refuses(PreconditionFailed)
 async def change_preferences(request: Request, body: bodies.Preferences) -> Response:
     claims, match = claims_of(request), required_match(request)
     book = service_of(request).preferences

@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 import redis
-from target_world import ADMIN, SECRET, Replica, World, told
+from target_world import ADMIN, SECRET, Crash, Replica, World, crash_before, told
 
 from target_service.routes import ROUTERS
 from target_service.tokens import MOST_BYTES, kid_of
@@ -116,7 +116,7 @@ async def test_log_out_everywhere_ends_what_is_open_and_nothing_that_is_begun_af
 async def test_an_api_key_stands_in_for_a_token_until_it_is_revoked(world: World, raw: redis.Redis) -> None:
     async with world.replica() as first, world.replica() as second:
         token, stranger = [(await first.user(name))["access_token"] for name in ("ada", "bob")]
-        made = (await first.call("POST /api/keys", {"name": "cron"}, token)).json
+        made = (await first.call("POST /api/keys", {"name": "cron"}, token, "k")).json
         key, place = made["key"], f"DELETE /api/keys/{made['key_id']}"
         assert (await second.call("GET /profile", token=key)).json["username"] == "ada"
         assert (await second.submit(key, "k", [1])).status == 202
@@ -133,7 +133,7 @@ async def test_an_api_key_stands_in_for_a_token_until_it_is_revoked(world: World
         assert (await second.call("GET /profile", token=key)).status == 401
         assert (await second.call(place, token=token)).status == 404
         assert (await second.call("GET /api/keys", token=token)).json == {"keys": []}
-        assert not raw.keys("apikey*")
+        assert not raw.keys("apikey:*") and not raw.keys("apikeys:*")
 
 
 @told
@@ -141,7 +141,7 @@ async def test_an_api_key_gives_no_more_than_it_was_given_for(world: World) -> N
     async with world.replica() as replica:
         admin = await replica.admin()
         user = await id_of(replica, (await replica.user())["access_token"])
-        key = (await replica.call("POST /api/keys", {"name": "cron"}, admin)).json["key"]
+        key = (await replica.call("POST /api/keys", {"name": "cron"}, admin, "k")).json["key"]
         for request in (
             "POST /api/logout",
             "POST /api/logout-all",
@@ -150,7 +150,7 @@ async def test_an_api_key_gives_no_more_than_it_was_given_for(world: World) -> N
             f"GET /api/users/{user}",
         ):
             assert (request, (await replica.call(request, token=key)).status) == (request, 403)
-        assert (await replica.call("POST /api/keys", {"name": "more"}, key)).status == 403
+        assert (await replica.call("POST /api/keys", {"name": "more"}, key, "k")).status == 403
         assert (await replica.call(f"PUT /api/users/{user}/role", {"role": "admin"}, key)).status == 403
 
 
@@ -158,7 +158,7 @@ async def test_an_api_key_gives_no_more_than_it_was_given_for(world: World) -> N
 async def test_a_key_that_was_altered_is_nobody_s(world: World) -> None:
     async with world.replica() as replica:
         ada, bob = [(await replica.user(name))["access_token"] for name in ("ada", "bob")]
-        key = (await replica.call("POST /api/keys", {"name": "cron"}, ada)).json["key"]
+        key = (await replica.call("POST /api/keys", {"name": "cron"}, ada, "k")).json["key"]
         head, user, secret = key.split(".")
         other = await id_of(replica, bob)
         for forged in (
@@ -176,11 +176,70 @@ async def test_a_key_that_was_altered_is_nobody_s(world: World) -> None:
 async def test_a_user_has_a_bounded_number_of_keys(world: World) -> None:
     async with world.replica(API_KEYS_PER_USER="2") as replica:
         token = (await replica.user())["access_token"]
-        made = [await replica.call("POST /api/keys", {"name": "k"}, token) for _ in range(3)]
+        made = [await replica.call("POST /api/keys", {"name": "k"}, token, f"k{n}") for n in range(3)]
         assert [each.status for each in made] == [201, 201, 409]
         assert made[2].json["type"] == "urn:problem:too-many-keys"
         await replica.call(f"DELETE /api/keys/{made[0].json['key_id']}", token=token)
-        assert (await replica.call("POST /api/keys", {"name": "k"}, token)).status == 201
+        again = await replica.call("POST /api/keys", {"name": "k"}, token, "k2")
+        assert again.status == 201, "what was refused was not remembered"
+
+
+async def keys_of(replica: Replica, token: str) -> list[str]:
+    """Ids of the API keys of a user."""
+    return [each["key_id"] for each in (await replica.call("GET /api/keys", token=token)).json["keys"]]
+
+
+@told
+async def test_a_lost_reply_of_a_new_key_gives_the_same_key_again(world: World, raw: redis.Redis) -> None:
+    async with world.replica() as first, world.replica() as second:
+        token = (await first.user())["access_token"]
+        body = {"name": "cron"}
+        made = await asyncio.gather(*(each.call("POST /api/keys", body, token, "k") for each in (first, second) * 4))
+        assert {each.status for each in made} == {201} and len({each.body for each in made}) == 1
+        assert sorted(each.headers.get("idempotent-replayed", "") for each in made) == [""] + ["true"] * 7
+        assert await keys_of(first, token) == [made[0].json["key_id"]]
+        assert (await second.call("GET /profile", token=made[0].json["key"])).status == 200
+        other = await second.call("POST /api/keys", {"name": "other"}, token, "k")
+        assert (other.status, other.json["type"]) == (422, "urn:problem:key-reused")
+        missing = await second.call("POST /api/keys", body, token)
+        assert (missing.status, missing.json["type"]) == (400, "urn:problem:key-missing")
+        assert len(await keys_of(first, token)) == 1
+        held = json.dumps([raw.hgetall(name) for name in raw.keys("apikey*")])
+        assert made[0].json["key"].split(".")[2] not in held
+        stranger = (await first.user("bob"))["access_token"]
+        theirs = await second.call("POST /api/keys", body, stranger, "k")
+        assert theirs.status == 201 and theirs.json["key_id"] != made[0].json["key_id"]
+
+
+@told
+async def test_a_revoked_key_does_not_come_back_however_late_it_is_asked_for(world: World, raw: redis.Redis) -> None:
+    """Neither by a late repetition, nor by the same idempotency key after the retention."""
+    async with world.replica() as replica:
+        token = (await replica.user())["access_token"]
+        made = (await replica.call("POST /api/keys", {"name": "cron"}, token, "k")).json
+        assert (await replica.call(f"DELETE /api/keys/{made['key_id']}", token=token)).status == 204
+        late = await replica.call("POST /api/keys", {"name": "cron"}, token, "k")
+        assert (late.status, late.json) == (201, made)
+        assert (await replica.call("GET /profile", token=made["key"])).status == 401
+        assert await keys_of(replica, token) == []
+        (memory,) = raw.keys("apikey-made:*")
+        assert 0 < raw.pttl(memory) <= 86_400_000
+        raw.delete(memory)
+        new = (await replica.call("POST /api/keys", {"name": "cron"}, token, "k")).json
+        assert new["key"] != made["key"] and await keys_of(replica, token) == [new["key_id"]]
+        assert (await replica.call("GET /profile", token=made["key"])).status == 401
+
+
+@told
+async def test_a_crash_while_a_key_is_made_leaves_one_or_none(world: World) -> None:
+    async with world.replica() as first, world.replica() as second:
+        token = (await first.user())["access_token"]
+        crash_before(first, "apikey_create")
+        with pytest.raises(Crash):
+            await first.call("POST /api/keys", {"name": "cron"}, token, "k")
+        assert await keys_of(second, token) == []
+        made = (await second.call("POST /api/keys", {"name": "cron"}, token, "k")).json
+        assert await keys_of(second, token) == [made["key_id"]]
 
 
 PERSON = "ada.lovelace+private@example.org"
@@ -195,7 +254,7 @@ async def test_a_token_is_small_names_its_key_and_says_nothing_of_the_person(wor
         assert set(claims) == {"iss", "aud", "sub", "sid", "jti", "typ", "role", "perms", "iat", "nbf", "exp"}
         assert (claims["role"], claims["perms"], claims["typ"]) == ("user", ["self", "sessions"], "access")
         assert jwt.get_unverified_header(access) == {"alg": "HS256", "typ": "JWT", "kid": kid_of(SECRET)}
-        key = (await replica.call("POST /api/keys", {"name": "cron"}, access)).json["key"]
+        key = (await replica.call("POST /api/keys", {"name": "cron"}, access, "k")).json["key"]
         for token in (access, tokens["refresh_token"], key):
             assert len(token) <= MOST_BYTES
             assert "ada" not in token and "example" not in token
@@ -240,6 +299,21 @@ async def test_keys_rotate_without_a_spurious_401(world: World) -> None:
 
 
 @told
+async def test_an_api_key_is_shown_again_while_its_signing_key_is_known_and_outlives_it(world: World) -> None:
+    async with AsyncExitStack() as stack:
+        replicas = [await stack.enter_async_context(world.replica(**each)) for each in ROTATION]
+        old, body = (await replicas[0].user())["access_token"], {"name": "cron"}
+        made = (await replicas[0].call("POST /api/keys", body, old, "k")).json
+        for replica in replicas[1:3]:
+            assert (await replica.call("POST /api/keys", body, old, "k")).json == made
+        new = (await replicas[3].user())["access_token"]
+        gone = await replicas[3].call("POST /api/keys", body, new, "k")
+        assert (gone.status, gone.json["type"]) == (410, "urn:problem:answer-gone")
+        assert await keys_of(replicas[3], new) == [made["key_id"]]
+        assert (await replicas[3].call("GET /profile", token=made["key"])).status == 200
+
+
+@told
 async def test_a_retired_key_is_not_taken_any_more(world: World) -> None:
     async with world.replica(**ROTATION[0]) as old, world.replica(**ROTATION[3]) as new:
         tokens = await old.user()
@@ -268,7 +342,7 @@ async def test_without_the_store_nobody_is_let_in(world: World, silent_port: int
     """A token whose signature is right, of a session that cannot be asked for: 503, never an answer."""
     async with world.replica() as there, world.replica(STORE_URL=f"redis://127.0.0.1:{silent_port}/0") as cut_off:
         admin = await there.admin()
-        key = (await there.call("POST /api/keys", {"name": "cron"}, admin)).json["key"]
+        key = (await there.call("POST /api/keys", {"name": "cron"}, admin, "k")).json["key"]
         assert len(AUTHENTICATED) >= 10
         for token in (admin, key):
             for request in AUTHENTICATED:
@@ -283,7 +357,7 @@ async def test_without_the_store_nobody_is_let_in(world: World, silent_port: int
             "GET /api/users/x",
             "POST /api/keys",
         ):
-            answer = await cut_off.call(request, BODIES.get(request), admin)
+            answer = await cut_off.call(request, BODIES.get(request), admin, "k")
             assert (request, answer.status, answer.headers["x-no-effect"]) == (request, 503, "1")
         refreshed = await cut_off.call("POST /api/login", ADMIN)
         assert refreshed.status == 503

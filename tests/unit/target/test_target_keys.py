@@ -24,6 +24,7 @@ BODIES: dict[str, Any] = {
     "POST /process-order": {"order_id": "o1", "item": "tea", "quantity": 1},
     "POST /api/process": {"reference": "j1", "input": {"numbers": [1]}},
     "POST /api/cart/lines": {"item": "tea", "quantity": 1},
+    "POST /api/keys": {"name": "robot"},
 }
 """Each with a body that would be accepted."""
 

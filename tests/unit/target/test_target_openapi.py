@@ -1,33 +1,16 @@
-"""The description of the interface: true of every endpoint that there is, and what schemathesis makes of it."""
+"""What the interface promises of every endpoint that there is: keys, tokens, bad bodies, ids of others."""
 
-import itertools
 import json
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 
-import pytest
 import redis
-import schemathesis
-from fastapi.routing import APIRoute
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from schemathesis.checks import CHECKS
-from target_world import Replica, World, free_port, running_ledger, told, wait_for_port
+from asking import BODIES, ROUTES
+from target_world import Replica, World, told
 
 from target_service import openapi
-from target_service.headers import KEY
-from target_service.routes import ROUTERS
 
-ROUTES = {
-    f"{method} {route.path}": route
-    for router in ROUTERS
-    for route in router.routes
-    if isinstance(route, APIRoute)
-    for method in route.methods
-}
 KEYED = [name for name, route in ROUTES.items() if "required_idempotency_key" in openapi.calls(route)]
-CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+MATCHED = [name for name, route in ROUTES.items() if "required_match" in openapi.calls(route)]
+SAFE = ("GET", "HEAD", "OPTIONS")
 UNKEYED = {
     "POST /api/users": "the name is the key: a second sign-up is told that the user exists",
     "POST /api/login": "a session that nobody holds a token of expires",
@@ -35,23 +18,48 @@ UNKEYED = {
     "POST /api/logout": "what is ended stays ended",
     "POST /api/logout-all": "what is ended stays ended",
     "POST /api/cancel/{id}": "what is cancelled stays cancelled",
-    "POST /api/keys": "an API key that nobody was told is listed, and revoked by its name",
+    "PUT /api/preferences": "If-Match: of two changes of one version one alone is accepted",
+    "PUT /api/users/{id}/role": "the same role again changes nothing, and ends no session",
+    "DELETE /api/cart/lines/{id}": "the id is of this line alone, and never given again: removed stays removed",
+    "DELETE /api/keys/{id}": "the id is of this API key alone, and never given again: revoked stays revoked",
 }
-"""The POSTs that may be repeated without a key, each with its reason. PUT and DELETE may by their definition."""
+"""Every changing route that may be repeated without a key, each with its reason."""
 
 
 async def asked(replica: Replica, name: str, token: str | None, **more: object) -> tuple[int, str | None]:
     """Status and type of the problem when an endpoint is asked with a body that fits nothing."""
     method, path = name.split(" ")
-    body = {} if method in CHANGING else None
+    body = {} if name in BODIES else None
     answer = await replica.call(f"{method} {path.replace('{id}', 'x1')}", body, token, **more)  # type: ignore[arg-type]
     is_problem = answer.headers.get("content-type") == "application/problem+json"
     return answer.status, answer.json["type"] if is_problem else None
 
 
 def test_every_changing_route_has_a_key_or_a_reason() -> None:
-    posts = {name for name in ROUTES if name.startswith("POST ")}
-    assert posts - set(KEYED) == set(UNKEYED)
+    changing = {name for name in ROUTES if name.split(" ")[0] not in SAFE}
+    assert changing - set(KEYED) == set(UNKEYED)
+    assert set(KEYED) <= changing
+    assert [name for name in UNKEYED if name in MATCHED] == ["PUT /api/preferences"]
+
+
+@told
+async def test_what_needs_no_key_changes_nothing_when_it_is_repeated(world: World, raw: redis.Redis) -> None:
+    async with world.replica() as first, world.replica() as second:
+        admin, line = await first.admin(), {"item": "tea", "quantity": 1}
+        person = await first.call("POST /api/users", BODIES["POST /api/users"])
+        things = {
+            "PUT /api/users/{id}/role": person.json["user_id"],
+            "DELETE /api/cart/lines/{id}": (await first.call("POST /api/cart/lines", line, admin, "k")).json["line_id"],
+            "DELETE /api/keys/{id}": (await first.call("POST /api/keys", {"name": "k"}, admin, "k")).json["key_id"],
+            "POST /api/cancel/{id}": (await first.submit(admin, "k", [1])).json["job_id"],
+        }
+        assert set(things) == {name for name in UNKEYED if "{id}" in name}
+        for name, id in things.items():
+            line = name.replace("{id}", id)
+            assert (await first.call(line, BODIES.get(name), admin)).status < 300, name
+            before = {key: raw.dump(key) for key in raw.scan_iter("*")}
+            assert (await second.call(line, BODIES.get(name), admin)).status in (200, 204, 404), name
+            assert {key: raw.dump(key) for key in raw.scan_iter("*")} == before, name
 
 
 @told
@@ -68,7 +76,7 @@ async def test_what_is_described_as_authenticated_is(world: World) -> None:
                     assert status in (400, 401), f"{name} answers {status} to the token {token!r:.20}"
 
 
-BODIES: list[tuple[bytes, str]] = [
+BAD: list[tuple[bytes, str]] = [
     (b"", "missing"),
     (b"{", "malformed"),
     (b"[]", "of another type"),
@@ -85,14 +93,14 @@ BODIES: list[tuple[bytes, str]] = [
 async def test_no_bad_body_does_anything(world: World, raw: redis.Redis) -> None:
     async with world.replica() as replica:
         token = (await replica.user())["access_token"]
+        job = (await replica.submit(token, "k0", [1])).json["job_id"]
         before = {key: raw.dump(key) for key in raw.scan_iter("*")}
         for name, route in ROUTES.items():
-            if route.body_field is None:
-                continue
-            method, path = name.split(" ")
-            for body, what in BODIES:
+            for body, what in BAD:
+                if not body and route.body_field is None:
+                    continue
                 headers = {"if-match": '"0"'}
-                answer = await replica.call(f"{method} {path.replace('{id}', 'x1')}", body, token, "k1", headers)
+                answer = await replica.call(name.replace("{id}", job), body, token, "k1", headers)
                 expected = 413 if len(body) > 65536 else 400
                 assert answer.status == expected, f"{name} answers {answer.status} to a body that is {what}"
                 assert answer.headers["content-type"] == "application/problem+json"
@@ -112,7 +120,7 @@ async def test_nobody_elses_things_can_be_had(world: World, raw: redis.Redis) ->
             "/api/status": (await replica.submit(bob, "k1", [1])).json["job_id"],
             "/api/orders": (await replica.call("POST /api/orders", order, bob, "k1")).json["order_id"],
             "/api/cart": (await replica.call("POST /api/cart/lines", line, bob, "k1")).json["line_id"],
-            "/api/keys": (await replica.call("POST /api/keys", {"name": "robot"}, bob)).json["key_id"],
+            "/api/keys": (await replica.call("POST /api/keys", {"name": "robot"}, bob, "k1")).json["key_id"],
         }
         bobs["/api/cancel"] = bobs["/api/status"]
         kept = {key: raw.dump(key) for key in raw.scan_iter("*")}
@@ -128,62 +136,3 @@ async def test_nobody_elses_things_can_be_had(world: World, raw: redis.Redis) ->
         for path in ("/api/status", "/api/orders", "/api/users"):
             answer = await replica.call(f"GET {path}/{bobs[path]}", token=bob)
             assert answer.status == 200, f"{path}: what was refused to ada was there"
-
-
-INEXACT = {
-    "POST /payment": "how many decimal places a number may have, JSON schema cannot say",
-    "PUT /api/preferences": "412 is right for a version that is not there any more",
-}
-"""Where a request that fits the description may be refused all the same."""
-
-
-@dataclass(frozen=True)
-class Api:
-    """A replica as a process of its own, and a token for it."""
-
-    base: str
-    token: str
-
-
-@pytest.fixture(scope="module")
-def served(store_url: str) -> Iterator[Api]:
-    """One replica for all cases of schemathesis."""
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    with running_ledger() as ledger, World(store_url, ledger).process(PORT=str(port)) as process:
-        wait_for_port(port, process)
-        who = json.dumps({"username": "schema", "password": "thesis"}).encode()
-        for path in ("/api/users", "/api/login"):
-            request = urllib.request.Request(base + path, who, {"Content-Type": "application/json"})
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                said = json.load(answer)
-        yield Api(base, said["access_token"])
-
-
-@pytest.fixture(scope="module")
-def description(served: Api) -> schemathesis.schemas.BaseSchema:
-    """What the replica says of itself."""
-    return schemathesis.openapi.from_url(f"{served.base}{openapi.PATH}")
-
-
-@pytest.mark.parametrize("name", sorted(ROUTES))
-def test_schemathesis_finds_nothing(name: str, description: schemathesis.schemas.BaseSchema, served: Api) -> None:
-    """Bodies, headers and ids that fit the description, and such that do not."""
-    method, path = name.split(" ")
-    # Those would take the token from all other cases.
-    ends = name in ("POST /api/logout", "POST /api/logout-all")
-    headers = {"Authorization": f"Bearer {'none' if ends else served.token}"}
-    operation, numbers = description[path][method], itertools.count()
-    left_out = [CHECKS.get_one("positive_data_acceptance")] if name in INEXACT else []
-    cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode))
-
-    @settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(case=cases)
-    def holds(case: schemathesis.Case) -> None:
-        key = case.headers.get("Idempotency-Key")
-        if key and KEY.fullmatch(key):
-            # A key that two bodies happen to share would be refused, and rightly.
-            case.headers["Idempotency-Key"] = f"{key[:200]}{next(numbers)}"
-        case.call_and_validate(headers=headers, excluded_checks=left_out)
-
-    holds()
