@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -195,7 +195,7 @@ class Run:
             log = self.folder / "logs" / f"agent-{number}.log"
             with uninterrupted():
                 self.agents.append(AgentHandle(number, self.id, log, self.progress.status))
-        self.platform.deploy(self.orders.deployment())
+        self.platform.deploy(replace(self.orders.deployment(), allowed=self.options.allowed))
         require_near(self.platform.balancer()[0], self.options.allowed)
         # A balancer that binds clients to replicas is seen only by those who come through it.
         hop = "hop" in self.platform.capabilities and not self.options.seeded.sticky_cookie

@@ -7,7 +7,8 @@ One object serves one run. All methods may be called from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -88,7 +89,8 @@ class Deployment:
     `replica` and `worker` are for platforms that start commands. `compose` and `kubernetes` say how the platforms of
     those names start the service, and `environment` holds the variables that its replicas and workers then get.
 
-    `found` is the file in which an `Attacher` notes how it found a target that runs already.
+    `found` is the file in which an `Attacher` notes how it found a target that runs already. `allowed` names the hosts,
+    beside this machine, that the load may go to.
 
     `boot_header` names the header of the readiness answer that carries the boot id; without one, a member's
     name is its boot id (names are never reused within a run). `sticky_cookie`: the cookie by which the balancer shall
@@ -118,6 +120,7 @@ class Deployment:
     ledger_fail_every: int = 0
     ledger_answer_twice_every: int = 0
     found: Path | None = None
+    allowed: Collection[str] = ()
 
 
 class Platform(Protocol):
@@ -219,17 +222,26 @@ class Platform(Protocol):
 class Controller(Platform, Protocol):
     """A platform that keeps the wanted number of members by itself: `start`, `admit` and `renew` are not for it.
 
-    All three return at once; what they bring about is seen in `members`.
+    What is brought about is seen in `members`, after these have returned.
     """
 
     def scale(self, role: Role, count: int) -> None:
         """Wants this many from now on."""
 
     def roll(self, role: Role, environment: Mapping[str, str]) -> None:
-        """Rolls out a new version, which has these variables as well, one member after another."""
+        """Begins to roll out a new version, which has these variables as well, one member after another."""
 
-    def switch(self, role: Role, environment: Mapping[str, str]) -> None:
-        """Brings up as many members of a new version, then sends all requests to them, then ends the old."""
+    def switch(
+        self, role: Role, environment: Mapping[str, str], deadline_s: float, abort: threading.Event | None = None
+    ) -> None:
+        """Brings up as many members of a new version, sends all requests to them, and asks the old to end.
+
+        `EnvironmentFailure` if the new ones were not up in time, or on `abort`: then all is as before, and nothing of
+        it lands later.
+        """
+
+    def give_up(self, role: Role) -> None:
+        """Goes back to the version from before the last `roll`, which was not seen to land."""
 
 
 class Attacher(Platform, Protocol):

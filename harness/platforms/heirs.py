@@ -30,6 +30,7 @@ class Heirs:
         self._known = known | {member.name for member in mine}
         gone = [member.name for member in mine if member.state not in LIVING and member.name not in self._accounted]
         self._accounted.update(gone)
+        self._early = [name for name in self._early if name not in gone]
         self._waiting += [] if first else gone
         found = {}
         while self._waiting and self._early:

@@ -36,6 +36,7 @@ from harness.platforms.children import tail
 from harness.platforms.hold import check_run_id, hold_name, hold_target
 from harness.platforms.kubernetes_acts import Up
 from harness.platforms.kubernetes_api import Cluster, Object, Refused
+from harness.platforms.kubernetes_changes import Changes
 from harness.platforms.kubernetes_pods import Life, Seen, seen
 from harness.platforms.kubernetes_watch import LogFollower, PodWatch
 from harness.platforms.masks import mask_patterns
@@ -59,8 +60,8 @@ class KubernetesPlatform:
         self._lock = threading.RLock()
         self._up: Up | None = None
         self._closing = threading.Event()
-        self._background: list[threading.Thread] = []
-        self._problems: list[str] = []
+        self._changes: Changes | None = None
+        self._ends: threading.Thread | None = None
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -100,13 +101,16 @@ class KubernetesPlatform:
             raise EnvironmentFailure("the contract does not say how to start on kubernetes: add start.kubernetes")
         deployment.logs.mkdir(parents=True, exist_ok=True)
         cluster = Cluster.connect()
+        deploying.require_near(cluster, deployment.allowed)
         local = namespaces.is_local(cluster)
         (self._make if part.attach is None else self._take)(deployment, part, cluster, local)
         up = self._deployed()
         with uninterrupted():
+            self._changes = Changes(up)
             up.watch = PodWatch(cluster, up.namespace, self._listed, self._changed)
             up.watch.start()
-            self._begin(self._look_for_ends, "ends")
+            self._ends = threading.Thread(target=self._look_for_ends, name="kubernetes ends", daemon=True)
+            self._ends.start()
         self._await(up, time.monotonic() + deployment.deadline_s)
 
     def _make(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
@@ -139,14 +143,18 @@ class KubernetesPlatform:
                 lives, others = dict(up.roster.lives), list(up.roster.others.values())
             ready = [member.role for member in members if member.state == "ready"]
             short = [role for role, count in counts.items() if ready.count(role) < count]
-            if not short and all(other.ready or other.done for other in others) and self._answers(up):
-                return
+            unreached = ""
+            if not short and all(other.ready or other.done for other in others):
+                up.balancer, unreached = deploying.address(up.cluster, up.namespace, up.part, up.deployment.allowed)
+                if up.balancer:
+                    return
             pods = [*others, *(life.about for life in lives.values())]
             is_late = time.monotonic() > until
             why = deploying.why_not_up(pods, is_late)
             if why or is_late:
                 said = [each.said for each in lives.values() if each.role in short and each.state not in DEAD]
-                limit = f"not ready within {up.deployment.deadline_s:g} s{f' ({said[0]})' if said else ''}"
+                because = said[0] if said else unreached
+                limit = f"not ready within {up.deployment.deadline_s:g} s{f' ({because})' if because else ''}"
                 raise self._failure(up, *(why or (f"{short[0]}s" if short else f"Service {up.part.service}", limit)))
             self._raise_if_lost(up)
             time.sleep(_LOOK_S)
@@ -155,12 +163,6 @@ class KubernetesPlatform:
         mine = [life.name for life in up.roster.lives.values() if name in (life.about.name, f"{life.role}s")]
         lines = self.log_tail(name) or (self.log_tail(mine[0]) if mine else "")
         return deploying.failure(up.namespace, name, what, lines)
-
-    @staticmethod
-    def _answers(up: Up) -> bool:
-        """Whether the Service takes connections; finds the address by which it does."""
-        up.balancer = deploying.address(up.cluster, up.namespace, up.part)
-        return up.balancer is not None
 
     # -- what the cluster tells
 
@@ -213,7 +215,7 @@ class KubernetesPlatform:
             return []
         lost_s, why = up.watch.lost()
         with self._lock:
-            broken = [*up.roster.broken.values(), *self._problems]
+            broken = list(up.roster.broken.values())
         return [*broken, *([f"the cluster went away during the run: {why}"] if lost_s > _LOST_S else [])]
 
     # -- members
@@ -298,26 +300,23 @@ class KubernetesPlatform:
     # -- what the cluster is asked to bring about
 
     def scale(self, role: Role, count: int) -> None:
-        acts.scale(self._deployed(), role, count)
+        self._changing().scale(role, count)
 
     def roll(self, role: Role, environment: Mapping[str, str]) -> None:
-        acts.roll(self._deployed(), role, environment)
+        self._changing().roll(role, environment)
 
-    def switch(self, role: Role, environment: Mapping[str, str]) -> None:
-        up = self._deployed()
-        before = acts.begin_beside(up, role, environment)
-        self._begin(lambda: self._hand_over(up, role, before), "switch")
+    def switch(
+        self, role: Role, environment: Mapping[str, str], deadline_s: float, abort: threading.Event | None = None
+    ) -> None:
+        self._changing().switch(role, environment, deadline_s, abort)
 
-    def _hand_over(self, up: Up, role: Role, before: str) -> None:
-        try:
-            acts.hand_over(up, role, before, self._closing)
-        except EnvironmentFailure as error:
-            self._problems.append(f"the switch to another version broke off: {error}")
+    def give_up(self, role: Role) -> None:
+        self._changing().give_up(role)
 
-    def _begin(self, what: Callable[[], None], name: str) -> None:
-        thread = threading.Thread(target=what, name=f"kubernetes {name}", daemon=True)
-        self._background.append(thread)
-        thread.start()
+    def _changing(self) -> Changes:
+        self._deployed()
+        assert self._changes is not None
+        return self._changes
 
     # -- the end
 
@@ -339,21 +338,32 @@ class KubernetesPlatform:
             failed = deploying.save_record(
                 up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
             )
+        if self._changes:
+            # A change that landed later would land in what is brought back here.
+            self._changes.close()
+        if self._ends:
+            self._ends.join()
         if up.watch:
             up.watch.stop()
+        try:
+            self._leave_as_found(up)
+        except EnvironmentFailure as error:
+            failed.append(str(error))
+        else:
+            up.held.close()
         with self._lock:
             followers = list(up.logs.values())
+        for follower in followers:
+            follower.close()
+        if failed:
+            raise EnvironmentFailure("; ".join(failed))
+
+    @staticmethod
+    def _leave_as_found(up: Up) -> None:
         if up.part.attach is None:
             namespaces.remove(up.cluster, up.deployment.run_id)
         elif up.deployment.found is not None:
             recovering.settle(up.deployment.found)
-        for follower in followers:
-            follower.close()
-        for thread in self._background:
-            thread.join(5.0)
-        up.held.close()
-        if failed:
-            raise EnvironmentFailure("; ".join(failed))
 
     def keep(self) -> None:
         up = self._up

@@ -1,9 +1,8 @@
-"""What is done to a target on Kubernetes: to a pod, to a Deployment, to the Service; and what is known of the whole."""
+"""What is done to the pods of a target on Kubernetes, and what is known of the whole."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -13,7 +12,7 @@ from harness.platforms import asking
 from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms import kubernetes_node as node
 from harness.platforms.base import DEAD, Deployment, Role
-from harness.platforms.kubernetes_api import PATCH, Cluster, Refused
+from harness.platforms.kubernetes_api import Cluster, Refused
 from harness.platforms.kubernetes_pods import Life, Roster, seen
 from harness.platforms.kubernetes_watch import LogFollower, PodWatch
 from harness.platforms.procfs import Found
@@ -21,7 +20,6 @@ from harness.platforms.procfs import Found
 _BUDGET_WAIT_S = 15.0
 _GONE_S = 20.0
 _LOOK_S = 0.1
-_MERGE = "application/merge-patch+json"
 
 
 class Up:
@@ -153,39 +151,3 @@ def thaw_all(up: Up) -> None:
         if life.state == "paused" and up.local:
             with contextlib.suppress(FaultNotSeen):
                 node.thaw(life.about.container, life.name)
-
-
-def scale(up: Up, role: Role, count: int) -> None:
-    """Wants so many pods of a role."""
-    up.cluster.ask("PATCH", up.workload(role, "scale"), {"spec": {"replicas": count}}, kind=_MERGE)
-
-
-def roll(up: Up, role: Role, environment: Mapping[str, str]) -> None:
-    """Another version of a role, or the same anew, one pod after another."""
-    workload = up.cluster.ask("GET", up.workload(role))
-    patch = manifests.renewed(workload, environment, str(time.time_ns()))
-    up.cluster.ask("PATCH", up.workload(role), patch, kind=PATCH)
-
-
-def begin_beside(up: Up, role: Role, environment: Mapping[str, str]) -> str:
-    """Another version of a role beside the present one, which gets no requests yet; returns the path of the present."""
-    before = up.workload(role)
-    up.versions[role] += 1
-    fresh = manifests.beside(up.cluster.ask("GET", before), environment, str(up.versions[role]))
-    up.cluster.ask("POST", up.path("deployments", api="/apis/apps/v1"), fresh)
-    up.workloads[role] = fresh["metadata"]["name"]
-    return before
-
-
-def hand_over(up: Up, role: Role, before: str, closing: threading.Event) -> None:
-    """Waits for the new version, sends requests to it, and only then lets the one before go."""
-    while not closing.wait(_LOOK_S):
-        found = up.cluster.ask("GET", up.workload(role))
-        if int((found.get("status") or {}).get("availableReplicas") or 0) >= int(found["spec"]["replicas"]):
-            break
-    else:
-        return
-    if role == "replica":
-        selector = {"spec": {"selector": {manifests.VERSION: str(up.versions[role])}}}
-        up.cluster.ask("PATCH", up.path("services", up.part.service), selector, kind=_MERGE)
-    up.cluster.ask("PATCH", f"{before}/scale", {"spec": {"replicas": 0}}, kind=_MERGE)

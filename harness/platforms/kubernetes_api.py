@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ Object = dict[str, Any]
 PATCH = "application/strategic-merge-patch+json"
 _TIMEOUT_S = (3.0, 15.0)
 _PROBE_S = (1.0, 1.0)
+_FILE_S = 120.0
+_FILE_SILENT_S = 15.0
+_LOOK_S = 0.2
 _BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 _CONFIGURE = "Set KUBECONFIG to the configuration of one, or make ~/.kube/config"
 _REMEDY = "Look with `kubectl cluster-info`; KUBECONFIG names the cluster to use"
@@ -47,7 +51,7 @@ class Refused(EnvironmentFailure):
 
 
 class Stream:
-    """The lines of an answer that goes on; `close` ends it from any thread."""
+    """The lines of an answer that goes on; `close` ends it from any thread. Half a line that broke off is left out."""
 
     def __init__(self, answer: Any) -> None:
         self._answer = answer
@@ -61,7 +65,7 @@ class Stream:
                 yield from lines
         except (*_BROKEN, ValueError, AttributeError):
             # Closed under the reader, or broken off: whoever reads on asks again.
-            pass
+            return
         if rest:
             yield rest
 
@@ -235,12 +239,14 @@ class Cluster:
                 return f"{each.get('group') or 'policy'}/{each.get('version') or 'v1beta1'}"
         raise EnvironmentFailure(f"the cluster at {self.where} evicts no pods: it has no pods/eviction")
 
-    def may(self, verb: str, resource: str) -> bool:
-        """Whether this user may do that in the whole cluster."""
+    def may(self, verb: str, resource: str, group: str = "") -> bool:
+        """Whether this user may do that in the whole cluster; `resource` may name a part: `pods/log`."""
+        name, _, part = resource.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": name, "subresource": part}
         review: Object = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": {"verb": verb, "resource": resource}},
+            "spec": {"resourceAttributes": attributes},
         }
         answer = self.ask("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
         return bool(answer.get("status", {}).get("allowed"))
@@ -248,39 +254,74 @@ class Cluster:
     # -- inside a pod
 
     def read_file(self, namespace: str, pod: str, container: str, path: str) -> bytes:
-        """A file of a container, by `cat` in it. Raises `EnvironmentFailure`."""
+        """A file of a container, by `cat` in it. Raises `EnvironmentFailure`, also when nothing comes any more."""
+        reading = _Reading(self._configuration, namespace, pod, container, path)
+        # In a thread, because neither the connecting nor the reading of a web socket can be bounded otherwise.
+        reader = threading.Thread(target=reading.run, name=f"read {pod}", daemon=True)
+        until = time.monotonic() + _FILE_S
+        reader.start()
+        while reader.is_alive():
+            reader.join(_LOOK_S)
+            now = time.monotonic()
+            if now > until or now - reading.heard > _FILE_SILENT_S:
+                reading.over.set()
+                how = f"{_FILE_S:g} s" if now > until else f"{_FILE_SILENT_S:g} s, and nothing comes any more"
+                raise EnvironmentFailure(f"{path} of pod {pod} cannot be read: not all of it came within {how}")
+        if reading.failure:
+            raise EnvironmentFailure(f"{path} of pod {pod} cannot be read: {reading.failure}")
+        return b"".join(reading.found)
+
+
+class _Reading:
+    """One `cat` in a container, as far as it came. `heard` is when something came last."""
+
+    def __init__(self, configuration: Any, namespace: str, pod: str, container: str, path: str) -> None:
         # A client of its own: while it speaks through a web socket no other request can.
-        api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(self._configuration))
+        self._api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))
+        self._namespace, self._pod, self._container, self._path = namespace, pod, container, path
+        self.heard = time.monotonic()
+        self.over = threading.Event()
+        self.found: list[bytes] = []
+        self.failure = ""
+
+    def run(self) -> None:
+        """All of it, or `failure`; ends soon after `over` is set, if anything still comes."""
         try:
-            answer = kubernetes.stream.stream(
-                api.connect_get_namespaced_pod_exec,
-                pod,
-                namespace,
-                container=container,
-                command=["cat", path],
-                stdout=True,
-                stderr=True,
-                stdin=False,
-                tty=False,
-                binary=True,
-                _preload_content=False,
-            )
-            with_errors = b""
-            found = []
-            while answer.is_open():
-                answer.update(timeout=5)
-                found.append(answer.read_stdout() if answer.peek_stdout() else b"")
-                with_errors += answer.read_stderr() if answer.peek_stderr() else b""
-            code = answer.returncode
+            code, errors = self._all()
         except Exception as error:
             # What the client raises depends on which of its layers failed.
-            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise EnvironmentFailure(f"{path} of pod {pod} cannot be read: {said}") from error
+            self.failure = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            return
         if code:
-            raise EnvironmentFailure(
-                f"{path} of pod {pod} cannot be read: cat exited with {code}: {with_errors.decode(errors='replace')}"
-            )
-        return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in found)
+            self.failure = f"cat exited with {code}: {errors.decode(errors='replace')}"
+
+    def _all(self) -> tuple[int, bytes]:
+        answer = kubernetes.stream.stream(
+            self._api.connect_get_namespaced_pod_exec,
+            self._pod,
+            self._namespace,
+            container=self._container,
+            command=["cat", self._path],
+            stdout=True,
+            stderr=True,
+            stdin=False,
+            tty=False,
+            binary=True,
+            _preload_content=False,
+        )
+        errors = b""
+        while answer.is_open() and not self.over.is_set():
+            answer.update(timeout=_LOOK_S)
+            part = answer.read_stdout() if answer.peek_stdout() else b""
+            said = answer.read_stderr() if answer.peek_stderr() else b""
+            if part or said:
+                self.heard = time.monotonic()
+            self.found.append(part if isinstance(part, bytes) else str(part).encode())
+            errors += said
+        if self.over.is_set():
+            answer.close()
+            return 0, b""
+        return int(answer.returncode), errors
 
 
 def is_configured() -> bool:

@@ -2,13 +2,16 @@
 
 What the run may change is noted before it changes anything: how many pods its Deployments have and of which template,
 and which pods the Service sends requests to. What the run adds (a second Deployment) carries our label.
+
+Somebody uses it while it is brought back: what was added goes on answering until what was there before does again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,14 @@ from harness.platforms import kubernetes_node as node
 from harness.platforms import procfs
 from harness.platforms.base import Deployment, Role
 from harness.platforms.kubernetes_api import Cluster, Refused, items
+from harness.platforms.kubernetes_changes import REPLACE
 from harness.platforms.kubernetes_manifests import MANAGED, OURS
+from harness.platforms.kubernetes_pods import seen
 
 Object = dict[str, Any]
 
-_PATCH = "application/json-patch+json"
+_BACK_S = 120.0
+_LOOK_S = 0.2
 _APPS = "/apis/apps/v1/namespaces"
 
 
@@ -60,6 +66,16 @@ def _get(cluster: Cluster, path: str) -> Object:
         ) from error
 
 
+def _is_there(cluster: Cluster, path: str) -> bool:
+    try:
+        cluster.ask("GET", path)
+    except Refused as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
+
+
 def _note(deployment: Deployment, name: str, workloads: list[Object], service: Object) -> None:
     if deployment.found is None:
         return
@@ -85,35 +101,131 @@ def restore(found: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         # Noted in whole before anything is changed: without it nothing was.
         return []
-    cluster = Cluster.connect()
-    done = _thawed(cluster, name)
-    place = f"/api/v1/namespaces/{name}/services/{service['name']}"
-    if (_get(cluster, place)["spec"].get("selector") or {}) != service["selector"]:
-        cluster.ask(
-            "PATCH", place, [{"op": "replace", "path": "/spec/selector", "value": service["selector"]}], kind=_PATCH
-        )
-        done.append(f"Service {service['name']} of namespace {name} selects again what it did")
-    for each, was in workloads.items():
-        done += _brought_back(cluster, f"{_APPS}/{name}/deployments/{each}", each, was)
-    added = cluster.ask("GET", f"{_APPS}/{name}/deployments", query={"labelSelector": f"{MANAGED}={OURS}"})
-    for each in items(added):
-        called = each["metadata"]["name"]
-        cluster.ask("DELETE", f"{_APPS}/{name}/deployments/{called}", {"propagationPolicy": "Background"})
-        done.append(f"removed Deployment {called} of namespace {name}")
-    return done
+    return _Back(Cluster.connect(), name, workloads, service).all()
 
 
-def _brought_back(cluster: Cluster, path: str, name: str, was: Object) -> list[str]:
-    spec = _get(cluster, path)["spec"]
-    patch = [
-        {"op": "replace", "path": f"/spec/{part}", "value": value}
-        for part, value in was.items()
-        if value is not None and spec.get(part) != value
-    ]
-    if not patch:
-        return []
-    cluster.ask("PATCH", path, patch, kind=_PATCH)
-    return [f"Deployment {name} has its {' and '.join(each['path'].rpartition('/')[2] for each in patch)} again"]
+class _Back:
+    """One restoration of a namespace. `workloads` and `service` are as they were noted."""
+
+    def __init__(self, cluster: Cluster, name: str, workloads: dict[str, Object], service: Object) -> None:
+        self._cluster, self._name, self._workloads, self._service = cluster, name, workloads, service
+        self._until = time.monotonic() + _BACK_S
+        self._serves = True
+
+    def all(self) -> list[str]:
+        """Does it, and looks whether all is as it was; returns what was done."""
+        done = [*self._without_the_gone(), *_thawed(self._cluster, self._name)]
+        for each, was in self._workloads.items():
+            done += self._brought_back(each, was)
+        for each, was in self._workloads.items():
+            self._wait(lambda each=each, was=was: self._short_of(each, was))  # type: ignore[misc]
+        done += self._selects_again()
+        added = self._added()
+        if added:
+            self._wait(lambda: self._unreached(added))
+        for called in [each["metadata"]["name"] for each in added]:
+            # In the foreground: it is there until its pods have ended.
+            self._cluster.ask("DELETE", self._workload(called), {"propagationPolicy": "Foreground"})
+            done.append(f"removed Deployment {called} of namespace {self._name}")
+        self._wait(self._differs)
+        return done
+
+    def _without_the_gone(self) -> list[str]:
+        """Leaves out what its owner has removed meanwhile: nothing of it is to be brought back."""
+        lost = [each for each in self._workloads if not _is_there(self._cluster, self._workload(each))]
+        for each in lost:
+            del self._workloads[each]
+        gone = [f"Deployment {each}" for each in lost]
+        self._serves = _is_there(self._cluster, self._place())
+        gone += [] if self._serves else [f"Service {self._service['name']}"]
+        where = f"namespace {self._name} of the cluster at {self._cluster.where}"
+        return [f"{each} is not in {where} any more: somebody removed it" for each in gone]
+
+    def _wait(self, lacks: Callable[[], str]) -> None:
+        while lacking := lacks():
+            if time.monotonic() > self._until:
+                raise EnvironmentFailure(
+                    f"namespace {self._name} is not as it was found {_BACK_S:g} s after it was begun to be brought"
+                    f" back: {lacking}. What the run put beside it stays until then: look with"
+                    f" `kubectl -n {self._name} get deployments,pods`, then `harness recover`"
+                )
+            time.sleep(_LOOK_S)
+
+    def _workload(self, name: str) -> str:
+        return f"{_APPS}/{self._name}/deployments/{name}"
+
+    def _brought_back(self, name: str, was: Object) -> list[str]:
+        patch = self._other(name, was)
+        if not patch:
+            return []
+        self._cluster.ask("PATCH", self._workload(name), patch, kind=REPLACE)
+        return [f"Deployment {name} has its {' and '.join(each['path'].rpartition('/')[2] for each in patch)} again"]
+
+    def _other(self, name: str, was: Object) -> list[Object]:
+        """The patch that makes a Deployment what it was."""
+        spec = _get(self._cluster, self._workload(name))["spec"]
+        return [
+            {"op": "replace", "path": f"/spec/{part}", "value": value}
+            for part, value in was.items()
+            if value is not None and spec.get(part) != value
+        ]
+
+    def _short_of(self, name: str, was: Object) -> str:
+        """What its Deployment lacks to do its work again; empty when nothing."""
+        found = _get(self._cluster, self._workload(name))
+        status, wanted = found.get("status") or {}, int(was.get("replicas") or 0)
+        is_seen = int(status.get("observedGeneration") or 0) >= int(found["metadata"].get("generation") or 0)
+        fresh, ready = (int(status.get(each) or 0) for each in ("updatedReplicas", "availableReplicas"))
+        if is_seen and min(fresh, ready) >= wanted:
+            return ""
+        return f"of Deployment {name} {ready} of {wanted} pods are available, {fresh} are of the version that was there"
+
+    def _selector(self) -> Object:
+        found = _get(self._cluster, self._place()) if self._serves else {"spec": self._service}
+        return found["spec"].get("selector") or {}
+
+    def _place(self) -> str:
+        return f"/api/v1/namespaces/{self._name}/services/{self._service['name']}"
+
+    def _selects_again(self) -> list[str]:
+        if self._selector() == self._service["selector"]:
+            return []
+        patch: list[Object] = [{"op": "replace", "path": "/spec/selector", "value": self._service["selector"]}]
+        self._cluster.ask("PATCH", self._place(), patch, kind=REPLACE)
+        return [f"Service {self._service['name']} of namespace {self._name} selects again what it did"]
+
+    def _added(self) -> list[Object]:
+        query = {"labelSelector": f"{MANAGED}={OURS}"}
+        return list(items(self._cluster.ask("GET", f"{_APPS}/{self._name}/deployments", query=query)))
+
+    def _unreached(self, added: list[Object]) -> str:
+        """That the Service sends requests to none of the pods that were there before; empty when it does."""
+        if not self._serves:
+            return ""
+        ours = [dict(each["spec"]["selector"].get("matchLabels") or {}) for each in added]
+        chosen = self._service["selector"].items()
+        mine = set()
+        for pod in namespaces.pods(self._cluster, self._name):
+            labels = (pod["metadata"].get("labels") or {}).items()
+            is_ours = any(each.items() <= labels for each in ours)
+            if chosen and chosen <= labels and not is_ours and seen(pod).ready and not seen(pod).leaving:
+                mine.add(pod["metadata"]["name"])
+        place = f"/api/v1/namespaces/{self._name}/endpoints/{self._service['name']}"
+        reached = {
+            (address.get("targetRef") or {}).get("name")
+            for subset in _get(self._cluster, place).get("subsets") or []
+            for address in subset.get("addresses") or []
+        }
+        return f"Service {self._service['name']} reaches none of its pods yet" if mine and not mine & reached else ""
+
+    def _differs(self) -> str:
+        """What is not as it was; empty when all is."""
+        lacking = [self._short_of(each, was) for each, was in self._workloads.items()]
+        lacking += [f"Deployment {each} is another" for each, was in self._workloads.items() if self._other(each, was)]
+        lacking += [f"Deployment {each['metadata']['name']} is still there" for each in self._added()]
+        if self._selector() != self._service["selector"]:
+            lacking.append(f"Service {self._service['name']} selects other pods")
+        return "; ".join(each for each in lacking if each)
 
 
 def _thawed(cluster: Cluster, name: str) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, UsageError
+from harness.platforms import kubernetes_rights as rights
 from harness.platforms.base import Deployment
 from harness.platforms.docker_compose import Project
 from harness.platforms.kubernetes_api import Cluster, Refused, items, join
@@ -30,14 +31,42 @@ def missing() -> list[str]:
     """What is lacking for the platform to work, with how to get it; asks the cluster, changes nothing."""
     try:
         cluster = Cluster.connect()
-        if not cluster.may("create", "namespaces") or not cluster.may("delete", "namespaces"):
-            return [
-                f"this user of the cluster at {cluster.where} may not create and delete namespaces, and a run has one"
-                " of its own: ask for the right to, or name another user in KUBECONFIG"
-            ]
+        lacking = rights.lacking(cluster)
     except EnvironmentFailure as error:
         return [str(error)]
-    return []
+    if not lacking:
+        return []
+    return [
+        f"this user of the cluster at {cluster.where} may not {'; '.join(lacking)}. Ask for the ClusterRole of"
+        " harness/platforms/kubernetes.md, or name another user in KUBECONFIG"
+    ]
+
+
+def require_near(cluster: Cluster, allowed: Collection[str]) -> None:
+    """Load is sent to this machine alone, unless another one is allowed by name.
+
+    Where a cluster that is reached by loopback opens its ports is known only when they are open.
+    Raises `UsageError` when they can only be open on machines that are not allowed.
+    """
+    try:
+        hosts = _nodes(cluster)
+    except Refused:
+        return
+    if not hosts or rights.is_loopback(cluster.where) or any(host in allowed or _is_own(host) for host in hosts):
+        return
+    raise UsageError(
+        f"the target would be reached at a node of the cluster ({', '.join(hosts[:5])}), which is not this machine:"
+        f" say --allow-target {hosts[0]} if it is meant to be loaded and broken"
+    )
+
+
+def _is_own(host: str) -> bool:
+    """Whether it is an address of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.bind((host, 0))
+        return True
+    return False
 
 
 def placed(cluster: Cluster, documents: Sequence[Object]) -> list[tuple[str, Object]]:
@@ -69,10 +98,12 @@ def apply(cluster: Cluster, namespace: str, objects: Sequence[tuple[str, Object]
             ) from error
 
 
-def address(cluster: Cluster, namespace: str, part: Kubernetes) -> tuple[str, int] | None:
-    """Where the Service takes connections: on a node's port, by loopback if that reaches one; None when it does not.
+def address(
+    cluster: Cluster, namespace: str, part: Kubernetes, allowed: Collection[str] = ()
+) -> tuple[tuple[str, int] | None, str]:
+    """Where the Service takes connections: on a node's port, by loopback if that reaches one; or why it does not yet.
 
-    Raises `EnvironmentFailure` when it has no such port.
+    Of several nodes one that is `allowed` is taken. Raises `EnvironmentFailure` when it has no such port.
     """
     service = cluster.ask("GET", f"/api/v1/namespaces/{namespace}/services/{part.service}")
     port = next((each.get("nodePort") for each in service["spec"]["ports"] if each["port"] == part.service_port), None)
@@ -81,11 +112,23 @@ def address(cluster: Cluster, namespace: str, part: Kubernetes) -> tuple[str, in
             f"Service {part.service} has no port {part.service_port} that nodes open: correct"
             " start.kubernetes.service_port, or make the Service of type NodePort"
         )
-    for host in [HOST, *_nodes(cluster)]:
-        with contextlib.suppress(OSError):
-            socket.create_connection((host, port), timeout=0.5).close()
-            return host, port
-    return None
+    if _takes(HOST, port):
+        return (HOST, port), ""
+    try:
+        nodes = _nodes(cluster)
+    except Refused as error:
+        return None, f"port {port} is not open on this machine, and this user may not see the nodes: {error}"
+    for host in sorted(nodes, key=lambda each: each not in allowed):
+        if _takes(host, port):
+            return (host, port), ""
+    return None, f"port {port} is open neither on this machine nor at {', '.join(nodes)}"
+
+
+def _takes(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection((host, port), timeout=0.5).close()
+        return True
+    return False
 
 
 def _nodes(cluster: Cluster) -> list[str]:

@@ -59,20 +59,20 @@ class PodWatch:
         while not self._end.is_set():
             try:
                 self._once()
-            except EnvironmentFailure as error:
+            except Exception as error:
+                # Were it to end here, the members would stay for good what they were last.
+                self._why = str(error) if isinstance(error, EnvironmentFailure) else f"{type(error).__name__}: {error}"
                 self._lost_at = self._lost_at or time.monotonic()
-                self._why = str(error)
             self._end.wait(_AGAIN_S)
 
     def _once(self) -> None:
         found = self._cluster.ask("GET", self._path)
-        self._lost_at = None
-        self._on_list(list(items(found)))
         since = found["metadata"]["resourceVersion"]
+        self._on_list(list(items(found)))
+        self._lost_at = None
         while not self._end.is_set():
             query = {"watch": "true", "resourceVersion": since, "timeoutSeconds": str(int(_SILENT_S))}
             self._stream = self._cluster.stream(self._path, query, silent_s=_SILENT_S + 5)
-            self._lost_at = None
             began = time.monotonic()
             for line in self._stream:
                 event = json.loads(line)

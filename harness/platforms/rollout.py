@@ -6,7 +6,8 @@
               stroke, and the old ones are stopped gracefully (blue and green)
 
 Seen to land when every member of the old version has exited by itself, and the wanted number of the new is ready.
-A platform that controls its members does both by itself, and is watched.
+A platform that controls its members does both by itself, and is watched. What is not seen in time is undone: nothing
+of it may land later, when another fault is looked at, or what is left is read.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
-from harness.errors import FaultNotSeen
+from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import LIVING, Controller, Member, Role
 from harness.platforms.keeper import Keeper
 
@@ -44,7 +45,8 @@ class Rollout:
         """One after another; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
         platform = self.keeper.platform
         if platform.controls:
-            return self._watched(cast(Controller, platform).roll)
+            controller = cast(Controller, platform)
+            return self._watched(lambda: controller.roll(self.role, self.environment))
         before = self.keeper.renew(self.role, self.environment)
         return self._whole(lambda: self._one_by_one(before), before)
 
@@ -52,15 +54,23 @@ class Rollout:
         """All at one stroke; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
         platform = self.keeper.platform
         if platform.controls:
-            return self._watched(cast(Controller, platform).switch)
+            controller = cast(Controller, platform)
+            return self._watched(lambda: controller.switch(self.role, self.environment, self.deadline_s, self.abort))
         before = self.keeper.renew(self.role, self.environment)
         return self._whole(lambda: self._at_once(before), before)
 
-    def _watched(self, begin: Callable[[Role, Mapping[str, str]], None]) -> str:
+    def _watched(self, begin: Callable[[], None]) -> str:
         before = [member.name for member in self._mine()]
-        self.old.extend(before)
-        begin(self.role, self.environment)
-        return self._replaced(before)
+        try:
+            begin()
+            self.old.extend(before)
+            return self._replaced(before)
+        except BaseException as error:
+            try:
+                cast(Controller, self.keeper.platform).give_up(self.role)
+            except EnvironmentFailure as also:
+                raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
+            raise
 
     def _whole(self, change: Callable[[], None], before: list[str]) -> str:
         try:

@@ -6,10 +6,12 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,11 +20,17 @@ import yaml
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import kubernetes_deploy, kubernetes_manifests, kubernetes_namespace, kubernetes_node
+from harness.platforms import (
+    kubernetes_deploy,
+    kubernetes_manifests,
+    kubernetes_namespace,
+    kubernetes_node,
+    kubernetes_pods,
+)
 from harness.platforms.base import Deployment, Member
 from harness.platforms.keeper import Keeper
 from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster
+from harness.platforms.kubernetes_api import Cluster, Refused
 from harness.platforms.kubernetes_manifests import namespace_of
 from harness.platforms.rollout import Rollout
 
@@ -137,6 +145,21 @@ def test_it_scales_rolls_and_switches_without_a_lost_request(kept: tuple[Kuberne
     keeper.wait_scaled("replica", [], 40)
 
 
+@pytest.mark.parametrize("how", ["roll", "switch"])
+def test_a_version_that_does_not_come_up_leaves_no_trace_and_lands_no_more(
+    kept: tuple[KubernetesPlatform, Keeper], how: str
+) -> None:
+    kube, keeper = kept
+    up = kube._deployed()
+    before, boots = shape(up.namespace), {m.boot for m in keeper.ready("replica")}
+    with pytest.raises(EnvironmentFailure, match=r"not within 4 s"):
+        getattr(Rollout(keeper, "replica", {"TINY_NEVER_READY": "1"}, 4), how)()
+    eventually(lambda: shape(up.namespace) == before, "what was there before", 20)
+    keeper.wait_ready("replica", 2, 40)
+    assert {m.boot for m in keeper.ready("replica")} == boots
+    eventually(lambda: {ask(kube.balancer())["x-boot-id"] for _ in range(12)} == boots, "requests to both", 10)
+
+
 def test_a_container_that_dies_by_itself_is_another_member_in_the_same_pod(
     kept: tuple[KubernetesPlatform, Keeper],
 ) -> None:
@@ -212,19 +235,96 @@ def test_a_user_without_the_right_to_a_namespace_is_told_so(tmp_path: Path, monk
         "/api/v1/namespaces/default/serviceaccounts/default/token",
         {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}},
     )["status"]["token"]
-    config = {
+    (tmp_path / "config").write_text(json.dumps(config_of(cluster.where, token)))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(EnvironmentFailure, match=r"namespace harness-.* cannot be made.*ask for the right"):
+        KubernetesPlatform().deploy(wanted(tmp_path))
+    assert "may not create, delete, get, list and patch namespaces; " in KubernetesPlatform().missing()[0]
+
+
+RIGHTS = Path(__file__).parents[2] / "harness" / "platforms" / "kubernetes.md"
+
+
+@pytest.fixture
+def ruled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Makes this process a user who may do what the documented ClusterRole says, but for one kind of thing."""
+    require_cluster()
+    cluster, name = Cluster.connect(), f"harness-{new_run_id()}"
+    blocks = re.findall(r"```yaml\n(.*?)```", RIGHTS.read_text(encoding="utf-8"), re.DOTALL)
+    (role,) = [yaml.safe_load(each) for each in blocks if "kind: ClusterRole" in each]
+    access, mine = "/apis/rbac.authorization.k8s.io/v1", {"metadata": {"name": name}}
+    accounts = "/api/v1/namespaces/default/serviceaccounts"
+    bound = {
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
+    }
+
+    def become(without: str) -> None:
+        rules = [each for each in role["rules"] if each["resources"] != [without]]
+        assert len(rules) == len(role["rules"]) - bool(without)
+        cluster.ask("POST", accounts, {"apiVersion": "v1", "kind": "ServiceAccount", **mine})
+        cluster.ask("POST", f"{access}/clusterroles", {**role, **mine, "rules": rules})
+        kind = {"apiVersion": role["apiVersion"], "kind": "ClusterRoleBinding"}
+        cluster.ask("POST", f"{access}/clusterrolebindings", {**kind, **mine, **bound})
+        wanted = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
+        token = cluster.ask("POST", f"{accounts}/{name}/token", wanted)["status"]["token"]
+        (tmp_path / "ruled").write_text(json.dumps(config_of(cluster.where, token)))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "ruled"))
+        eventually(lambda: Cluster.connect().may("list", "namespaces"), "the rights to be heeded", 10)
+
+    yield become
+    for path in (f"{access}/clusterrolebindings", f"{access}/clusterroles", accounts):
+        with contextlib.suppress(Refused):
+            cluster.ask("DELETE", f"{path}/{name}")
+
+
+def config_of(server: str, token: str) -> dict[str, object]:
+    return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": cluster.where, "insecure-skip-tls-verify": True}}],
+        "clusters": [{"name": "c", "cluster": {"server": server, "insecure-skip-tls-verify": True}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         "users": [{"name": "u", "user": {"token": token}}],
         "current-context": "c",
     }
-    (tmp_path / "config").write_text(json.dumps(config))
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    with pytest.raises(EnvironmentFailure, match=r"namespace harness-.* cannot be made.*ask for the right"):
-        KubernetesPlatform().deploy(wanted(tmp_path))
-    assert "may not create and delete namespaces" in KubernetesPlatform().missing()[0]
+
+
+def test_whoever_has_the_documented_rights_can_do_all_of_it(ruled: Callable[[str], None], tmp_path: Path) -> None:
+    ruled("")
+    kube, order = KubernetesPlatform(), wanted(tmp_path)
+    assert kube.missing() == []
+    try:
+        kube.deploy(order)
+        keeper = Keeper(kube, {"replica": 2, "worker": 1}, lambda members: None)
+        keeper.start()
+        try:
+            up = kube._deployed()
+            pod = kube._life("replica-1").about
+            assert b"TINY" in up.cluster.read_file(up.namespace, pod.name, pod.container_name, "/code/tiny.py")
+            up.through_api = True
+            assert kube.ready(member(kube.members(), "replica-1"))
+            eventually(lambda: "up as tiny-" in kube.log_tail("replica-2"), "the log of replica-2", 5)
+            kube.kill("replica-1")
+            keeper.wait_replaced("replica-1", 40)
+            kube.stop("replica-2", grace_s=10)
+            keeper.wait_replaced("replica-2", 40)
+            keeper.set_desired("replica", 1)
+            keeper.wait_ready("replica", 1, 40)
+            Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).roll()
+            Rollout(keeper, "replica", {"TINY_VERSION": "3"}, 60).switch()
+        finally:
+            keeper.stop()
+        kube.keep()
+        assert order.run_id in kube.runs()
+    finally:
+        kube.tear_down()
+    assert kube.leftovers(order.run_id) == []
+
+
+def test_a_right_that_is_lacking_is_named(ruled: Callable[[str], None]) -> None:
+    ruled("pods/exec")
+    (said,) = KubernetesPlatform().missing()
+    assert "may not create and get pods/exec. Ask for the ClusterRole" in said
 
 
 def member(members: list[Member], name: str) -> Member:
@@ -296,7 +396,9 @@ def test_only_root_on_the_node_itself_freezes() -> None:
 def somebodys(tmp_path: Path) -> Iterator[Kubernetes]:
     """A tiny service that runs already, in a namespace that the run did not make."""
     require_cluster()
-    cluster, owner, part = Cluster.connect(), new_run_id(), tiny_part(tmp_path)
+    # Requests under way to a pod that is taken out of the Service are answered before it is told to end.
+    lifecycle = {"preStop": {"exec": {"command": ["sleep", "2"]}}}
+    cluster, owner, part = Cluster.connect(), new_run_id(), tiny_part(tmp_path, lifecycle=lifecycle)
     name = kubernetes_namespace.create(cluster, owner)
     try:
         objects = kubernetes_manifests.read(part.manifests, tmp_path)
@@ -320,6 +422,43 @@ def shape(name: str) -> dict[str, object]:
     return {"service": service, **parts}
 
 
+@dataclass
+class Meanwhile:
+    """What those who use a namespace see of it: how many replicas are ready, who answers, which requests fail."""
+
+    ready: list[int] = field(default_factory=list)
+    answered: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def used_by_others(name: str, address: tuple[str, int]) -> Iterator[Meanwhile]:
+    seen, over, cluster = Meanwhile(), threading.Event(), Cluster.connect()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            pods = [kubernetes_pods.seen(pod) for pod in kubernetes_namespace.pods(cluster, name)]
+            mine = [pod for pod in pods if pod.name.startswith("tiny-")]
+            seen.ready.append(sum(pod.ready and not pod.leaving for pod in mine))
+
+    def use() -> None:
+        while not over.wait(0.01):
+            try:
+                seen.answered.append(ask(address)["x-boot-id"])
+            except (OSError, http.client.HTTPException) as error:
+                seen.failed.append(repr(error))
+
+    threads = [threading.Thread(target=each) for each in (look, use, use)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
 def test_a_target_that_runs_already_is_used_and_left_as_it_was_found(
     kube: KubernetesPlatform, somebodys: Kubernetes, tmp_path: Path
 ) -> None:
@@ -338,14 +477,18 @@ def test_a_target_that_runs_already_is_used_and_left_as_it_was_found(
         Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).switch()
         other.kill("worker-1")
         other.scale("worker", 2)
-        other.pause(keeper.ready("replica")[0].name)
+        eventually(lambda: keeper.ready("worker"), "a worker", 40)
+        other.pause(keeper.ready("worker")[0].name)
     finally:
         keeper.stop()
-    assert shape(name) != before
+    assert shape(name)["service"] != before["service"] and shape(name)["tiny"] != before["tiny"]
     # As if the harness had died: another looks at what was noted.
-    done = KubernetesPlatform().restore(order.found)  # type: ignore[arg-type]
+    with used_by_others(name, other.balancer()) as meanwhile:
+        done = KubernetesPlatform().restore(order.found)  # type: ignore[arg-type]
+        assert shape(name) == before, "it has looked itself"
     assert len(done) >= 4 and any(text.startswith("thawed pod") for text in done)
-    eventually(lambda: shape(name) == before, "what was there before", 20)
+    assert meanwhile.ready and min(meanwhile.ready) >= 1
+    assert meanwhile.failed == [] and len(meanwhile.answered) > 20
     other.tear_down()
     assert KubernetesPlatform().restore(order.found) == []  # type: ignore[arg-type]
     assert KubernetesPlatform().restore(tmp_path / "none") == []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import random
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.faults.intents import read
+from harness.platforms import kubernetes_namespace, kubernetes_node, procfs
 from harness.platforms.kubernetes import KubernetesPlatform
+from harness.platforms.kubernetes_api import Cluster
 from harness.platforms.kubernetes_manifests import namespace_of
 
 from .support import ROOT, Place, Run, command, eventually, scenario, why
@@ -36,14 +39,14 @@ def namespaces() -> str:
     return subprocess.run(listed, capture_output=True, text=True, check=True, timeout=30).stdout
 
 
-def short(folder: Path) -> Path:
+def short(folder: Path, pause_s: float = 2) -> Path:
     return scenario(
         folder,
         CONTRACT,
         platform="kubernetes",
         target={"replicas": 2, "workers": 1, "deadline_s": 90},
         load={"duration_s": 12, "users": 16, "mix": {"sessions": 3, "payments": 2}},
-        faults=[{"kind": "pause", "at": 1, "for": 2}, {"kind": "stop", "at": 5}],
+        faults=[{"kind": "pause", "at": 1, "for": pause_s}, {"kind": "stop", "at": 5}],
         evidence={"items_per_property": 8, "faults_covered": 0.5},
     )
 
@@ -66,20 +69,45 @@ def test_a_seeded_defect_is_caught(place: Place) -> None:
     assert "session" in [check["name"] for check in results["checks"] if check["verdict"] == "invalid"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_recover_removes_what_a_killed_harness_left(place: Place, tmp_path: Path, seed: int) -> None:
-    run = place.start("run", short(tmp_path))
-    phases = ["deploy", "load", "final", "tear_down"]
-    run.reach(random.Random(seed).choice(phases))
+def frozen(run: Run) -> list[int]:
+    """Processes of the run's pods that are stopped."""
+    uids = [pod["metadata"]["uid"] for pod in kubernetes_namespace.pods(Cluster.connect(), namespace_of(run.id))]
+    found = [each.pid for uid in uids for each in kubernetes_node.processes(uid)]
+    return [pid for pid in found if procfs.states(pid) == {"T"}]
+
+
+def is_deploying(run: Run) -> bool:
+    return run.phase() == "deploy" and bool(run.events()) and namespace_of(run.id) in namespaces()
+
+
+def is_frozen(run: Run) -> bool:
+    record = run.folder / "faults.jsonl" if run.phase() == "load" else None
+    landed = record is not None and record.exists() and any(line["e"] == "landed" for line in read(record))
+    return landed and bool(frozen(run))
+
+
+@pytest.mark.parametrize("moment", [is_deploying, is_frozen])
+def test_recover_removes_what_a_killed_harness_left(
+    place: Place, tmp_path: Path, moment: Callable[[Run], bool]
+) -> None:
+    run = place.start("run", short(tmp_path, pause_s=8))
+    eventually(lambda: moment(run), f"the moment to kill it: {run.said()}", 120)
+    run.look()
     run.process.kill()
-    run.process.wait()
-    named = namespace_of(run.id)
-    done = command("recover", "--reports", run.reports, TMPDIR=str(run.temporary))
-    assert done.returncode == 0, done.stderr
+    assert run.process.wait() == -signal.SIGKILL
+    named, stopped = namespace_of(run.id), frozen(run)
+    assert named in namespaces(), "it left something"
+    assert bool(stopped) is (moment is is_frozen), "a frozen replica stays frozen"
+    options = ("--reports", run.reports)
+    listed = command("recover", "--list", *options, TMPDIR=str(run.temporary))
+    assert f"namespace {named}" in listed.stdout
+    done = command("recover", *options, TMPDIR=str(run.temporary))
+    assert done.returncode == 0 and f"namespace {named}" in done.stdout, done.stdout + done.stderr
     assert named not in namespaces()
+    assert not any(procfs.states(pid) for pid in stopped), "its processes are gone"
     eventually(lambda: not run.left(), "nothing is left", 10)
-    again = command("recover", "--reports", run.reports, TMPDIR=str(run.temporary))
-    assert again.returncode == 0 and named not in again.stdout + again.stderr
+    again = command("recover", *options, TMPDIR=str(run.temporary))
+    assert (again.returncode, again.stdout.strip()) == (0, "nothing was left")
 
 
 def test_a_run_in_progress_is_left_alone_and_found_by_the_cluster_alone(place: Place, tmp_path: Path) -> None:

@@ -32,6 +32,17 @@ def test_in_a_rollout_the_heir_is_there_before_its_place_is_free():
     assert heirs.look(members(r1="stopping", r2="ready", r3="ready"), 2) == {"replica-1": "replica-3"}
 
 
+def test_nobody_is_the_heir_of_himself():
+    """A switch that is given up: the new ones, who came beside the old, are taken away again."""
+    heirs = Heirs()
+    heirs.look(members(r1="ready", r2="ready"), 2)
+    assert heirs.look(members(r1="ready", r2="ready", r3="ready", r4="starting"), 2) == {}
+    found = heirs.look(members(r1="ready", r2="ready", r3="stopping", r4="gone"), 2)
+    assert found == {"replica-3": NOT_WANTED, "replica-4": NOT_WANTED}
+    assert heirs.look(members(r1="ready", r2="killed", r5="starting"), 2) == {"replica-2": "replica-5"}
+    assert heirs.look(members(r1="killed", r5="ready", r6="starting"), 2) == {"replica-1": "replica-6"}
+
+
 def test_who_came_because_more_were_wanted_is_nobodys_heir():
     heirs = Heirs()
     heirs.look(members(r1="ready", r2="ready"), 2)

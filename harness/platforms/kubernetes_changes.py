@@ -1,0 +1,180 @@
+"""What is asked of the cluster's controllers while a run lasts: other numbers, other versions; undone if it breaks off.
+
+One request follows another, whoever asks. After `close` none is sent any more, so that none can land in what a
+tear-down has brought back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.errors import EnvironmentFailure
+from harness.platforms import kubernetes_manifests as manifests
+from harness.platforms.base import Role
+from harness.platforms.kubernetes_acts import Up
+from harness.platforms.kubernetes_api import PATCH, Refused
+
+Object = dict[str, Any]
+
+MERGE = "application/merge-patch+json"
+REPLACE = "application/json-patch+json"
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A second version of a role: the path of the first one's Deployment, the name and path of its own."""
+
+    role: Role
+    before: str
+    name: str
+    path: str
+    version: str
+    selector: Object
+    """What the Service selected before."""
+
+
+class Changes:
+    """Those of one run, from any thread."""
+
+    def __init__(self, up: Up) -> None:
+        self._up = up
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._templates: dict[Role, Object] = {}
+
+    def close(self) -> None:
+        """Nothing of the run is changed from now on; waits for a request that is under way. May be called twice."""
+        self._closed.set()
+        with self._lock:
+            pass
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed.is_set():
+                raise EnvironmentFailure("the run is being torn down: nothing is changed any more")
+            yield
+
+    # -- numbers, and versions one pod after another
+
+    def scale(self, role: Role, count: int) -> None:
+        """Wants so many pods of a role."""
+        with self._changing():
+            self._scale(self._up.workload(role), count)
+
+    def _scale(self, workload: str, count: int) -> None:
+        self._up.cluster.ask("PATCH", f"{workload}/scale", {"spec": {"replicas": count}}, kind=MERGE)
+
+    def roll(self, role: Role, environment: Mapping[str, str]) -> None:
+        """Begins to bring up another version of a role, or the same anew, one pod after another."""
+        with self._changing():
+            self._templates.pop(role, None)
+            path = self._up.workload(role)
+            found = self._up.cluster.ask("GET", path)
+            patch = manifests.renewed(found, environment, str(time.time_ns()))
+            self._templates[role] = found["spec"]["template"]
+            self._up.cluster.ask("PATCH", path, patch, kind=PATCH)
+
+    def give_up(self, role: Role) -> None:
+        """Goes back to the version before the last `roll`, unless there was a `switch` since; that undoes itself."""
+        with self._lock:
+            template = self._templates.pop(role, None)
+            if template is not None and not self._closed.is_set():
+                patch: list[Object] = [{"op": "replace", "path": "/spec/template", "value": template}]
+                self._up.cluster.ask("PATCH", self._up.workload(role), patch, kind=REPLACE)
+
+    # -- another version at one stroke
+
+    def switch(
+        self, role: Role, environment: Mapping[str, str], deadline_s: float, abort: threading.Event | None = None
+    ) -> None:
+        """Brings up another version beside the present one, sends all requests to it, and lets the present one go.
+
+        Returns once that is asked for. Raises `EnvironmentFailure` when the new version was not available in time, or
+        on `abort`; then all is as it was before.
+        """
+        until = time.monotonic() + deadline_s
+        beside, fresh = self._prepare(role, environment)
+        try:
+            with self._changing():
+                self._up.cluster.ask("POST", self._up.path("deployments", api="/apis/apps/v1"), fresh)
+            while True:
+                # Under the lock, so that nobody changes anything between the last look and the hand-over.
+                with self._changing():
+                    short = self._short_of(beside)
+                    if abort is not None and abort.is_set():
+                        raise EnvironmentFailure(f"not awaited any longer, the run is being ended: {short or 'it is'}")
+                    if time.monotonic() > until:
+                        raise EnvironmentFailure(f"not within {deadline_s:g} s: {short or 'it came too late'}")
+                    if not short:
+                        self._hand_over(beside)
+                        return
+                self._closed.wait(_LOOK_S)
+        except BaseException as error:
+            self._take_back(beside, error)
+            raise
+
+    def _prepare(self, role: Role, environment: Mapping[str, str]) -> tuple[_Beside, Object]:
+        up = self._up
+        with self._changing():
+            self._templates.pop(role, None)
+            before = up.workload(role)
+            service = up.cluster.ask("GET", up.path("services", up.part.service))
+            version = up.versions[role] = up.versions[role] + 1
+            fresh = manifests.beside(up.cluster.ask("GET", before), environment, str(version))
+        name = fresh["metadata"]["name"]
+        path = up.path("deployments", name, api="/apis/apps/v1")
+        return _Beside(role, before, name, path, str(version), service["spec"].get("selector") or {}), fresh
+
+    def _short_of(self, beside: _Beside) -> str:
+        """What is lacking for the new version to take over; empty when nothing is."""
+        found = self._up.cluster.ask("GET", beside.path)
+        wanted, has = int(found["spec"]["replicas"]), int((found.get("status") or {}).get("availableReplicas") or 0)
+        return "" if has >= wanted else f"of Deployment {beside.name} {has} of {wanted} pods are available"
+
+    def _hand_over(self, beside: _Beside) -> None:
+        up = self._up
+        if beside.role == "replica":
+            selector = {"spec": {"selector": {manifests.VERSION: beside.version}}}
+            up.cluster.ask("PATCH", up.path("services", up.part.service), selector, kind=MERGE)
+        self._scale(beside.before, 0)
+        up.workloads[beside.role] = beside.name
+
+    def _take_back(self, beside: _Beside, error: BaseException) -> None:
+        """Raises `EnvironmentFailure` when it cannot."""
+        with self._lock:
+            if self._closed.is_set():
+                # Whoever tears down removes it, or brings back what was there.
+                return
+            try:
+                self._back(beside)
+            except EnvironmentFailure as also:
+                raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
+
+    def _back(self, beside: _Beside) -> None:
+        up = self._up
+        if up.cluster.ask("GET", beside.before)["spec"].get("replicas") == 0 and self._is_there(beside):
+            # The hand-over was done, although no answer said so.
+            up.workloads[beside.role] = beside.name
+            return
+        place = up.path("services", up.part.service)
+        if beside.role == "replica" and up.cluster.ask("GET", place)["spec"].get("selector") != beside.selector:
+            patch: list[Object] = [{"op": "replace", "path": "/spec/selector", "value": beside.selector}]
+            up.cluster.ask("PATCH", place, patch, kind=REPLACE)
+        if self._is_there(beside):
+            up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background"})
+
+    def _is_there(self, beside: _Beside) -> bool:
+        try:
+            self._up.cluster.ask("GET", beside.path)
+        except Refused as error:
+            if error.status == 404:
+                return False
+            raise
+        return True

@@ -1,0 +1,156 @@
+"""A namespace in memory, with controllers that take a few looks for what they do; each look counts who can answer."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.platforms.kubernetes_api import Refused
+
+Object = dict[str, Any]
+
+
+@dataclass
+class Pod:
+    name: str
+    labels: dict[str, str]
+    age: int = 0
+    leaving: int = 0
+
+
+@dataclass
+class Shop:
+    """A pod is ready after `ready_after` looks, those of Deployments in `slow` never; what the Service selects is
+    heeded `lag` looks later. `served` is what each look found: how many ready pods the Service sends requests to.
+    `on_ask` is told of each request before it is done."""
+
+    where: str = "https://127.0.0.1:6443"
+    ready_after: int = 3
+    ends_after: int = 2
+    lag: int = 0
+    slow: set[str] = field(default_factory=set)
+    served: list[int] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    on_ask: Callable[[str, str], None] = lambda method, path: None
+    deployments: dict[str, Object] = field(default_factory=dict)
+    pods: dict[str, list[Pod]] = field(default_factory=dict)
+    selector: dict[str, str] = field(default_factory=lambda: {"app": "web"})
+    led: set[str] = field(default_factory=set)
+    _heeded: list[dict[str, str]] = field(default_factory=list)
+    _number: int = 0
+    _lock: Any = field(default_factory=threading.RLock)
+
+    def add(self, name: str, replicas: int, labels: dict[str, str], template: Object | None = None) -> None:
+        """A Deployment whose pods are ready."""
+        given = template or {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c"}]}}
+        self.deployments[name] = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "labels": {}, "generation": 1},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": given},
+        }
+        self.pods[name] = [self._pod(name, labels, self.ready_after) for _ in range(replicas)]
+        self.led = self._endpoints()
+
+    def _pod(self, name: str, labels: dict[str, str], age: int = 0) -> Pod:
+        self._number += 1
+        return Pod(f"{name}-{self._number}", labels, age)
+
+    def _ready(self, name: str) -> list[Pod]:
+        found = [] if name in self.slow else self.pods[name]
+        return [pod for pod in found if pod.age >= self.ready_after and not pod.leaving]
+
+    def _endpoints(self) -> set[str]:
+        ready = [pod for name in self.pods for pod in self._ready(name)]
+        heeded = self._heeded[0] if self._heeded else self.selector
+        return {pod.name for pod in ready if heeded.items() <= pod.labels.items()}
+
+    def _tick(self) -> None:
+        """What reaches the pods is a look behind what is written."""
+        self._heeded = [*self._heeded, self.selector][-1 - self.lag :]
+        self.led &= {pod.name for each in self.pods.values() for pod in each if not pod.leaving}
+        before, self.led = self.led, self._endpoints()
+        alive = {pod.name for name in self.pods for pod in self._ready(name)}
+        self.served.append(len(before & alive))
+        for name, found in list(self.deployments.items()):
+            spec, mine = found["spec"], self.pods[name]
+            wanted = 0 if found["metadata"].get("deletionTimestamp") else spec["replicas"]
+            staying = [pod for pod in mine if not pod.leaving]
+            for pod in staying[wanted:]:
+                pod.leaving = 1
+            labels = spec["template"]["metadata"]["labels"]
+            mine += [self._pod(name, labels) for _ in range(wanted - len(staying))]
+            for pod in mine:
+                pod.age, pod.leaving = pod.age + 1, pod.leaving + bool(pod.leaving)
+            self.pods[name] = [pod for pod in mine if pod.leaving <= self.ends_after]
+            if found["metadata"].get("deletionTimestamp") and not self.pods[name]:
+                del self.deployments[name], self.pods[name]
+
+    # -- its API
+
+    def ask(self, method: str, path: str, body: Any = None, **options: Any) -> Object:
+        self.on_ask(method, path)
+        with self._lock:
+            self.asked.append((method, path))
+            self._tick()
+            return copy.deepcopy(self._answer(method, path, body, options))
+
+    def _answer(self, method: str, path: str, body: Any, options: Any) -> Object:
+        parts = path.split("/")
+        kind, name, part = (
+            (*parts[parts.index("namespaces") + 2 :], "", "")[:3] if "namespaces" in parts else ("", "", "")
+        )
+        if path == "/api/v1/nodes":
+            return {"items": [{"status": {"nodeInfo": {"bootID": "elsewhere"}}}]}
+        if kind == "services":
+            if method == "PATCH":
+                self.selector = self._selected(body)
+            return {"metadata": {"name": name}, "spec": {"selector": self.selector}}
+        if kind == "endpoints":
+            return {"subsets": [{"addresses": [{"targetRef": {"name": each}} for each in sorted(self.led)]}]}
+        if kind == "pods":
+            return {"items": [self._described(owner, pod) for owner, each in self.pods.items() for pod in each]}
+        return self._deployment(method, name, part, body, options)
+
+    def _selected(self, body: Any) -> dict[str, str]:
+        return body[0]["value"] if isinstance(body, list) else {**self.selector, **body["spec"]["selector"]}
+
+    def _described(self, owner: str, pod: Pod) -> Object:
+        is_ready = "True" if pod in self._ready(owner) else "False"
+        leaving = {"deletionTimestamp": "now"} if pod.leaving else {}
+        return {
+            "metadata": {"name": pod.name, "uid": pod.name, "labels": pod.labels, **leaving},
+            "status": {"conditions": [{"type": "Ready", "status": is_ready}]},
+        }
+
+    def _deployment(self, method: str, name: str, part: str, body: Any, options: Any) -> Object:
+        if method == "POST":
+            body["metadata"]["generation"] = 1
+            self.deployments[body["metadata"]["name"]], self.pods[body["metadata"]["name"]] = copy.deepcopy(body), []
+            return {}
+        if not name:
+            wanted = options["query"]["labelSelector"].partition("=")[::2]
+            mine = [each for each in self.deployments.values() if wanted in (each["metadata"]["labels"] or {}).items()]
+            return {"items": mine}
+        if name not in self.deployments:
+            raise Refused(f"no Deployment {name}", 404, "NotFound")
+        found = self.deployments[name]
+        if method == "DELETE":
+            found["metadata"]["deletionTimestamp"] = "now"
+        if method == "PATCH":
+            self._patched(found, body, part)
+        ready = len(self._ready(name))
+        status = {"observedGeneration": 1, "updatedReplicas": len(self.pods[name]), "availableReplicas": ready}
+        return {**found, "status": status}
+
+    @staticmethod
+    def _patched(found: Object, body: Any, part: str) -> None:
+        if isinstance(body, list):
+            found["spec"] |= {each["path"].rpartition("/")[2]: each["value"] for each in body}
+        elif part == "scale":
+            found["spec"]["replicas"] = body["spec"]["replicas"]
+        else:
+            found["spec"]["template"]["metadata"] |= body["spec"]["template"]["metadata"]

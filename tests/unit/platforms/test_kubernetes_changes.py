@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from harness.contract.start import Kubernetes
+from harness.errors import EnvironmentFailure
+from harness.platforms import kubernetes_attach as attaching
+from harness.platforms.base import Deployment, Member
+from harness.platforms.keeper import Keeper
+from harness.platforms.kubernetes import KubernetesPlatform
+from harness.platforms.kubernetes_acts import Up
+from harness.platforms.kubernetes_api import Cluster, Refused
+from harness.platforms.kubernetes_changes import Changes
+from harness.platforms.kubernetes_manifests import VERSION
+from harness.platforms.rollout import Rollout
+
+from .shop import Shop
+
+PART = Kubernetes(
+    manifests=["none"], replica="web", worker="jobs", service="web", service_port=80, port=8000, attach="shop"
+)
+
+
+@pytest.fixture
+def shop() -> Shop:
+    made = Shop()
+    made.add("web", 3, {"app": "web"})
+    made.add("jobs", 1, {"app": "jobs"})
+    return made
+
+
+def up_of(shop: Shop, folder: Path) -> Up:
+    nothing = cast(Any, None)
+    order = Deployment(
+        "changes-1", folder, folder / "l", 3, 1, folder, nothing, nothing, "/h", "/r", found=folder / "f"
+    )
+    return Up(order, PART, cast(Cluster, shop), False, ExitStack())
+
+
+@pytest.fixture
+def changes(shop: Shop, tmp_path: Path) -> Changes:
+    return Changes(up_of(shop, tmp_path))
+
+
+def numbers(shop: Shop) -> dict[str, int]:
+    return {
+        name: each["spec"]["replicas"]
+        for name, each in shop.deployments.items()
+        if not each["metadata"].get("deletionTimestamp")
+    }
+
+
+# -- a switch
+
+
+def test_a_switch_hands_over_when_all_of_the_new_version_is_available(shop: Shop, changes: Changes):
+    changes.switch("replica", {"COLOUR": "green"}, 5)
+    assert numbers(shop) == {"web": 0, "jobs": 1, "web-v2": 3}
+    assert shop.selector == {"app": "web", VERSION: "2"}
+    changes.scale("replica", 4)
+    assert numbers(shop)["web-v2"] == 4
+    changes.switch("worker", {}, 5)
+    assert numbers(shop) == {"web": 0, "jobs": 0, "web-v2": 4, "jobs-v2": 1} and shop.selector[VERSION] == "2"
+
+
+@pytest.mark.parametrize("way", ["deadline", "abort"])
+def test_a_switch_that_is_given_up_leaves_nothing_and_lands_no_more(shop: Shop, changes: Changes, way: str):
+    shop.slow.add("web-v2")
+    abort = threading.Event()
+    if way == "abort":
+        shop.on_ask = lambda method, path: abort.set() if len(shop.asked) > 6 else None
+    why = {"deadline": "not within 0.3 s", "abort": "the run is being ended"}[way]
+    begun = time.monotonic()
+    with pytest.raises(EnvironmentFailure, match=f"{why}.*of Deployment web-v2 0 of 3 pods are available"):
+        changes.switch("replica", {}, 0.3 if way == "deadline" else 60, abort)
+    assert time.monotonic() - begun < 2
+    shop.slow.clear()
+    shop.on_ask = lambda method, path: None
+    assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
+    changes.scale("replica", 2)
+    assert numbers(shop) == {"web": 2, "jobs": 1}
+
+
+def test_a_version_that_comes_too_late_is_not_switched_to(shop: Shop, changes: Changes):
+    """All of it is available at the very look at which the run begins to heal."""
+    abort = threading.Event()
+    shop.ready_after = 0
+    shop.on_ask = lambda method, path: abort.set() if path.endswith("web-v2") else None
+    with pytest.raises(EnvironmentFailure, match="the run is being ended"):
+        changes.switch("replica", {}, 60, abort)
+    assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
+
+
+def test_a_hand_over_that_breaks_off_half_way_is_taken_back(shop: Shop, changes: Changes):
+    def refuse(method: str, path: str) -> None:
+        if path.endswith("web/scale"):
+            raise Refused("no right to scale", 403, "Forbidden")
+
+    shop.on_ask = refuse
+    with pytest.raises(EnvironmentFailure, match="no right to scale"):
+        changes.switch("replica", {}, 5)
+    assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
+
+
+def test_a_hand_over_whose_answer_was_lost_is_done(shop: Shop, changes: Changes):
+    def lose(method: str, path: str) -> None:
+        if path.endswith("web/scale"):
+            shop.deployments["web"]["spec"]["replicas"] = 0
+            raise EnvironmentFailure("does not answer")
+
+    shop.on_ask = lose
+    with pytest.raises(EnvironmentFailure, match="does not answer"):
+        changes.switch("replica", {}, 5)
+    assert numbers(shop) == {"web": 0, "jobs": 1, "web-v2": 3} and shop.selector[VERSION] == "2"
+    changes.scale("replica", 1)
+    assert numbers(shop)["web-v2"] == 1
+
+
+def test_what_cannot_be_undone_is_told(shop: Shop, changes: Changes):
+    def refuse(method: str, path: str) -> None:
+        if method == "DELETE":
+            raise Refused("no right to delete", 403, "Forbidden")
+
+    shop.slow.add("web-v2")
+    shop.on_ask = refuse
+    with pytest.raises(EnvironmentFailure, match=r"not within 0.2 s.*nor could it be undone: no right to delete"):
+        changes.switch("replica", {}, 0.2)
+
+
+def test_nothing_lands_after_the_close_and_the_close_waits_for_what_is_under_way(shop: Shop, changes: Changes):
+    sent, go, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(method: str, path: str) -> None:
+        if path.endswith("web/scale"):
+            sent.set()
+            assert go.wait(5)
+
+    shop.on_ask = hold
+    scaling = threading.Thread(target=changes.scale, args=("replica", 1))
+    scaling.start()
+    assert sent.wait(5)
+    closing = threading.Thread(target=lambda: (changes.close(), closed.set()))
+    closing.start()
+    assert not closed.wait(0.1), "a request is under way"
+    go.set()
+    assert closed.wait(5)
+    scaling.join(5)
+    before = list(shop.asked)
+    for change in (
+        lambda: changes.scale("replica", 3),
+        lambda: changes.roll("replica", {}),
+        lambda: changes.switch("replica", {}, 5),
+    ):
+        with pytest.raises(EnvironmentFailure, match="torn down"):
+            change()
+    changes.give_up("replica")
+    assert shop.asked == before
+
+
+def test_a_tear_down_ends_a_switch_before_it_brings_back(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Cluster, "connect", lambda: shop)
+    shop.slow.add("web-v2")
+    up = up_of(shop, tmp_path)
+    attaching.selectors(up.cluster, up.deployment, PART, "shop")
+    platform = KubernetesPlatform()
+    platform._up, platform._changes = up, Changes(up)
+    failed: list[str] = []
+
+    def switch() -> None:
+        try:
+            platform.switch("replica", {}, 60)
+        except EnvironmentFailure as error:
+            failed.append(str(error))
+
+    switching = threading.Thread(target=switch)
+    switching.start()
+    until = time.monotonic() + 5
+    while "web-v2" not in shop.deployments:
+        assert time.monotonic() < until
+    platform.tear_down()
+    switching.join(5)
+    assert failed and "torn down" in failed[0]
+    assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
+
+
+# -- a roll
+
+
+def test_a_roll_that_is_given_up_goes_back_to_the_version_before(shop: Shop, changes: Changes):
+    before = json.dumps(shop.deployments["web"]["spec"])
+    changes.give_up("replica")
+    changes.roll("replica", {})
+    assert json.dumps(shop.deployments["web"]["spec"]) != before
+    changes.give_up("replica")
+    assert json.dumps(shop.deployments["web"]["spec"]) == before
+    changes.roll("replica", {})
+    rolled = json.dumps(shop.deployments["web"]["spec"])
+    shop.slow.add("web-v2")
+    with pytest.raises(EnvironmentFailure):
+        changes.switch("replica", {}, 0.2)
+    changes.give_up("replica")
+    assert json.dumps(shop.deployments["web"]["spec"]) == rolled, "that one was seen to land"
+
+
+class Watched:
+    """A platform that controls its members, and replaces none."""
+
+    name, controls = "watched", True
+
+    def __init__(self, fails: str = "") -> None:
+        self.did: list[str] = []
+        self.fails = fails
+
+    def members(self) -> list[Member]:
+        return [Member("replica-1", "replica", "", 1, "b", "ready")]
+
+    def failures(self) -> list[str]:
+        return []
+
+    def ready(self, member: Member) -> bool:
+        return True
+
+    def log_tail(self, name: str) -> str:
+        return ""
+
+    def roll(self, *_: Any) -> None:
+        self.did.append("roll")
+
+    def switch(self, *_: Any) -> None:
+        self.did.append("switch")
+        raise EnvironmentFailure("not available")
+
+    def give_up(self, role: str) -> None:
+        self.did.append("give up")
+        if self.fails:
+            raise EnvironmentFailure(self.fails)
+
+
+def test_a_rollout_that_is_not_seen_in_time_is_given_up():
+    platform = Watched()
+    keeper = Keeper(cast(Any, platform), {"replica": 1}, lambda members: None)
+    rollout = Rollout(keeper, "replica", {}, 0.1)
+    with pytest.raises(EnvironmentFailure, match=r"not within"):
+        rollout.roll()
+    assert platform.did == ["roll", "give up"] and rollout.old == ["replica-1"]
+    switch = Rollout(keeper, "replica", {}, 0.1)
+    with pytest.raises(EnvironmentFailure, match="not available"):
+        switch.switch()
+    assert platform.did[2:] == ["switch", "give up"] and switch.old == [], "none was asked to end"
+    platform.fails = "no answer"
+    with pytest.raises(EnvironmentFailure, match=r"not within.*(?s:.*)nor could it be undone: no answer"):
+        Rollout(keeper, "replica", {}, 0.1).roll()
+
+
+# -- what is somebody else's
+
+
+def noted(shop: Shop, folder: Path) -> Path:
+    up = up_of(shop, folder)
+    attaching.selectors(up.cluster, up.deployment, PART, "shop")
+    assert up.deployment.found is not None
+    return up.deployment.found
+
+
+@pytest.fixture
+def attached(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(Cluster, "connect", lambda: shop)
+    monkeypatch.setattr(attaching, "_LOOK_S", 0.001)
+    return noted(shop, tmp_path)
+
+
+def test_somebody_elses_service_answers_while_it_is_brought_back(shop: Shop, changes: Changes, attached: Path):
+    changes.switch("replica", {}, 5)
+    while shop.pods["web"]:
+        shop.ask("GET", "/api/v1/nodes")
+    for pod in shop.pods["web-v2"]:
+        pod.age = 20
+    shop.ready_after, shop.lag = 20, 9
+    shop.served.clear()
+    done = attaching.restore(attached)
+    assert min(shop.served) == 3, "as many ready pods as ever are reached, at every look"
+    assert done == [
+        "Deployment web has its replicas again",
+        "Service web of namespace shop selects again what it did",
+        "removed Deployment web-v2 of namespace shop",
+    ]
+    assert numbers(shop) == {"web": 3, "jobs": 1} == {name: len(each) for name, each in shop.pods.items()}
+    assert shop.selector == {"app": "web"} and "web-v2" not in shop.deployments, "not only asked to go"
+    assert attaching.restore(attached) == []
+
+
+def test_what_was_added_serves_on_while_what_was_there_does_not_come_up(
+    shop: Shop, changes: Changes, attached: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attaching, "_BACK_S", 0.2)
+    changes.switch("replica", {}, 5)
+    shop.slow.add("web")
+    shop.served.clear()
+    with pytest.raises(EnvironmentFailure, match=r"of Deployment web 0 of 3 pods.*kubectl -n shop.*harness recover"):
+        attaching.restore(attached)
+    assert min(shop.served[2:]) == 3 and numbers(shop)["web-v2"] == 3
+    shop.slow.clear()
+    monkeypatch.setattr(attaching, "_BACK_S", 10)
+    attaching.restore(attached)
+    assert numbers(shop) == {"web": 3, "jobs": 1}
+
+
+def test_it_is_looked_at_again_whether_all_is_as_it_was(shop: Shop, attached: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(attaching, "_BACK_S", 0.2)
+    real = shop._patched
+    monkeypatch.setattr(
+        shop, "_patched", lambda found, body, part: None if isinstance(body, list) else real(found, body, part)
+    )
+    shop.deployments["jobs"]["spec"]["replicas"] = 2
+    with pytest.raises(EnvironmentFailure, match="Deployment jobs is another"):
+        attaching.restore(attached)
