@@ -22,7 +22,7 @@ from harness.platforms import kubernetes_attach, kubernetes_keys, remains
 from harness.platforms.base import NotConfigured
 from harness.platforms.hold import hold_target
 from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster, Unreachable
+from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes_recover import settle, target
 
 
@@ -161,6 +161,27 @@ def test_a_target_that_was_brought_back_is_its_owners(
     monkeypatch.setattr(kubernetes_attach, "restore", lambda found: [f"{found.name} is as it was"])
     assert settle(found) == ["found.json is as it was"] and not found.exists()
     assert settle(found) == []
+
+
+def test_what_its_owner_has_removed_is_settled(tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Emptied:
+        where = "https://cluster"
+
+        def ask(self, method: str, path: str, *_: Any, **__: Any) -> dict[str, Any]:
+            assert method == "GET"
+            if path.rpartition("/")[2] in ("web", "front"):
+                raise Refused("not there", 404, "NotFound")
+            return {"items": []}
+
+    monkeypatch.setattr(Cluster, "connect", Emptied)
+    noted = {"deployments": {"web": {"replicas": 2, "template": {}}}, "service": {"name": "front", "selector": {}}}
+    file = tmp_path / "found.json"
+    file.write_text(json.dumps({"namespace": "shop", **noted}))
+    assert settle(file) == [
+        f"{each} is not in namespace shop of the cluster at https://cluster any more: somebody removed it"
+        for each in ("Deployment web", "Service front")
+    ]
+    assert not file.exists()
 
 
 def test_one_that_could_not_be_brought_back_stays_noted(
