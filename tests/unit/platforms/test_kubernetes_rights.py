@@ -15,6 +15,8 @@ from harness.contract.start import Kubernetes
 from harness.errors import UsageError
 from harness.platforms import kubernetes_deploy as deploying
 from harness.platforms import kubernetes_rights as rights
+from harness.platforms.base import Deployment
+from harness.platforms.kubernetes import KubernetesPlatform
 from harness.platforms.kubernetes_api import Cluster, Refused
 
 ROOT = Path(__file__).parents[3]
@@ -121,6 +123,22 @@ def test_a_remote_node_has_to_be_named_before_anything_is_deployed():
     deploying.require_near(cluster(), ["203.0.113.10"])
     deploying.require_near(cluster(NEAR), [])
     deploying.require_near(cluster(nodes=["203.0.113.9", "127.0.0.1"]), [])
+
+
+def test_nothing_is_made_where_the_load_would_go_to_a_machine_that_nobody_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    made = Ruled(lambda *_: True)
+    real = made.ask
+    monkeypatch.setattr(made, "ask", lambda method, path: (asked.append(f"{method} {path}"), real(method, path))[1])
+    monkeypatch.setattr(Cluster, "connect", lambda: made)
+    nothing = cast(Any, None)
+    part = Kubernetes(manifests=["none"], replica="web", service="web", service_port=80, port=8000)
+    order = Deployment("near-1", tmp_path, tmp_path, 1, 0, tmp_path, nothing, nothing, "/", "/", kubernetes=part)
+    with pytest.raises(UsageError, match="--allow-target"):
+        KubernetesPlatform().deploy(order)
+    assert asked == ["GET /api/v1/nodes"]
 
 
 def test_of_several_nodes_the_allowed_one_is_taken(monkeypatch: pytest.MonkeyPatch):

@@ -9,9 +9,11 @@ import yaml
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.errors import UsageError
+from harness.errors import EnvironmentFailure, UsageError
 from harness.fitness import require_fit, require_near
 from harness.orders import Orders
+from harness.platforms import PLATFORMS
+from harness.platforms.base import Deployment
 from harness.platforms.memory import MemoryPlatform
 from harness.scenario import load_scenario
 
@@ -142,3 +144,20 @@ def test_names_are_the_run_s_own_where_the_target_remembers_those_of_others(tmp_
         orders = Orders(loaded, "docker", "kill-20260101T000000Z-0a1b2c", tmp_path, 1)
         tags.append([settings.tag for settings in orders.agents(("127.0.0.1", 1), hop=False)])
     assert tags == [[""], ["0a1b2c-"]]
+
+
+def test_a_platform_is_told_which_hosts_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+
+    class Refusing(MemoryPlatform):
+        name = "process"
+
+        def deploy(self, deployment: Deployment) -> None:
+            seen.append(deployment.allowed)
+            raise EnvironmentFailure("no further")
+
+    monkeypatch.setitem(PLATFORMS, "process", Refusing)
+    path = written(tmp_path, [{"kind": "kill", "at": 1}])
+    words = ["run", str(path), "--reports", str(tmp_path / "reports"), "--allow-target", "far.example"]
+    assert CliRunner().invoke(main, words).exit_code == 5
+    assert seen == [["far.example"]]
