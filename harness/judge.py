@@ -28,6 +28,7 @@ OPERATION_OF = {
     "refresh": "session.refresh",
     "logout": "session.logout",
     "forge": "session.read",
+    "forge_pay": "idempotency.pay",
     "pay": "idempotency.pay",
     "effects": "idempotency.effects",
     "place": "order.place",
@@ -49,6 +50,7 @@ OPERATION_OF = {
     "key_revoke": "access.key_revoke",
     "logout_all": "access.logout_all",
     "grant": "access.grant",
+    "usurp": "access.grant",
     "signup": "users.signup",
 }
 EXIT_CODES = {"environment": 5, "recovered": 5, "interrupted": 130}

@@ -6,6 +6,7 @@ ends all sessions of a user ends those that were acknowledged before it. Per op,
     forbidden admitted    a stranger's account is shown by a role that cannot have been `permitted` any more: let g be
                           the latest ok grant of `plain` that returned before (or the sign-up); no grant of `permitted`
                           that is not a failure may have taken effect after g and before the answer
+    escalated             a user whose role cannot have been `permitted`, told likewise, gave itself that role
     permitted refused     the own account is refused; or a stranger's is, or is missing, to a session begun when the
                           role was `permitted` for certain, and no grant of `plain` may have taken effect since
     another's data        an account is shown as that of another user than was asked for
@@ -16,8 +17,8 @@ ends all sessions of a user ends those that were acknowledged before it. Per op,
                           `ok`, though its log-in had returned before that was invoked
 
 Why this is right: an ok write takes effect between invoke and return, a doubtful one at any time after its invoke, a
-failed one never. `forbidden admitted` leaves out just the grants of `permitted` that cannot come after g, and the
-latest g leaves out the most. Keys are judged as sessions are (session.py), and never expire.
+failed one never. `forbidden admitted` and `escalated` leave out just the grants of `permitted` that cannot come after
+g, and the latest g leaves out the most. Keys are judged as sessions are (session.py), and never expire.
 `info`: see above; doubtful reads saw nothing. Time limits: none; sessions expire by the rules of session.py.
 Weaker on purpose: what a session begun under one role is refused under another; a token may say the older one.
 
@@ -27,15 +28,18 @@ so that a user with many of them costs no more than many users. O(n log n).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.checks.findings import Connection, add_bad, conclude, counts, one, start_bad
 from harness.checks.terms import Terms
-from harness.checks.verdict import INF, Result
+from harness.checks.verdict import INF, Result, Verdict
 
 NAME = "access"
 PROPERTY = "A role, an API key or a session lets in who may, and nobody once it was taken away."
 
 RULES = {
     "forbidden admitted": "shown to a user whose role does not permit it",
+    "escalated": "a user whose role does not permit it gave itself another",
     "permitted refused": "refused to a user who is permitted it",
     "another's data": "answered with the account of another user",
     "revoked key accepted": "an API key was accepted after its revocation was acknowledged",
@@ -47,6 +51,7 @@ _EXAMINED = {
     "own_accounts": "count(*) FILTER (kind = 'see_own' AND class = 'ok')",
     "strangers_refused": "count(*) FILTER (kind = 'see_other' AND class IN ('refused', 'missing'))",
     "strangers_shown": "count(*) FILTER (kind = 'see_other' AND class = 'ok')",
+    "own_grants_refused": "count(*) FILTER (kind = 'usurp' AND class IN ('refused', 'missing'))",
     "grants": "count(*) FILTER (kind = 'grant' AND outcome = 'ok')",
     "keys": "count(*) FILTER (kind = 'key_create' AND outcome = 'ok')",
     "key_uses": "count(*) FILTER (kind = 'key_use' AND class IN ('ok', 'absent'))",
@@ -71,7 +76,11 @@ def check(db: Connection, terms: Terms) -> Result:
         vacuous = "no account was asked for and no API key used: nothing to judge"
     elif not examined["strangers_refused"] and not one(db, "SELECT count(*) FROM bad")[0]:
         vacuous = "no account of a stranger was refused: whether roles count was not seen"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="workload = 'access'")
+    result = conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="workload = 'access'")
+    if result.verdict is Verdict.VALID and not examined["own_grants_refused"]:
+        told = "a role that one gives oneself: none was refused"
+        return replace(result, could_have_missed=f"{told}; {result.could_have_missed}")
+    return result
 
 
 def _roles(db: Connection) -> None:
@@ -82,25 +91,26 @@ def _roles(db: Connection) -> None:
         max(invoke) OVER (PARTITION BY who, arg ORDER BY until) AS since FROM given WHERE sure""")
     db.execute("""CREATE OR REPLACE TEMP TABLE reach AS SELECT DISTINCT who, arg, invoke AS at_ns,
         max(until) OVER (PARTITION BY who, arg ORDER BY invoke) AS until FROM given""")
-    db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT id, key, "user" AS who, session, class,
+    db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT id, kind, key, "user" AS who, session, class,
         invoke_ns AS invoke, return_ns AS back FROM op
-        WHERE kind = 'see_other' AND class IN ('ok', 'refused', 'missing')""")
-    add_bad(
-        db,
-        "forbidden admitted",
-        """SELECT s.key AS item, min(s.invoke) AS at_ns, [arg_min(s.id, s.invoke)] AS ops
-        FROM (SELECT * FROM shown WHERE class = 'ok') s
-        ASOF LEFT JOIN (SELECT * FROM latest WHERE arg = 'plain') p ON p.who = s.who AND s.invoke > p.at_ns
-        ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'permitted') u ON u.who = s.who AND s.back >= u.at_ns
-        WHERE u.until IS NULL OR u.until < p.since GROUP BY s.key""",
-    )
+        WHERE kind IN ('see_other', 'usurp') AND class IN ('ok', 'refused', 'missing')""")
+    for rule, kind in (("forbidden admitted", "see_other"), ("escalated", "usurp")):
+        add_bad(
+            db,
+            rule,
+            f"""SELECT s.key AS item, min(s.invoke) AS at_ns, [arg_min(s.id, s.invoke)] AS ops
+            FROM (SELECT * FROM shown WHERE kind = '{kind}' AND class = 'ok') s
+            ASOF LEFT JOIN (SELECT * FROM latest WHERE arg = 'plain') p ON p.who = s.who AND s.invoke > p.at_ns
+            ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'permitted') u ON u.who = s.who AND s.back >= u.at_ns
+            WHERE u.until IS NULL OR u.until < p.since GROUP BY s.key""",
+        )
     add_bad(
         db,
         "permitted refused",
         """WITH begun AS (SELECT session, min(invoke_ns) AS since FROM op
             WHERE kind = 'login' AND outcome = 'ok' AND workload = 'access' GROUP BY session),
           asked AS (SELECT s.*, b.since AS begun FROM shown s JOIN begun b ON b.session = s.session
-            WHERE s.class <> 'ok'),
+            WHERE s.kind = 'see_other' AND s.class <> 'ok'),
           wrong AS (SELECT s.id, s.key, s.invoke FROM asked s
             ASOF JOIN (SELECT * FROM latest WHERE arg = 'permitted') u ON u.who = s.who AND s.begun > u.at_ns
             ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'plain') d ON d.who = s.who AND s.back >= d.at_ns

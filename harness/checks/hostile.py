@@ -1,9 +1,13 @@
-"""No forged, expired, unsigned or altered token is accepted.
+"""No forged, expired, unsigned or altered token is accepted, or pays.
 
-Violation: an op of the hostile workload with class `ok`. Why this is right: each of its tokens is wrong in a respect
-that the contract calls invalid, at any time and through any replica. `info` and refusals are innocent; no time limit
-applies. Opaque tokens, or a contract without the signing key, rule some variants out: the result names those that
-were never presented, and says nothing about them. Cost: one filtered scan. O(n).
+    accepted       an op of the hostile workload has class `ok`, be it a read or a payment
+    took effect    the ledger accepted an effect under the reference of a payment that only a hostile token asked for
+
+Why this is right: each of the tokens is wrong in a respect that the contract calls invalid, at any time and through any
+replica; and no other op has the key or the reference of such a payment. `info` and refusals are innocent answers, yet
+never excuse an effect; no time limit applies. Effects are judged where the contract says that the ledger has them.
+Opaque tokens, or a contract without the signing key, rule some variants out: the result names those that were never
+presented, and says nothing about them. Cost: filtered scans, and a join with the ledger's record. O(n).
 """
 
 from __future__ import annotations
@@ -15,9 +19,12 @@ from harness.checks.terms import Terms
 from harness.checks.verdict import Result, Verdict
 
 NAME = "hostile"
-PROPERTY = "No forged, expired, unsigned or altered token is accepted."
+PROPERTY = "No forged, expired, unsigned or altered token is accepted, or pays."
 
-RULES = {"accepted": "a hostile token was accepted"}
+RULES = {
+    "accepted": "a hostile token was accepted",
+    "took effect": "a payment that was asked for with a hostile token had an effect",
+}
 
 VARIANTS = (
     "bit-flipped",
@@ -27,18 +34,22 @@ VARIANTS = (
     "other-audience",
     "other-issuer",
     "other-subject",
+    "other-type",
+    "refresh-token",
     "truncated",
+    "unknown-kid",
     "unsigned",
 )
 """Every way in which a token may be wrong, by the `arg` of the op that presents it."""
 
-_FORGED = "op WHERE workload = 'hostile' AND kind = 'forge'"
+_FORGED = "op WHERE workload = 'hostile' AND kind IN ('forge', 'forge_pay')"
 
 
 def check(db: Connection, terms: Terms) -> Result:
     """See the module."""
     columns = {
         "presented": "count(*)",
+        "payments": "count(*) FILTER (kind = 'forge_pay' AND outcome <> 'info' AND class <> 'no_effect')",
         "refused": "count(*) FILTER (outcome = 'fail' AND class <> 'no_effect')",
         "variants": "count(DISTINCT coalesce(arg, key)) FILTER (outcome <> 'info' AND class <> 'no_effect')",
     }
@@ -48,6 +59,14 @@ def check(db: Connection, terms: Terms) -> Result:
     add_bad(
         db, "accepted", f"SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM {accepted} GROUP BY key"
     )
+    if terms.payment_effects == "ledger":
+        add_bad(
+            db,
+            "took effect",
+            f"""SELECT o.key AS item, min(e.at_ns) AS at_ns, [min(o.id)] AS ops
+            FROM (SELECT id, key FROM {_FORGED} AND kind = 'forge_pay') o
+            JOIN effect e ON e.reference = o.key GROUP BY o.key""",
+        )
     answered = int(one(db, f"SELECT count(*) FROM {_FORGED} AND class <> 'no_effect' AND outcome <> 'info'")[0])
     vacuous = None if answered else "no hostile token was answered: nothing to judge"
     shown = _variants(db)
@@ -60,6 +79,7 @@ def check(db: Connection, terms: Terms) -> Result:
         vacuous=vacuous,
         evidence={name: ", ".join(found) or "none" for name, found in shown.items()},
         among="workload = 'hostile'",
+        effect_kind="payment" if terms.payment_effects == "ledger" else None,
     )
     if result.verdict is Verdict.INVALID:
         return result
@@ -68,6 +88,10 @@ def check(db: Connection, terms: Terms) -> Result:
         for name in ("never_answered", "never_presented")
         if shown[name]
     ]
+    if not examined["payments"]:
+        gaps.append("no payment with one was answered")
+    elif terms.payment_effects != "ledger":
+        gaps.append("effects of payments that were refused: the ledger does not have them")
     return replace(result, could_have_missed="; ".join([*gaps, result.could_have_missed]))
 
 

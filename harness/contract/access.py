@@ -21,7 +21,8 @@ class Access(Strict):
     permitted role; to everybody else it is `refused` or `missing`. `key_create` extracts the `id` and the secret `key`
     (what it sends as `{key}` is an idempotency key), `key_use` is any request made with it. `logout_all` ends every
     session of the user that is open. `grant` gives the user with an id the `role` called `permitted` or `plain`; a
-    user has the plain one from the sign-up on.
+    user has the plain one from the sign-up on, and is `refused` (or `missing`) when it tries to give itself the other:
+    where `answers` names neither, that is not tried.
     """
 
     whoami: Operation

@@ -69,6 +69,9 @@ class Access:
         self.keys: list[ApiKey] = []
         self.strangers: list[Person] = []
         self.shows_user = "user" in section.user.extract
+        answers = section.grant.answers if section.grant else {}
+        self.turns_away = [name for name in ("refused", "missing") if answers.get(name)]
+        """How a grant says that it is not for everybody; a contract that names none leaves nothing to be tried."""
 
     @staticmethod
     def kinds(contract: Contract) -> list[str]:
@@ -100,7 +103,9 @@ class Access:
             self._end_all(caller, person, session)
         elif self.section.grant and chance < 0.54:
             self._change_role(visitor, person)
-        elif chance < 0.77:
+        elif self.turns_away and chance < 0.6 and person.role == self.section.plain:
+            self.usurp(caller, session, person)
+        elif chance < 0.78:
             self.see(caller, session, person)
         else:
             self.see_other(caller, session)
@@ -259,6 +264,14 @@ class Access:
         person.lost = person.lost or reply.doubtful
         return reply
 
+    def usurp(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
+        """The person tries to give itself the permitted role, and is not used any more if that may have worked."""
+        op = Op(self.NAME, "usurp", person.name, session=session.key, user=person.name, arg="permitted", expect=expect)
+        values = {**_values(session), "id": person.id, "role": self.section.permitted}
+        reply = _noted(session, caller.call("access.grant", op, values))
+        person.lost = person.lost or reply.ok or reply.doubtful
+        return reply
+
     # -- the other phases
 
     def steady(self, caller: Caller) -> None:
@@ -279,7 +292,9 @@ class Access:
             self.logout_all(caller, person, session, ["ok"])
             self.whoami(caller, session, ["absent"])
             self._enter(caller, person, ["ok"])
-        admin = self._admin(Visitor(caller), ["ok"]) if self.section.grant else None
+        if self.turns_away and person.sessions:
+            self.usurp(caller, person.sessions[-1], person, self.turns_away)
+        admin = self._admin(Visitor(caller), ["ok"]) if self.section.grant and not person.lost else None
         if admin:
             self.grant(caller, admin, person, self.section.permitted, ["ok"])
             if self._enter(caller, person, ["ok"]):

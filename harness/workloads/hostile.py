@@ -1,12 +1,15 @@
 """Hostile tokens: forged, expired, unsigned or altered ones must be refused, by every replica at any time.
 
 With the contract's signing key (`hostile.key`, a secret of the run) tokens are made that are wrong in one respect
-alone; without it, or where tokens are opaque, a real token is altered.
+alone; without it, or where tokens are opaque, a real token is altered, or the refresh token presented as one.
+They are presented to a read, and where the contract has a payment, to that too: it must have no effect.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Callable
@@ -63,8 +66,26 @@ def _other_subject(token: str, key: str | None, algorithm: str) -> str | None:
         return None
     head, _, signature = token.split(".")
     claims["sub"] = f"{claims.get('sub', '')}x"
-    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
-    return f"{head}.{payload}.{signature}"
+    return f"{head}.{_base64(json.dumps(claims).encode())}.{signature}"
+
+
+def _unknown_kid(token: str, key: str | None, algorithm: str) -> str | None:
+    """A key that nobody has, signed with the nothing that looking it up gives.
+
+    Not with the right key: who tries every key that it has, whatever `kid` says, accepts that one rightly.
+    """
+    claims = _claims(token)
+    if claims is None or "kid" not in _headers(token):
+        return None
+    head = {**_headers(token), "alg": algorithm, "kid": "a-key-that-nobody-has"}
+    signed = ".".join(_base64(json.dumps(part).encode()) for part in (head, claims))
+    # By hand: the library refuses an empty key.
+    mac = hmac.digest(b"", signed.encode(), getattr(hashlib, f"sha{algorithm[2:]}"))
+    return f"{signed}.{_base64(mac)}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _bit_flipped(token: str, key: str | None, algorithm: str) -> str | None:
@@ -82,20 +103,34 @@ FORGERS: dict[str, Forger] = {
     "no-expiry": _signed(lambda claims: claims.pop("exp", None) and None),
     "other-audience": _signed(lambda claims: claims.update(aud="somebody-else")),
     "other-issuer": _signed(lambda claims: claims.update(iss="somebody-else")),
+    "other-type": _signed(lambda claims: claims.update(typ="refresh")),
+    "unknown-kid": _unknown_kid,
     "unsigned": _unsigned,
     "foreign-key": _foreign_key,
     "other-subject": _other_subject,
     "bit-flipped": _bit_flipped,
     "truncated": _truncated,
 }
-NEEDS_CLAIM = {"no-expiry": "exp", "other-audience": "aud", "other-issuer": "iss", "expired": "exp"}
+NEEDS_CLAIM = {
+    "no-expiry": "exp",
+    "other-audience": "aud",
+    "other-issuer": "iss",
+    "other-type": "typ",
+    "expired": "exp",
+}
+REFRESH = "refresh-token"
+VARIANTS = (*FORGERS, REFRESH)
+"""Every way in which a token may be wrong. The last one is made by nobody: it is the session's own."""
+
+PAYS = 0.3
+"""Share of the steps in which a payment is asked for, where the contract has one."""
 
 
 class Hostile:
     """See the module."""
 
     NAME: ClassVar[str] = "hostile"
-    PROVES: ClassVar[str] = "no forged, expired, unsigned or altered token is accepted"
+    PROVES: ClassVar[str] = "no forged, expired, unsigned or altered token is accepted, or pays"
     needs: ClassVar[tuple[str, ...]] = ("session",)
 
     def __init__(self, context: Context) -> None:
@@ -103,35 +138,57 @@ class Hostile:
         section = context.contract.hostile
         self.key = fill(section.key, {}, context.master) if section else None
         self.algorithm = section.algorithm if section else "HS256"
+        self.pays = context.contract.idempotency is not None
 
     @staticmethod
     def kinds(contract: Contract) -> list[str]:
         """See `Workload.kinds`."""
-        return ["forge"]
+        return ["forge", "forge_pay"] if contract.idempotency else ["forge"]
 
     def step(self, visitor: Visitor) -> None:
         """See `Workload.step`."""
         session = session_of(visitor, self.NAME)
-        if session:
-            self.forge(visitor.caller, session, visitor.caller.random.choice(sorted(FORGERS)))
+        if not session:
+            return
+        caller = visitor.caller
+        variant = caller.random.choice(sorted(VARIANTS))
+        if self.pays and caller.random.random() < PAYS:
+            self.forge_pay(caller, session, variant)
+        else:
+            self.forge(caller, session, variant)
 
-    def forge(self, caller: Caller, session: SessionItem, variant: str, expect: list[str] | None = None) -> None:
-        """Present one wrong token, if this kind of token can be wrong in that way."""
-        claims = _claims(session.token)
-        if variant in NEEDS_CLAIM and NEEDS_CLAIM[variant] not in (claims or {}):
-            return
-        token = FORGERS[variant](session.token, self.key, self.algorithm)
-        if token is None:
-            return
-        op = Op(self.NAME, "forge", f"{session.key}/{variant}", arg=variant, expect=expect)
-        caller.call("session.read", op, {"token": token, "username": session.user})
+    def forge(self, caller: Caller, session: SessionItem, variant: str) -> None:
+        """Read with one wrong token, if this kind of token can be wrong in that way."""
+        token = self._made(session, variant)
+        if token is not None:
+            op = Op(self.NAME, "forge", f"{session.key}/{variant}", arg=variant)
+            caller.call("session.read", op, {"token": token, "username": session.user})
+
+    def forge_pay(self, caller: Caller, session: SessionItem, variant: str) -> None:
+        """Pay with one: nobody else pays under this key, so that an effect of it is the wrong token's."""
+        token = self._made(session, variant)
+        if token is not None:
+            key = self.context.item("h")
+            op = Op(self.NAME, "forge_pay", key, arg=variant)
+            values = {"token": token, "username": session.user, "key": key, "reference": key}
+            caller.call("idempotency.pay", op, {**values, "amount": caller.random.randint(1, 9_999)})
+
+    def _made(self, session: SessionItem, variant: str) -> str | None:
+        if variant == REFRESH:
+            spare = session.chain[-1] if session.chain else None
+            return spare if spare != session.token else None
+        if variant in NEEDS_CLAIM and NEEDS_CLAIM[variant] not in (_claims(session.token) or {}):
+            return None
+        return FORGERS[variant](session.token, self.key, self.algorithm)
 
     def steady(self, caller: Caller) -> None:
-        """Every kind of wrong token once."""
+        """Every kind of wrong token once, for each of the two."""
         session = login(caller, self.NAME, ["ok"])
-        for variant in FORGERS if session else ():
+        for variant in sorted(VARIANTS) if session else ():
             assert session is not None
             self.forge(caller, session, variant)
+            if self.pays:
+                self.forge_pay(caller, session, variant)
 
     def quiet(self) -> list[str]:
         """Nothing goes on in the background."""

@@ -24,6 +24,7 @@ DOWN = "access/grant ann ok 200-210 session=s9 user=ann arg=plain"
 SHOWN = f"access/see_other s1 ok {{}} {WHO} want=bob value=bob"
 AGAIN = "access/login s2 ok 120-130 user=ann"
 REFUSED = "access/see_other s2 refused {} session=s2 user=ann want=bob"
+USURPED = "access/usurp ann ok {} session=s1 user=ann arg=permitted"
 KEY = "access/key_create k1 ok 20-30 session=s1 user=ann"
 REVOKED = "access/key_revoke k1 ok 50-60 session=s1 user=ann"
 OVER = "access/logout_all ann ok 50-60 session=s1 user=ann"
@@ -33,7 +34,16 @@ GUILTY = {
     "forbidden admitted, before it was permitted": [SHOWN.format("50-90"), UP],
     "forbidden admitted, after it was taken away": [UP, DOWN, SHOWN.format("211-220")],
     "forbidden admitted, the grant failed": [UP.replace(" ok ", " refused "), SHOWN.format("120-130")],
+    "forbidden admitted, a try at it is no grant": [
+        USURPED.format("100-110").replace(" ok ", " refused "),
+        SHOWN.format("120-130"),
+    ],
     "forbidden admitted, another was permitted": [UP.replace("user=ann", "user=bob"), SHOWN.format("120-130")],
+    "escalated, never permitted": [USURPED.format("120-130")],
+    "escalated, before it was permitted": [USURPED.format("50-90"), UP],
+    "escalated, after it was taken away": [UP, DOWN, USURPED.format("211-220")],
+    "escalated, the grant failed": [UP.replace(" ok ", " refused "), USURPED.format("120-130")],
+    "escalated, another was permitted": [UP.replace("user=ann", "user=bob"), USURPED.format("120-130")],
     "permitted refused, the own account": [OWN.replace(" ok ", " refused ")],
     "permitted refused, the own account is missing": [OWN.replace(" ok ", " missing ")],
     "permitted refused, with the role": [UP, AGAIN, REFUSED.format("140-150")],
@@ -78,6 +88,17 @@ INNOCENT = {
     "shown after a doubtful grant": [UP.replace(" ok ", " error "), DOWN, SHOWN.format("211-220")],
     "shown after a doubtful taking away": [UP, DOWN.replace(" ok ", " error "), SHOWN.format("300-310")],
     "shown while given and taken at once": [UP, DOWN.replace("200-210", "105-115"), SHOWN.format("120-130")],
+    "who tries to grant itself is turned away": [USURPED.format("120-130").replace(" ok ", " refused ")],
+    "who tries is told that there is nobody": [USURPED.format("120-130").replace(" ok ", " missing ")],
+    "who tries with the role is no stranger to it": [
+        UP,
+        AGAIN,
+        REFUSED.format("140-150").replace("see_other", "usurp"),
+    ],
+    "a doubtful try is no proof": [USURPED.format("120-130").replace(" ok ", " error ")],
+    "granted by oneself while permitted": [UP, USURPED.format("120-130")],
+    "granted by oneself while it is being permitted": [UP, USURPED.format("90-101")],
+    "granted by oneself after a doubtful grant": [UP.replace(" ok ", " error "), DOWN, USURPED.format("211-220")],
     "refused to a session from before": [UP, f"access/see_other s1 refused 140-150 {WHO}"],
     "refused after it was taken away": [UP, AGAIN, DOWN, REFUSED.format("205-220")],
     "refused after a doubtful taking away": [UP, AGAIN, DOWN.replace(" ok ", " error "), REFUSED.format("300-310")],
@@ -123,6 +144,15 @@ def test_nothing_examined_is_unknown() -> None:
     assert result.reason == "no account of a stranger was refused: whether roles count was not seen"
 
 
+def test_what_was_not_tried_is_said() -> None:
+    said = "a role that one gives oneself: none was refused; "
+    tried = USURPED.format("120-130").replace(" ok ", " refused ")
+    assert access.check(history(LOGIN, TURNED_AWAY), Terms()).could_have_missed.startswith(said)
+    result = access.check(history(LOGIN, TURNED_AWAY, tried), Terms())
+    assert said not in result.could_have_missed
+    assert result.examined["own_grants_refused"] == 1
+
+
 ENDS = {
     "lost without an end": ([], {"lost": 1}),
     "ended with all": ([OVER], {}),
@@ -147,7 +177,9 @@ ITEMS = 30
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 times, lengths = st.integers(0, 14), st.integers(0, 5)
 ROLE_OPS = st.tuples(
-    st.sampled_from(["permitted ok", "permitted error", "plain ok", "plain error", "plain refused", "shown", "shown"]),
+    st.sampled_from(
+        ["permitted ok", "permitted error", "plain ok", "plain error", "plain refused", "shown", "shown", "usurped"]
+    ),
     times,
     lengths,
 )
@@ -207,18 +239,19 @@ def test_who_may_have_been_permitted(items: list[Any]) -> None:
             if label:
                 rows.append(row("access", "grant", name, label, invoke, took, user=name, arg=role))
             else:
-                rows.append(row("access", "see_other", name, "ok", invoke, took, user=name, session=name))
+                kind = "see_other" if what == "shown" else "usurp"
+                rows.append(row("access", kind, name, "ok", invoke, took, user=name, session=name, arg="permitted"))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
     access.check(db, Terms())
-    found = {item for (item,) in db.execute("SELECT item FROM bad WHERE rule = 'forbidden admitted'").fetchall()}
+    found = set(db.execute("SELECT item, rule FROM bad").fetchall())
     # Each answer is judged by itself: some order of the grants must explain it.
     unexplained = {
-        name
+        (name, {"see_other": "forbidden admitted", "usurp": "escalated"}[admitted["kind"]])
         for name, rows in histories.items()
-        for shown in rows
-        if shown["kind"] == "see_other"
-        and not linearizable([shown, *(each for each in rows if each["kind"] == "grant")], "plain", role_step)
+        for admitted in rows
+        if admitted["kind"] != "grant"
+        and not linearizable([admitted, *(each for each in rows if each["kind"] == "grant")], "plain", role_step)
     }
     assert found == unexplained
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import target_service
 from harness.checks import Terms, accounting, graceful, hostile, job, steady, unique_ids
 from harness.checks.verdict import Verdict
-from harness.workloads.hostile import FORGERS
+from harness.contract.read import read_contract
+from harness.judge import OPERATION_OF
+from harness.workloads.hostile import VARIANTS
 
 from .histories import MS, effect, fault, history, told
 
@@ -58,6 +63,8 @@ def test_the_witness_of_an_id_given_twice_holds_both() -> None:
     [
         (["hostile/forge a ok 0-1 arg=unsigned"], ("invalid", {"accepted": 1})),
         (["hostile/forge a absent 0-1 arg=unsigned", "hostile/forge b refused 0-1"], ("valid", {})),
+        (["hostile/forge_pay a ok 0-1 arg=unsigned"], ("invalid", {"accepted": 1})),
+        (["hostile/forge_pay a absent 0-1 arg=unsigned"], ("valid", {})),
         (["hostile/forge a error 0-1"], ("unknown", {})),
         (["sessions/read s ok 0-1"], ("unknown", {})),
     ],
@@ -73,15 +80,39 @@ def test_hostile_says_which_variants_it_never_presented() -> None:
         "hostile/forge a/truncated no_effect 0-1 arg=truncated",
     ]
     result = hostile.check(history(*lines), TERMS)
-    missing = "bit-flipped, foreign-key, no-expiry, other-audience, other-issuer, other-subject, truncated"
+    missing = (
+        "bit-flipped, foreign-key, no-expiry, other-audience, other-issuer, other-subject, other-type, refresh-token, "
+        "truncated, unknown-kid"
+    )
     assert result.evidence == {"answered": "unsigned", "never_answered": "expired", "never_presented": missing}
     assert result.could_have_missed == (
-        f"never answered: expired; never presented: {missing}; no replica fault landed: this says nothing about any"
+        f"never answered: expired; never presented: {missing}; no payment with one was answered; "
+        "no replica fault landed: this says nothing about any"
     )
 
 
+PAID = "hostile/forge_pay h1 absent 0-10 arg=unsigned"
+
+
+@pytest.mark.parametrize("label", ["absent", "error", "no_effect"])
+def test_a_payment_with_a_hostile_token_has_no_effect_whatever_was_answered(label: str) -> None:
+    lines = [PAID.replace("absent", label), "hostile/forge a absent 0-1 arg=unsigned"]
+    assert told(hostile.check(history(*lines, effect=[effect("p1", 5)]), TERMS)) == ("valid", {})
+    result = hostile.check(history(*lines, effect=[effect("p1", 5), effect("h1", 5)]), TERMS)
+    assert told(result) == ("invalid", {"took effect": 1})
+    assert [each["at_s"] for each in result.witnesses[0].effects] == [0.005]
+
+
+def test_hostile_says_that_it_did_not_see_effects() -> None:
+    seen, unseen = [hostile.check(history(PAID), Terms(payment_effects=where)) for where in ("ledger", "nowhere")]
+    said = "effects of payments that were refused: the ledger does not have them; "
+    assert said in unseen.could_have_missed
+    assert said not in seen.could_have_missed
+    assert seen.examined["payments"] == 1
+
+
 def test_the_variants_are_those_that_the_workload_knows() -> None:
-    assert list(hostile.VARIANTS) == sorted(FORGERS)
+    assert list(hostile.VARIANTS) == sorted(VARIANTS)
 
 
 def test_steady_and_unique_ids_show_what_they_looked_at() -> None:
@@ -351,3 +382,13 @@ def test_only_kinds_that_the_metrics_count_are_compared() -> None:
 def test_promised_metrics_that_nobody_scraped_are_unknown() -> None:
     result = accounting.check(history(*READS, summary=summary(2, sessions_read=2)), Terms(metrics=True))
     assert result.reason == "the contract names metrics, and no scrape of them was recorded"
+
+
+def test_every_operation_of_the_reference_contract_is_counted_by_both_sides() -> None:
+    contract = read_contract(Path(target_service.__file__).parent / "contract.yaml")
+    operations = contract.operations()
+    assert contract.metrics is not None
+    routes = {re.sub(r"\{.*?\}", "{}", route) for route in contract.metrics.routes}
+    assert {re.sub(r"\{.*?\}", "{}", each.path) for each in operations.values()} == routes
+    assert set(OPERATION_OF.values()) - set(operations) == {"idempotency.effects"}
+    assert set(operations) <= set(OPERATION_OF.values())

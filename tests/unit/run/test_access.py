@@ -141,13 +141,16 @@ def test_one_correct_pass_of_access(tmp_path: Path, office: Office):
         *[("login", "ok"), ("whoami", "ok"), ("login", "ok"), ("whoami", "ok")],
         *[("see_own", "ok"), ("see_other", "refused")],
         *[("key_create", "ok"), ("key_use", "ok"), ("key_revoke", "ok"), ("key_use", "absent")],
-        *[("logout_all", "ok"), ("whoami", "absent"), ("login", "ok")],
+        *[("logout_all", "ok"), ("whoami", "absent"), ("login", "ok"), ("usurp", "refused")],
         *[("login", "ok"), ("grant", "ok"), ("login", "ok"), ("see_other", "ok")],
     ]
     found = {start["k"]: (start, end) for start, end in ops(tmp_path) if start["w"] == "access"}
     fingerprint = Hasher(MASTER).fingerprint
     shown, answer = found["see_other"]
     assert shown["want"] == answer["v"] == fingerprint(shown["a"]) != fingerprint(shown["u"])
+    usurp, _ = found["usurp"]
+    assert (usurp["a"], usurp["u"]) == ("permitted", shown["u"]), "the own role, with the own session"
+    assert usurp["s"] != found["grant"][0]["s"]
     grant, _ = found["grant"]
     assert (grant["a"], grant["u"]) == ("permitted", shown["u"]), "the register that a grant writes is its user's"
     assert grant["s"] != shown["s"], "and it is an admin's session that writes it"
@@ -159,7 +162,9 @@ def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path:
         do(made, "load")
         do(made, "final")
     kinds = Counter(start["k"] for start, _ in ops(tmp_path) if start["w"] == "access")
-    assert {"see_own", "see_other", "key_create", "key_use", "key_revoke", "logout_all", "grant"} <= set(kinds)
+    assert {"see_own", "see_other", "key_create", "key_use", "key_revoke", "logout_all", "grant", "usurp"} <= set(kinds)
+    for start, end in ops(tmp_path):
+        assert start["k"] != "usurp" or end["cl"] in ("refused", "absent"), "only who is a clerk tries"
     lost = [
         start["key"]
         for start, end in ops(tmp_path)
@@ -173,6 +178,41 @@ def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path:
     written = (tmp_path / "journal-0.jsonl").read_text()
     assert office.secrets and not [each for each in office.secrets if each in written]
     assert secret(MASTER, "root") not in written
+
+
+class Lax(Office):
+    """Lets everybody write the own role."""
+
+    def _roles(self, path: str, token: str, rest: str, body: bytes) -> Answer:
+        user = self._user(token)
+        if not user or (rest[::-1] != user and self.roles.get(user) != "boss"):
+            return 403, None
+        self.roles[rest[::-1]] = json.loads(body)["role"]
+        self._end(rest[::-1])
+        return 204, None
+
+
+def test_who_could_give_itself_a_role_is_told_of_and_let_be(tmp_path: Path):
+    mix = {"access/hop": 2}
+    with Lax(secret(MASTER, "jwt")) as lax, agent(tmp_path, lax, mix, contract=contract(), duration_s=1.0) as made:
+        surprises = do(made, "steady")["surprises"]
+        do(made, "load")
+    assert surprises == ["access/usurp: ok (204) where refused is right"]
+    taken: set[str] = set()
+    for start, end in ops(tmp_path):
+        if start["w"] == "access" and start["k"] in ("see_own", "see_other", "whoami", "usurp"):
+            assert start["u"] not in taken, "what its sessions and its role are is the service's fault from here on"
+        if start["k"] == "usurp" and end["cl"] == "ok":
+            taken.add(start["u"])
+    assert taken
+
+
+def test_a_grant_that_cannot_be_refused_is_not_tried(tmp_path: Path, office: Office):
+    grant = {**ACCESS["grant"], "answers": {"ok": [204], "absent": [401]}}
+    with agent(tmp_path, office, {"access/hop": 1}, contract=contract(access={**ACCESS, "grant": grant})) as made:
+        assert do(made, "steady")["surprises"] == []
+    kinds = {kind for kind, _ in brief(tmp_path, "access")}
+    assert "grant" in kinds and "usurp" not in kinds
 
 
 class Strict(Service):
