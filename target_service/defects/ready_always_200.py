@@ -1,32 +1,21 @@
-"""The readiness endpoint is a constant, and a leaving replica closes its connections to the store first.
+"""The readiness endpoint is a constant: a leaving replica is sent requests until its listener is gone.
 
-Seen in the wild: `return "ok"` behind the readiness probe, together with a shutdown hook that closes the pool (a
-context that is closed, an atexit handler). Nobody tells the balancer, so it goes on sending requests to a replica that
-can no longer do any of them.
+Seen in the wild: `return "ok"` behind the readiness probe. Everything else about the leaving is right: requests are
+served for as long as the listener is there, and those that were begun are finished. But nobody tells the balancer, so
+there are always some that the listener had not handed over when it was closed: those get no answer.
 """
-
-from typing import Any
 
 from target_service.drain import Drain
 from target_service.parts import Parts
-from target_service.problems import Problem, Unavailable
+from target_service.problems import Problem
 
 
 class AlwaysReady(Drain):
-    """Says yes to the balancer, and no to everybody whom it then sends."""
-
-    def begin(self) -> None:
-        """Closes the pool, as the hook does."""
-        super().begin()
-        self._store.command = _closed  # type: ignore[method-assign]
+    """Says yes to the balancer until it can say nothing."""
 
     async def unready(self) -> Problem | None:
         """Never."""
         return None
-
-
-async def _closed(*_: Any, **__: Any) -> Any:
-    raise Unavailable("The pool is closed")
 
 
 def apply(parts: Parts) -> None:

@@ -49,13 +49,26 @@ async def nobody_else_hears_of_the_job(world: World, first: Replica, second: Rep
     return len(world.ledger.of("j1")) == 1
 
 
-async def leaving_replica_is_ready_and_useless(world: World, first: Replica, second: Replica) -> bool:
-    token = (await first.user())["access_token"]
-    assert (await first.call("GET /ready")).status == 200
-    first.service.drain.begin()
-    said = [(await first.call(path, token=token)).status for path in ("GET /ready", "GET /profile")]
-    assert said in ([200, 503], [503, 200])
-    return said == [200, 503]
+async def _leaving(replica: Replica) -> list[tuple[int, str | None]]:
+    """Status, and what is said of the connection, of readiness and of a request while a replica leaves."""
+    token = (await replica.user())["access_token"]
+    assert (await replica.call("GET /ready")).status == 200
+    replica.service.drain.begin()
+    said = [await replica.call(path, token=token) for path in ("GET /ready", "GET /profile")]
+    return [(answer.status, answer.headers.get("connection")) for answer in said]
+
+
+async def leaving_replica_is_ready_and_otherwise_right(world: World, first: Replica, second: Replica) -> bool:
+    ready, request = await _leaving(first)
+    assert request == (200, "close"), "whoever is sent there is served, and told to go elsewhere"
+    assert ready in ((200, "close"), (503, "close"))
+    return ready[0] == 200
+
+
+async def leaving_replica_says_so_and_serves_nobody(world: World, first: Replica, second: Replica) -> bool:
+    ready, request = await _leaving(first)
+    assert ready == (503, "close"), "the balancer is told the truth"
+    return request[0] == 503
 
 
 async def nothing_hears_the_signal(world: World, first: Replica, second: Replica) -> bool:
@@ -70,6 +83,7 @@ JOB_BUGS: dict[str, Callable[[World, Replica, Replica], Awaitable[bool]]] = {
     "job-progress-in-memory": next_worker_begins_at_nothing,
     "no-reclaim": nobody_looks_for_what_was_abandoned,
     "work-after-the-202": nobody_else_hears_of_the_job,
-    "ready-always-200": leaving_replica_is_ready_and_useless,
+    "ready-always-200": leaving_replica_is_ready_and_otherwise_right,
+    "pool-closed-first": leaving_replica_says_so_and_serves_nobody,
     "no-drain": nothing_hears_the_signal,
 }

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import yaml
 from job_defects import JOB_BUGS
@@ -99,6 +100,26 @@ async def a_stranger_is_shown(world: World, first: Replica, second: Replica) -> 
     token, stranger = [(await first.user(name))["access_token"] for name in ("ada", "bob")]
     own = (await first.call("GET /profile", token=token)).json["user_id"]
     return (await second.call(f"GET /api/users/{own}", token=stranger)).status == 200
+
+
+async def a_user_makes_itself_an_admin(world: World, first: Replica, second: Replica) -> bool:
+    token, other = [(await first.user(name))["access_token"] for name in ("ada", "bob")]
+    own, stranger = [(await first.call("GET /profile", token=each)).json["user_id"] for each in (token, other)]
+    body = {"role": "admin"}
+    assert (await first.call(f"PUT /api/users/{stranger}/role", body, token)).status == 403
+    if (await first.call(f"PUT /api/users/{own}/role", body, token)).status != 204:
+        return False
+    token = (await second.user())["access_token"]
+    return (await second.call(f"GET /api/users/{stranger}", token=token)).status == 200
+
+
+async def anybody_can_write_a_token(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    kid = {"kid": jwt.get_unverified_header(token)["kid"]}
+    foreign = jwt.encode(claims, "another key that is as long as it should be", "HS256", headers=kid)
+    assert (await second.call("GET /profile", token=foreign)).status == 401
+    return (await second.call("GET /profile", token=jwt.encode(claims, None, "none", headers=kid))).status == 200
 
 
 async def another_device_stays_logged_in(world: World, first: Replica, second: Replica) -> bool:
@@ -223,6 +244,25 @@ async def who_keeps_asking_is_shut_out(world: World, first: Replica, second: Rep
     return True
 
 
+async def who_was_first_when_it_was_killed_is_shut_out(world: World, first: Replica, second: Replica) -> bool:
+    token = (await first.user())["access_token"]
+    command = first.service.store.command
+
+    async def dying(*words: Any, **how: Any) -> Any:
+        reply = await command(*words, **how)
+        if words[0] == "INCR":
+            raise Crash("after INCR")
+        return reply
+
+    first.service.store.command = dying  # type: ignore[method-assign]
+    with suppress(Crash):
+        await asks(first, token)
+    while await asks(second, token):
+        pass
+    await asyncio.sleep(1.5)
+    return not await asks(second, token)
+
+
 async def a_clock_that_is_ahead_shuts_out_elsewhere(world: World, first: Replica, second: Replica) -> bool:
     token = (await first.user())["access_token"]
     async with world.replica(REPLICA="replica-2", TARGET_DEFECTS=",".join(first.service.settings.defects)) as ahead:
@@ -232,7 +272,8 @@ async def a_clock_that_is_ahead_shuts_out_elsewhere(world: World, first: Replica
 
 BUGS: dict[str, Bug] = {
     "per-replica-limit": each_replica_admits_a_burst,
-    "incr-then-expire": who_keeps_asking_is_shut_out,
+    "incr-then-expire": who_was_first_when_it_was_killed_is_shut_out,
+    "window-put-off": who_keeps_asking_is_shut_out,
     "replica-clock-in-limiter": a_clock_that_is_ahead_shuts_out_elsewhere,
     "preferences-cached": a_change_is_not_seen_elsewhere,
     "cart-read-modify-write": one_of_two_lines_is_lost,
@@ -246,6 +287,8 @@ BUGS: dict[str, Bug] = {
     "api-key-cached": a_revoked_api_key_is_taken_elsewhere,
     "role-stale": a_former_admin_still_is_one,
     "object-id-trusted": a_stranger_is_shown,
+    "own-role-writable": a_user_makes_itself_an_admin,
+    "unsigned-token-accepted": anybody_can_write_a_token,
     "logout-everywhere-here-only": another_device_stays_logged_in,
     "check-then-set": duplicates_charge_twice,
     "new-downstream-key": a_retry_charges_again,
