@@ -28,6 +28,8 @@ def directory() -> Path:
             place = Path(tempfile.mkdtemp(prefix=KEYS))
             handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(handle, fcntl.LOCK_EX)
+            # An empty one is taken for one that is not locked yet.
+            (place / "tmp-locked").touch()
             _made[mine] = place, handle
             atexit.register(remove)
         return _made[mine][0]

@@ -135,6 +135,24 @@ def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
     assert [*temporary.iterdir()] == []
 
 
+def test_a_directory_that_holds_no_keys_is_recovered_at_once_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration that names the files of its keys needs none of ours."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    configure(tmp_path / "config", "https://127.0.0.1:9", {"token": "t"})
+    environment = {**os.environ, "KUBECONFIG": str(tmp_path / "config"), "TMPDIR": str(temporary)}
+    monkeypatch.setattr(remains.tempfile, "gettempdir", lambda: str(temporary))
+    words = [sys.executable, "-c", CONNECTS]
+    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"up\n"
+        assert remains.scratch() == [], "its process lives"
+        process.kill()
+        process.communicate()
+    assert remains.scratch() == [*temporary.iterdir()]
+
+
 def test_the_directory_of_this_process_is_one_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes_keys, "_made", {})
     monkeypatch.setattr(kubernetes_keys.tempfile, "tempdir", str(tmp_path))
