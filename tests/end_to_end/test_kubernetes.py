@@ -105,7 +105,7 @@ def test_recover_removes_what_a_killed_harness_left(
     assert done.returncode == 0 and f"namespace {named}" in done.stdout, done.stdout + done.stderr
     assert named not in namespaces()
     assert not any(procfs.states(pid) for pid in stopped), "its processes are gone"
-    eventually(lambda: not run.left(), "nothing is left", 10)
+    eventually(lambda: not run.left(), f"nothing is left of {run.left()}", 10)
     again = command("recover", *options, TMPDIR=str(run.temporary))
     assert (again.returncode, again.stdout.strip()) == (0, "nothing was left")
 
