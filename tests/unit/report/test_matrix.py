@@ -33,6 +33,7 @@ def found(text: str = "shop") -> dict[str, object]:
         "jobs": 2,
         "seed": 1,
         "quick": False,
+        "platform": None,
         "caught": 1,
         "total": 2,
         "false_alarms": 1,
