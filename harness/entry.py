@@ -37,26 +37,30 @@ def run_scenario(
     quiet: bool,
     allowed: list[str],
 ) -> Outcome:
-    """Load and run one scenario. `allowed` names targets that the harness did not create, or that are elsewhere.
+    """Load and run one scenario, as the last thing of the process: afterwards signals are ignored.
+
+    `allowed` names targets that the harness did not create, or that are elsewhere.
 
     Raises:
         UsageError: before anything was started.
     """
-    loaded = load_scenario(path)
-    known_platform(platform)
-    given = Seeded()
-    if defects:
-        catalogue = read_catalogue(loaded.contract, loaded.contract_path)
-        known(catalogue, defects)
-        given = seeded(catalogue, defects)
-    effective = loaded.scenario.seed if seed is None else seed
-    words = ["harness", "run", str(path), "--seed", str(effective)]
-    words += ["--platform", platform] if platform else []
-    words += [word for name in defects for word in ("--defect", name)]
-    words += [word for name in allowed for word in ("--allow-target", name)]
-    options = Options(seed, platform, defects, reports, shlex.join(words), given, allowed)
-    with Progress(quiet=quiet) as progress, Stoppable(lambda text: progress.event("problem", text)) as stoppable:
-        return run(loaded, options, progress, stoppable)
+    progress = Progress(quiet=quiet)
+    with Stoppable(lambda text: progress.event("problem", text), last=True) as stoppable:
+        loaded = load_scenario(path)
+        known_platform(platform)
+        given = Seeded()
+        if defects:
+            catalogue = read_catalogue(loaded.contract, loaded.contract_path)
+            known(catalogue, defects)
+            given = seeded(catalogue, defects)
+        effective = loaded.scenario.seed if seed is None else seed
+        words = ["harness", "run", str(path), "--seed", str(effective)]
+        words += ["--platform", platform] if platform else []
+        words += [word for name in defects for word in ("--defect", name)]
+        words += [word for name in allowed for word in ("--allow-target", name)]
+        options = Options(seed, platform, defects, reports, shlex.join(words), given, allowed)
+        with progress:
+            return run(loaded, options, progress, stoppable)
 
 
 def problems_of(path: Path) -> list[str]:

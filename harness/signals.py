@@ -62,10 +62,15 @@ def _leave_closed_terminal() -> None:
 
 
 class Stoppable:
-    """Installs the handlers for as long as it is entered; only in the main thread, elsewhere it does nothing."""
+    """Installs the handlers for as long as it is entered; only in the main thread, elsewhere it does nothing.
 
-    def __init__(self, on_signal: Callable[[str], None]) -> None:
+    `last`: nothing is to follow but the answer and the end of the process. Signals are ignored then, as the
+    interpreter takes a moment to end, and one that came in it would put its own exit code in place of the verdict's.
+    """
+
+    def __init__(self, on_signal: Callable[[str], None], last: bool = False) -> None:
         self._on_signal = on_signal
+        self._last = last
         self._armed = False
         self._asked = False
 
@@ -110,4 +115,4 @@ class Stoppable:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._last else handler)

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -284,6 +286,17 @@ def test_a_signal_before_and_after_the_run_interrupts_nothing_midway():
         with pytest.raises(Interrupted, match="before the run began"), stoppable.armed():
             reached.append(1)
         assert reached == []
+
+
+def test_after_the_last_run_of_a_process_signals_change_its_answer_no_more():
+    last = (
+        "import signal\n"
+        "from harness.signals import SIGNALS, Stoppable\n"
+        "with Stoppable(print, last=True): pass\n"
+        "for number in SIGNALS: signal.raise_signal(number)\n"
+        "raise SystemExit(3)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", last], timeout=60).returncode == 3
 
 
 def test_other_threads_install_no_handlers():
