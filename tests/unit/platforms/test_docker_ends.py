@@ -146,11 +146,14 @@ def test_a_record_that_never_ends_is_given_up_and_named(hanging: docker.APIClien
     assert not (tmp_path / "ledger.jsonl").exists()
 
 
-def test_all_logs_together_have_one_time(hanging: docker.APIClient, tmp_path: Path) -> None:
+def test_all_logs_together_have_one_time(
+    hanging: docker.APIClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_keep, "_KEPT_S", 30)
     begun = time.monotonic()
     with pytest.raises(EnvironmentFailure):
         docker_keep.save_log(hanging, "c", tmp_path / "log", until=begun)
-    assert time.monotonic() - begun < 0.4
+    assert time.monotonic() - begun < 5
 
 
 def test_a_stream_that_breaks_off_is_told(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -164,12 +163,8 @@ def test_the_same_folder_gives_the_same_bytes_wherever_it_stands(tmp_path: Path)
     assert not list(first.parent.glob(".report*"))
 
 
-def test_a_large_report_is_quick_and_small(folders: dict[str, Path]) -> None:
-    view.load(folders["invalid"])
-    began = time.perf_counter()
-    path = html.write(folders["invalid"])
-    assert time.perf_counter() - began < 1
-    assert path.stat().st_size < 1_000_000
+def test_a_report_is_small(folders: dict[str, Path]) -> None:
+    assert html.write(folders["invalid"]).stat().st_size < 1_000_000
 
 
 def test_results_alone_make_a_page(tmp_path: Path) -> None:
