@@ -96,14 +96,20 @@ def test_a_fault_of_a_worker_hits_a_worker(stage: Stage) -> None:
     assert stage.state(stage.lines()[0]["target"]) == "gone"
 
 
-def test_a_pause_lasts_and_is_thawed_while_others_go_on(stage: Stage) -> None:
-    stage.nemesis(Pause(at=0, for_s=0.4), Kill(at=0.1))
-    eventually(lambda: stage.events(2)[-1:] == ["healed"] and stage.events(1) == ["intent", "injected", "landed"])
+def test_a_pause_lasts_as_long_as_it_says_and_is_thawed(stage: Stage) -> None:
+    stage.nemesis(Pause(at=0, for_s=0.4))
+    eventually(lambda: stage.events() == ["intent", "injected", "landed", "healed"])
+    assert (stage.lines()[-1]["at"] - stage.lines()[-2]["at"]) / 1e9 >= 0.4
+    eventually(lambda: stage.state(stage.lines()[0]["target"]) == "ready")
+
+
+def test_while_one_is_frozen_other_faults_go_on(stage: Stage) -> None:
+    nemesis = stage.nemesis(Pause(at=0, for_s=60), Kill(at=0.1))
+    eventually(lambda: stage.events(2)[-1:] == ["healed"])
+    assert stage.events(1) == ["intent", "injected", "landed"]
     frozen, killed = stage.lines(1)[0]["target"], stage.lines(2)[0]["target"]
     assert frozen != killed and stage.state(frozen) == "paused"
-    eventually(lambda: stage.events(1)[-1:] == ["healed"])
-    assert (stage.lines(1)[-1]["at"] - stage.lines(1)[-2]["at"]) / 1e9 >= 0.4
-    eventually(lambda: stage.state(frozen) == "ready")
+    assert nemesis.heal_all() == []
 
 
 def test_scaling_is_seen_in_ready_members_and_brought_back_at_the_end(stage: Stage) -> None:
@@ -191,7 +197,7 @@ def test_the_last_ready_member_is_spared(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_no_member_has_two_faults_at_once(stage: Stage) -> None:
-    nemesis = stage.nemesis(Pause(at=[0, 0], for_s=0.3))
+    nemesis = stage.nemesis(Pause(at=[0, 0], for_s=60))
     eventually(lambda: all("landed" in stage.events(n) for n in (1, 2)))
     assert stage.lines(1)[0]["target"] != stage.lines(2)[0]["target"]
     nemesis.heal_all()
@@ -271,8 +277,10 @@ def test_growth_is_seen_although_kills_never_leave_all_ready_at_once(stage: Stag
     eventually(lambda: "replica-4" in {m.name for m in stage.platform.members()})
     stage.platform.kill("replica-1")
     eventually(lambda: "replica-4" in {m.name for m in stage.keeper.ready("replica")})
+    # Who comes in their places is not ready before the look, however late that is.
+    stage.platform.ready_after_s = 60
     stage.platform.kill("replica-2")
-    assert "lost to other faults" in stage.keeper.wait_scaled("replica", [], 0.15)
+    assert "lost to other faults" in stage.keeper.wait_scaled("replica", [], 5)
 
 
 def test_growth_that_does_not_come_up_is_not_seen(stage: Stage) -> None:
@@ -287,7 +295,7 @@ def test_growth_that_does_not_come_up_is_not_seen(stage: Stage) -> None:
 
 def test_a_kill_whose_replacement_is_scaled_away_is_healed(stage: Stage) -> None:
     nemesis = stage.nemesis(Scale(at=0, to=4), Kill(at=0.3))
-    eventually(lambda: stage.events(2)[-1:] == ["landed"])
+    eventually(lambda: "landed" in stage.events(2))
     victim = stage.lines(2)[0]["target"]
     eventually(lambda: stage.keeper._replaced.get(victim))
     assert nemesis.heal_all() == []

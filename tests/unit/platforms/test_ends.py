@@ -111,6 +111,8 @@ class Proof:
         def popen(command: list[str], **options: object) -> subprocess.Popen[bytes]:
             child = start([sys.executable, "-c", CHILD, str(self.up), *arguments], **options)  # type: ignore[call-overload]
             self.children.append(child)
+            # Its time begins when it is returned: a child that is slow to start is not to spend it on that.
+            self.wait_up()
             return child  # type: ignore[no-any-return]
 
         monkeypatch.setattr(prove.subprocess, "Popen", popen)
@@ -154,7 +156,7 @@ def test_a_signal_ends_the_runs_of_a_proof_and_waits_for_them(
 def test_a_run_that_ends_neither_in_time_nor_when_asked_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(prove, "RUN_DEADLINE_S", 1.5)
+    monkeypatch.setattr(prove, "RUN_DEADLINE_S", 0.5)
     monkeypatch.setattr(prove, "GRACE_S", 0.3)
     proof = Proof(tmp_path, monkeypatch, "deaf")
     found = proof.prover.prove([Trial("a.yaml", None, 1)], proof.heard.append)
