@@ -30,7 +30,7 @@ def test_every_answer_names_replica_and_boot_even_to_what_is_no_http(world: Worl
 def test_sigterm_under_load_fails_no_request(world: World) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    with world.process(PORT=str(port), DRAIN_S="1.5") as process:
+    with world.process(PORT=str(port), DRAIN_S="4") as process:
         wait_for_port(port, process)
         leaving, failures, served, closes = threading.Event(), [], [0], [0]
 
@@ -53,19 +53,22 @@ def test_sigterm_under_load_fails_no_request(world: World) -> None:
         clients = [threading.Thread(target=client) for _ in range(4)]
         for thread in clients:
             thread.start()
-        time.sleep(0.3)
+        deadline = time.monotonic() + DEADLINE_S
+        while served[0] <= 20 and not failures:
+            assert time.monotonic() < deadline, "nobody is served"
+            time.sleep(0.01)
         assert requests.get(base + "/ready", timeout=5).status_code == 200
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         for thread in clients:
             thread.join(DEADLINE_S)
-        assert time.monotonic() - began < 1.2, "readiness turns at once"
+        assert time.monotonic() - began < 3, "readiness turns at once"
         while_draining = requests.get(base + "/profile", timeout=5)
         assert (while_draining.status_code, while_draining.headers["Connection"]) == (401, "close")
         assert process.wait(DEADLINE_S) == 0
-        assert 1.45 < time.monotonic() - began < 6
+        assert 3.95 < time.monotonic() - began < 15
         leaving.set()
-        assert not failures and served[0] > 20
+        assert not failures
         lines = [json.loads(line) for line in process.communicate()[0].splitlines()]
         # Each /ready that said no is logged too, as every failure is.
         told = [line["event"] for line in lines if line["event"] != "request"]
@@ -103,13 +106,18 @@ def test_a_request_in_flight_is_finished(world: World) -> None:
 def test_a_worker_that_is_stopped_hands_its_job_back(world: World) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
-    with world.process(PORT=str(port)) as replica, world.process("target_service.worker", STEP_S="0.1") as worker:
+    # A lease that neither ends by itself: the job goes on because it was handed back, and from nobody else.
+    lease = {"LEASE_S": "60"}
+    with (
+        world.process(PORT=str(port)) as replica,
+        world.process("target_service.worker", STEP_S="0.1", **lease) as worker,
+    ):
         wait_for_port(port, replica)
         user = {"username": "ada", "password": "lovelace"}
         requests.post(base + "/api/users", json=user, timeout=5)
         token = requests.post(base + "/api/login", json=user, timeout=5).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
-        body = {"reference": "j1", "input": {"numbers": [1] * 12}}
+        body = {"reference": "j1", "input": {"numbers": [1] * 60}}
         keyed = {**headers, "Idempotency-Key": "k1"}
         job = requests.post(base + "/api/process", json=body, headers=keyed, timeout=5).json()["job_id"]
 
@@ -126,7 +134,7 @@ def test_a_worker_that_is_stopped_hands_its_job_back(world: World) -> None:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(DEADLINE_S) == 0
         assert until(0.0) < 1
-        with world.process("target_service.worker"):
+        with world.process("target_service.worker", **lease):
             assert until(1) == 1
         assert len(world.ledger.of("j1")) == 1
         assert [attempt["fence"] for attempt in world.ledger.attempts] == [2], "the job was handed back unfinished"
