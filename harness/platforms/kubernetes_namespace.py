@@ -64,7 +64,10 @@ def runs(cluster: Cluster) -> dict[str, Standing]:
     seen: dict[str, Standing] = dict.fromkeys(marks, False)
     waiting = {run: each.get(LEASE) for run, each in marks.items() if each.get(HOST) != here()}
     until = time.monotonic() + WATCHED_S
-    while waiting and time.monotonic() < until:
+    is_over = False
+    while waiting and not is_over:
+        # The last look comes after the time: whoever was frozen meanwhile has heard nothing of anybody.
+        is_over = time.monotonic() >= until
         time.sleep(_LOOK_S)
         marks = _marks(cluster)
         for run, shown in list(waiting.items()):

@@ -98,6 +98,13 @@ def test_who_is_in_progress_at_another_place_is_said_by_what_it_renews():
     }
 
 
+@pytest.mark.usefixtures("soon")
+def test_who_was_frozen_for_all_the_time_looks_once_more(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(namespaces, "WATCHED_S", 0.0)
+    cluster = pretended(space("theirs", host="another/1", lease="before"), renewing=("theirs",))
+    assert namespaces.runs(cluster) == {"theirs": True}
+
+
 def test_runs_of_this_place_alone_need_no_watching():
     cluster = pretended(space("mine", host=here()))
     assert namespaces.runs(cluster) == {"mine": False} and len(cast(Pretended, cluster).asked) == 1
