@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from target_world import World, free_port, running_ledger, wait_for_port
+from target_world import SHORT_LEASES, World, free_port, running_ledger, wait_for_port
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +39,12 @@ def raw(store_url: str) -> Iterator[redis.Redis]:
 def world(store_url: str, raw: redis.Redis) -> Iterator[World]:
     with running_ledger() as ledger:
         yield World(store_url, ledger)
+
+
+@pytest.fixture
+def short_leases(world: World) -> None:
+    """For a test that waits until a lease ends."""
+    world.more.update(SHORT_LEASES)
 
 
 @pytest.fixture

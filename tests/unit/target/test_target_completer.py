@@ -51,6 +51,7 @@ async def abandon(replica: Replica, kind: str, token: str) -> None:
         await replica.call(request, body, token, "k1")
 
 
+@pytest.mark.usefixtures("short_leases")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_record_that_cannot_be_read_is_named_and_kept_and_stops_nobody(

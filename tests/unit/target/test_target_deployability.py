@@ -119,6 +119,7 @@ def test_the_image_starts_the_service_itself_not_a_shell() -> None:
     assert users and not users[-1].startswith(("0", "root"))
 
 
+@pytest.mark.usefixtures("short_leases")
 def test_a_whole_fleet_can_be_lost_and_the_next_one_serves_the_same(world: World) -> None:
     with ExitStack() as stack:
         fleet = [serving(world, stack) for _ in range(2)]

@@ -74,9 +74,10 @@ async def test_another_users_job_is_hidden(world: World) -> None:
         assert (hidden.status, hidden.body) == (404, none.body)
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_stale_fence_writes_nothing(world: World) -> None:
-    async with world.replica(LEASE_S="0.6") as replica:
+    async with world.replica() as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         job = (await replica.submit(token, "k1", NUMBERS)).json["job_id"]
         frozen = await claimed(jobs)
@@ -99,17 +100,19 @@ async def test_a_stale_fence_writes_nothing(world: World) -> None:
         assert (await done(replica, token, job))["output"] == {"sum": 14}
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_lease_that_has_ended_is_no_lease_even_before_somebody_else_has_it(world: World) -> None:
-    async with world.replica(LEASE_S="0.6") as replica:
+    async with world.replica() as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         await replica.submit(token, "k1", NUMBERS)
         claim = await claimed(jobs)
-        await asyncio.sleep(0.65)
+        await asyncio.sleep(replica.service.settings.lease_s + 0.05)
         with pytest.raises(StaleClaim):
             await jobs.checkpoint(claim, 1, 5, b"{}")
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_job_abandoned_at_any_point_is_taken_over_and_has_one_effect(world: World) -> None:
     async with world.replica() as replica:
@@ -201,22 +204,24 @@ async def test_a_worker_makes_the_group_again_when_the_store_has_lost_it(world: 
         assert (await done(replica, token, job))["state"] == "done"
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_more_abandoned_jobs_than_one_look_reaches_are_found(world: World) -> None:
-    async with world.replica(LEASE_S="0.6") as replica:
+    async with world.replica() as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         await jobs.prepare()
         for number in range(24):
             await replica.submit(token, f"k{number}", NUMBERS)
         assert len(await jobs.given(24, 0.01)) == 24
-        await asyncio.sleep(0.61)
+        await asyncio.sleep(replica.service.settings.lease_s + 0.01)
         assert len(await jobs.abandoned(23)) == 23
         assert len(await jobs.abandoned(1)) == 1, "the last one is behind 23 that are not idle"
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_cancelled_job_has_no_effect_and_stays_cancelled(world: World, raw: redis.Redis) -> None:
-    async with world.replica(LEASE_S="0.6") as replica, world.replica() as other:
+    async with world.replica() as replica, world.replica() as other:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         job = (await replica.submit(token, "k1", NUMBERS)).json["job_id"]
         claim = await claimed(jobs)
@@ -237,9 +242,10 @@ async def test_a_cancelled_job_has_no_effect_and_stays_cancelled(world: World, r
         assert 86000 < raw.ttl(f"job:{job}") <= 86400
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_after_the_last_checkpoint_it_is_too_late_to_cancel(world: World) -> None:
-    async with world.replica(LEASE_S="0.6") as replica:
+    async with world.replica() as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         job = (await replica.submit(token, "k1", NUMBERS)).json["job_id"]
         claim = await claimed(jobs)
@@ -256,7 +262,7 @@ async def test_after_the_last_checkpoint_it_is_too_late_to_cancel(world: World) 
 
 @told
 async def test_a_step_that_outlasts_the_lease_is_kept_by_the_heartbeat(world: World, raw: redis.Redis) -> None:
-    settings = {"LEASE_S": "3", "STEP_S": "6"}
+    settings = {"LEDGER_TIMEOUT_S": "2", "LEASE_S": "3", "STEP_S": "6"}
     async with world.replica() as replica, world.worker(**settings), world.worker(**settings):
         token = (await replica.user())["access_token"]
         job = (await replica.submit(token, "k1", [7])).json["job_id"]
@@ -277,7 +283,7 @@ async def test_a_restart_from_any_checkpoint_does_one_step_again_at_most(
         return advance(plan, partial, step)
 
     monkeypatch.setattr(work.Plan, "advance", counted)
-    async with world.replica(LEASE_S="0.6") as replica:
+    async with world.replica() as replica:
         token, jobs = (await replica.user())["access_token"], replica.service.jobs
         body = {"reference": "j1", "input": {"numbers": NUMBERS, "config": {"batch": batch}}}
         job = (await replica.call("POST /api/process", body, token, "k1")).json["job_id"]

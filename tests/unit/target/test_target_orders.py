@@ -79,6 +79,7 @@ async def test_a_key_wins_one_order_with_one_body(world: World) -> None:
         assert len(world.ledger.effects) == 2
 
 
+@pytest.mark.usefixtures("short_leases")
 @pytest.mark.parametrize("script", ["order_finish", "the ledger"])
 def test_a_crash_never_strands_an_order(world: World, raw: redis.Redis, script: str) -> None:
     @told
@@ -113,6 +114,7 @@ def test_a_crash_never_strands_an_order(world: World, raw: redis.Redis, script: 
     story()
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_the_winners_retry_goes_on_where_a_crash_left_it(world: World) -> None:
     async with world.replica() as dying, world.replica() as other:
@@ -144,6 +146,7 @@ async def test_a_failing_ledger_leaves_the_order_its_winners(world: World) -> No
         assert len(world.ledger.effects) == 1
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_thawed_owner_cannot_finish_over_a_newer_one(world: World) -> None:
     async with world.replica() as frozen, world.replica() as other:

@@ -26,6 +26,7 @@ async def test_concurrent_duplicates_charge_once_and_agree(world: World) -> None
         assert len(world.ledger.of("r1")) == 1 == len(world.ledger.attempts)
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_crash_after_the_effect_is_finished_by_the_retry_with_the_same_id(
     world: World, raw: redis.Redis
@@ -52,6 +53,7 @@ async def test_a_crash_after_the_effect_is_finished_by_the_retry_with_the_same_i
         assert 86000 < raw.ttl(record) <= 86400 and raw.zcard("payments:open") == 0
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_crash_before_the_effect_is_finished_by_the_retry(world: World) -> None:
     async with world.replica() as dying, world.replica() as other:
@@ -72,6 +74,7 @@ async def test_a_crash_before_the_effect_is_finished_by_the_retry(world: World) 
         assert len(world.ledger.of("r1")) == 1
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_the_completer_finishes_what_no_client_comes_back_for(world: World) -> None:
     async with world.replica() as dying, world.replica() as other:
@@ -109,6 +112,7 @@ async def test_after_the_retention_a_key_is_a_new_payment_with_an_effect_of_its_
         assert [effect["amount"] for effect in world.ledger.of("r1")] == ["5", "7"], "what is said to be charged is"
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_every_attempt_at_a_payment_has_its_stored_id_as_the_key_at_the_ledger(
     world: World, raw: redis.Redis
@@ -170,6 +174,7 @@ async def test_a_ledger_that_is_too_slow_is_asked_again_with_the_same_key(world:
         assert len(world.ledger.of("r1")) == 1
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_thawed_owner_reports_the_newer_ones_result(world: World) -> None:
     async with world.replica() as frozen, world.replica() as other:

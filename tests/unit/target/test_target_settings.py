@@ -32,8 +32,8 @@ def test_a_sound_environment_is_accepted_without_test_mode(world: World) -> None
         ({"LEASE_S": "-1"}, "LEASE_S"),
         ({"LEASE_S": "nan"}, "LEASE_S"),
         ({"ACCESS_TTL_S": "7200"}, "ACCESS_TTL_S"),
-        ({"LEDGER_TIMEOUT_S": "2"}, "LEDGER_TIMEOUT_S"),
-        ({"BACKOFF_S": "3"}, "BACKOFF_S"),
+        ({"LEDGER_TIMEOUT_S": "30"}, "LEDGER_TIMEOUT_S"),
+        ({"BACKOFF_S": "60"}, "BACKOFF_S"),
     ],
 )
 def test_an_unsound_one_is_refused_by_name(world: World, change: dict[str, str], named: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 import redis
 from asking import BODIES, ROUTES, own
 from target_world import Replica, World, eventually, told
@@ -10,8 +11,9 @@ from target_world import Replica, World, eventually, told
 from target_service import state
 
 SHORT = {
-    "ACCESS_TTL_S": "2",
-    "REFRESH_TTL_S": "2",
+    # Longer than one turn of it all takes on a slow machine: whose token has ended has no orders.
+    "ACCESS_TTL_S": "5",
+    "REFRESH_TTL_S": "5",
     "REFRESH_GRACE_S": "0.1",
     "JWT_LEEWAY_S": "0",
     "IDEMPOTENCY_RETENTION_S": "2",
@@ -66,6 +68,7 @@ def walk(raw: redis.Redis) -> set[str]:
     return names
 
 
+@pytest.mark.usefixtures("short_leases")
 @told
 async def test_a_used_store_holds_what_was_declared_and_forgets_it_in_time(world: World, raw: redis.Redis) -> None:
     async with world.replica(**SHORT) as replica, world.worker(**SHORT):
