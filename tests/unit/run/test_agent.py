@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ def agent(folder: Path, service: Service, clients: dict[str, int], **more: Any) 
         "rate_per_s": None,
         "duration_s": 0.6,
         "think_s": (0.01, 0.03),
-        "timeout_s": 1.0,
+        "timeout_s": 20.0,
         "members": [{"name": "replica-1", "host": host, "port": port, "state": "ready"}],
         **more,
     }
@@ -207,16 +208,19 @@ def test_load_keeps_its_records_and_no_secret_of_a_user(tmp_path: Path, service:
 
 
 def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp_path: Path, service: Service):
+    over = threading.Event()
+
     def spoil(what: str, count: int, body: bytes) -> Answer | None:
         if what == "logout":
-            time.sleep(1.5)
+            over.wait(DEADLINE_S)
         return {("me", 1): (0, None), ("me", 2): (500, None), ("me", 3): (418, None), ("refresh", 1): (200, {})}.get(
             (what, count)
         )
 
     service.spoil = spoil
-    with agent(tmp_path, service, {"sessions/hop": 1}, timeout_s=1.0) as made:
+    with agent(tmp_path, service, {"sessions/hop": 1}, timeout_s=2.0) as made:
         surprises = do(made, "steady")["surprises"]
+    over.set()
     found = [(start, end) for start, end in ops(tmp_path) if start["w"] == "sessions"]
     assert [(start["k"], end["o"], end["cl"], end.get("st"), end.get("err")) for start, end in found] == [
         ("login", "ok", "ok", 200, None),
@@ -278,15 +282,15 @@ def test_nobody_there_is_no_effect_and_not_an_unknown(tmp_path: Path, service: S
 
 def test_the_open_model_keeps_the_intended_time_and_ends_with_its_load(tmp_path: Path, service: Service):
     # Arrivals are rare: all clients but few wait for one when the load ends.
-    with agent(tmp_path, service, {"sessions/balancer": 5}, rate_per_s=20.0, duration_s=1.0) as made:
+    with agent(tmp_path, service, {"sessions/balancer": 5}, rate_per_s=10.0, duration_s=3.0) as made:
         do(made, "steady")
         begun = time.monotonic()
         do(made, "load")
         took_s = time.monotonic() - begun
-    assert took_s < 7, "nobody waits for an arrival that never comes"
+    assert took_s < 20, "nobody waits for an arrival that never comes"
     found = [start for start, _ in ops(tmp_path) if start["p"] == "load"]
     intended = [start["it"] for start in found if "it" in start]
-    assert 5 < len(intended) < 45
+    assert 5 < len(intended) < 60
     assert all(start["it"] <= start["at"] for start in found if "it" in start)
 
 
