@@ -134,7 +134,8 @@ def test_held_replicas_get_no_request_and_admitted_ones_do(process: ProcessPlatf
 
 @pytest.mark.parametrize("how", ["roll", "switch"])
 def test_another_version_costs_no_request(process: ProcessPlatform, tmp_path: Path, how: str) -> None:
-    process.deploy(deployment(tmp_path, replica=tiny(TINY_DRAIN_S="1"), workers=0))
+    # So long that the balancer looks at a leaving replica in time, should it not run for a while.
+    process.deploy(deployment(tmp_path, replica=tiny(TINY_DRAIN_S="2.5"), workers=0))
     old = set(boots(process).values())
     with kept(process) as keeper, load(process.balancer()) as seen:
         getattr(Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60), how)()
