@@ -80,7 +80,7 @@ def test_a_switch_that_is_given_up_leaves_nothing_and_lands_no_more(shop: Shop, 
     begun = time.monotonic()
     with pytest.raises(EnvironmentFailure, match=f"{why}.*of Deployment web-v2 0 of 3 pods are available"):
         changes.switch("replica", {}, 0.3 if way == "deadline" else 60, abort)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20
     shop.slow.clear()
     shop.on_ask = lambda method, path: None
     assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
