@@ -45,6 +45,7 @@ from harness.signals import uninterrupted
 _LOST_S = 4.0
 _BY_ITSELF = "is the cluster's own affair: it keeps the wanted number, and rolls out versions"
 _LOOK_S = 0.1
+_LAST_WORDS_S = 1.0
 _ALWAYS = frozenset(
     {"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch", "attach"}
 )
@@ -353,8 +354,9 @@ class KubernetesPlatform:
             up.held.close()
         with self._lock:
             followers = list(up.logs.values())
+        until = time.monotonic() + (_LAST_WORDS_S if up.part.attach is None else 0.0)
         for follower in followers:
-            follower.close()
+            follower.close(max(0.0, until - time.monotonic()))
         if failed:
             raise EnvironmentFailure("; ".join(failed))
 

@@ -16,6 +16,7 @@ Object = dict[str, Any]
 
 _AGAIN_S = 0.3
 _SILENT_S = 30.0
+_ENDS_S = 1.0
 _EXPIRED = 410
 
 
@@ -109,9 +110,13 @@ class LogFollower:
             # A container may be gone before its log is asked for.
             return
 
-    def close(self, wait_s: float = 1.0) -> None:
-        """Ends it; what was said until now is in the file."""
+    def close(self, last_words_s: float = 0.0) -> None:
+        """Ends it; what came until now is in the file.
+
+        `last_words_s`: for this long the log of a container that has ended may still come to its own end.
+        """
+        self._thread.join(last_words_s)
         self._closed = True
         if self._stream:
             self._stream.close()
-        self._thread.join(wait_s)
+        self._thread.join(_ENDS_S)
