@@ -215,6 +215,38 @@ def test_graceful(line: str, faults: list[dict[str, Any]], expected: tuple[str, 
     assert told(graceful.check(history(line, OTHER, fault=faults, member=MEMBERS), TERMS)) == expected
 
 
+def seen(name: str, *states: tuple[str, int]) -> list[dict[str, Any]]:
+    return [{"name": name, "role": "replica", "boot": name, "state": each, "at_ns": at * MS} for each, at in states]
+
+
+@pytest.mark.parametrize(
+    ("line", "members", "expected"),
+    [
+        ("error 200-210 replica=-", seen("replica-2", ("unready", 205), ("ready", 300)), ("unknown", {})),
+        ("error 200-210 replica=-", seen("replica-2", ("unready", 205)), ("unknown", {})),
+        ("error 200-210 replica=-", seen("replica-2", ("unready", 710), ("ready", 720)), ("unknown", {})),
+        ("error 200-210 replica=-", seen("replica-2", ("unready", 711), ("ready", 720)), ("invalid", {MEANWHILE: 1})),
+        ("error 800-810 replica=-", seen("replica-2", ("unready", 205), ("ready", 300)), ("unknown", {})),
+        ("error 801-810 replica=-", seen("replica-2", ("unready", 205), ("ready", 300)), ("invalid", {MEANWHILE: 1})),
+        ("error 200-210 replica=-", seen("replica-1", ("unready", 90)), ("invalid", {MEANWHILE: 1})),
+        ("error 200-210 replica=-", seen("replica-2", ("starting", 90), ("ready", 300)), ("invalid", {MEANWHILE: 1})),
+        ("error 200-210 replica=- sent_to=replica-1", seen("replica-2", ("unready", 205)), ("invalid", {AT: 1})),
+        ("ok 200-210", seen("replica-2", ("unready", 205)), ("valid", {})),
+    ],
+)
+def test_a_replica_that_nobody_stopped_and_is_not_ready_may_be_why_a_request_failed(
+    line: str, members: list[dict[str, Any]], expected: tuple[str, dict[str, int]]
+) -> None:
+    result = graceful.check(history(f"sessions/read s1 {line}", OTHER, fault=[STOP], member=MEMBERS + members), TERMS)
+    assert told(result) == expected
+    assert result is not None
+    if expected[0] == "unknown":
+        assert result.reason == (
+            "1 requests failed while a replica that nobody stopped was not ready: whether a graceful stop was why "
+            "is not known. Give the machine more room, or find out why it was not ready"
+        )
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
