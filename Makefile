@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-# Tests that only compute: what the others leave idle is theirs.
-CALM := $(addprefix tests/unit/,checks contract history report scenario)
+# Tests that hardly wait for anything: the time that the others leave idle is theirs.
+CALM := $(addprefix tests/unit/,checks contract faults history ledger load report scenario soak)
 
 .PHONY: demo test test-calm test-live prove bench soak state lint lock clean
 

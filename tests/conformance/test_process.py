@@ -137,8 +137,8 @@ def test_a_kill_of_what_has_died_by_itself_is_not_counted(process: ProcessPlatfo
             ["replica-1 did not come up: exited with status 3", "tiny.py", "cannot reach the database", "Remedy"],
         ),
         (
-            {"replica": tiny(TINY_NEVER_READY="1"), "replicas": 1, "deadline_s": 6},
-            ["not ready within 6 s", "GET /ready: answered 503", "up as replica-1"],
+            {"replica": tiny(TINY_NEVER_READY="1"), "replicas": 1, "deadline_s": 4},
+            ["not ready within 4 s", "GET /ready: answered 503", "up as replica-1"],
         ),
         ({"replica": lambda slot: Program(["/no/such/program"], {})}, ["replica-1 cannot be started", "/no/such"]),
         (
@@ -182,7 +182,7 @@ def answering(health: int) -> Launcher:
 def test_a_ready_replica_that_is_not_well_is_not_up_and_no_secret_is_told(
     process: ProcessPlatform, tmp_path: Path
 ) -> None:
-    wanted = deployment(tmp_path, replicas=1, workers=0, replica=answering(500), boot_header=None, deadline_s=6)
+    wanted = deployment(tmp_path, replicas=1, workers=0, replica=answering(500), boot_header=None, deadline_s=4)
     with pytest.raises(EnvironmentFailure, match=r"replica-1 did not.*\(GET /health: answered 500\)") as failure:
         process.deploy(wanted)
     assert "tr0ub4dor" not in str(failure.value) and "secret is [masked]" in str(failure.value)

@@ -17,7 +17,7 @@ from .test_ways_out import ended, faults_of, reference
 
 pytestmark = pytest.mark.slow
 
-MOMENTS = 5
+MOMENTS = 4
 LONGEST_S = 9.0
 
 

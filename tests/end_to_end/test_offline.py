@@ -69,8 +69,16 @@ def test_a_folder_of_which_a_record_was_cut_is_refused(copied: Path, name: str) 
     assert {path.name: path.read_bytes() for path in copied.iterdir() if path.is_file()} == before, "nothing is lost"
 
 
-@pytest.mark.parametrize("share", [0.0, 0.6])
-@pytest.mark.parametrize("name", ["run.jsonl", "journal-0.jsonl", "faults.jsonl", "metrics.jsonl"])
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        ("run.jsonl", 0.6),
+        ("journal-0.jsonl", 0.0),
+        ("journal-0.jsonl", 0.6),
+        ("faults.jsonl", 0.0),
+        ("metrics.jsonl", 0.6),
+    ],
+)
 def test_what_a_run_left_that_broke_off_is_judged_and_never_valid(copied: Path, name: str, share: float) -> None:
     cut(copied / name, share)
     torn = 1

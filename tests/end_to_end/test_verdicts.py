@@ -129,12 +129,12 @@ def test_a_target_that_comes_up_wrong_is_invalid(place: Place, tmp_path: Path, m
     ("mistake", "said"),
     [
         ("exit", ["did not come up", "mistaken.py", "cannot open the catalogue of goods: no such file"]),
-        ("readyz", ["not ready within 8 s", "GET /readyz: answered 503"]),
+        ("readyz", ["not ready within 5 s", "GET /readyz: answered 503"]),
     ],
 )
 def test_a_target_that_does_not_come_up_says_why(place: Place, tmp_path: Path, mistake: str, said: list[str]) -> None:
     contract = stranger(tmp_path, "mistaken.py", MISTAKE=mistake)
-    run = place.run(scenario(tmp_path, contract, target={"deadline_s": 8}))
+    run = place.run(scenario(tmp_path, contract, target={"deadline_s": 5}))
     assert run.process.returncode == 5
     assert [part for part in said if part not in run.said()] == []
     assert "Traceback" not in run.said()

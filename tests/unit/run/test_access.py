@@ -257,7 +257,11 @@ def test_a_spent_refresh_token_is_presented_where_its_punishment_is_promised(tmp
     promises = PROMISES if promised else {**PROMISES, "refresh_reuse_revokes": False, "refresh_grace_s": 30}
     with Strict(secret(MASTER, "jwt")) as service:
         service.GRACE_S = promises["refresh_grace_s"]
-        settings = {"contract": contract(promises=promises), "duration_s": 6.0, "think_s": (0.005, 0.01)}
+        settings = {
+            "contract": contract(promises=promises),
+            "duration_s": 6.0 if promised else 2.0,
+            "think_s": (0.005, 0.01),
+        }
         with agent(tmp_path, service, {"sessions/hop": 8}, **settings) as made:
             do(made, "steady")
             do(made, "load")
