@@ -32,6 +32,9 @@ _TIMEOUT_S = (3.0, 15.0)
 _PROBE_S = (1.0, 1.0)
 _FILE_S = 120.0
 _FILE_SILENT_S = 15.0
+_FILE_IN_VAIN = 3
+# Its size first, on the other channel, then what is still wanted of it.
+_FILE = 'wc -c < "$0" >&2 && exec tail -c "+$1" "$0"'
 _LOOK_S = 0.2
 _BROKEN = (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError)
 _CONFIGURE = "Set KUBECONFIG to the configuration of one, or make ~/.kube/config"
@@ -254,11 +257,29 @@ class Cluster:
     # -- inside a pod
 
     def read_file(self, namespace: str, pod: str, container: str, path: str) -> bytes:
-        """A file of a container, by `cat` in it. Raises `EnvironmentFailure`, also when nothing comes any more."""
-        reading = _Reading(self._configuration, namespace, pod, container, path)
+        """A file of a container, by commands in it. Raises `EnvironmentFailure`, also when nothing comes any more.
+
+        A cluster may close the stream of a command that has ended before all that it printed was sent, and call that
+        a success: the rest is asked for until as much is there as the file was long.
+        """
+        until = time.monotonic() + _FILE_S
+        found, in_vain = b"", 0
+        while in_vain < _FILE_IN_VAIN:
+            command = ["sh", "-c", _FILE, path, str(len(found) + 1)]
+            reading = _Reading(self._configuration, namespace, pod, container, command)
+            self._bounded(reading, pod, path, until)
+            part, length = b"".join(reading.found), reading.errors.decode(errors="replace").strip()
+            found += part
+            if length.isdigit() and len(found) >= int(length):
+                return found
+            in_vain = 0 if part else in_vain + 1
+        came = f"{len(found)} of {length or '?'} bytes came"
+        raise EnvironmentFailure(f"{path} of pod {pod} cannot be read: {came}, and then no more")
+
+    @staticmethod
+    def _bounded(reading: _Reading, pod: str, path: str, until: float) -> None:
         # In a thread, because neither the connecting nor the reading of a web socket can be bounded otherwise.
         reader = threading.Thread(target=reading.run, name=f"read {pod}", daemon=True)
-        until = time.monotonic() + _FILE_S
         reader.start()
         while reader.is_alive():
             reader.join(_LOOK_S)
@@ -269,39 +290,40 @@ class Cluster:
                 raise EnvironmentFailure(f"{path} of pod {pod} cannot be read: not all of it came within {how}")
         if reading.failure:
             raise EnvironmentFailure(f"{path} of pod {pod} cannot be read: {reading.failure}")
-        return b"".join(reading.found)
 
 
 class _Reading:
-    """One `cat` in a container, as far as it came. `heard` is when something came last."""
+    """What one command in a container printed, as far as it came. `heard` is when something came last."""
 
-    def __init__(self, configuration: Any, namespace: str, pod: str, container: str, path: str) -> None:
+    def __init__(self, configuration: Any, namespace: str, pod: str, container: str, command: list[str]) -> None:
         # A client of its own: while it speaks through a web socket no other request can.
         self._api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(configuration))
-        self._namespace, self._pod, self._container, self._path = namespace, pod, container, path
+        self._namespace, self._pod, self._container, self._command = namespace, pod, container, command
         self.heard = time.monotonic()
         self.over = threading.Event()
         self.found: list[bytes] = []
+        self.errors = b""
         self.failure = ""
 
     def run(self) -> None:
         """All of it, or `failure`; ends soon after `over` is set, if anything still comes."""
         try:
-            code, errors = self._all()
+            code = self._all()
         except Exception as error:
             # What the client raises depends on which of its layers failed.
             self.failure = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
             return
         if code:
-            self.failure = f"cat exited with {code}: {errors.decode(errors='replace')}"
+            said = self.errors.decode(errors="replace").strip()
+            self.failure = f"{self._command[0]} exited with {code}: {said}"
 
-    def _all(self) -> tuple[int, bytes]:
+    def _all(self) -> int:
         answer = kubernetes.stream.stream(
             self._api.connect_get_namespaced_pod_exec,
             self._pod,
             self._namespace,
             container=self._container,
-            command=["cat", self._path],
+            command=self._command,
             stdout=True,
             stderr=True,
             stdin=False,
@@ -309,7 +331,6 @@ class _Reading:
             binary=True,
             _preload_content=False,
         )
-        errors = b""
         while answer.is_open() and not self.over.is_set():
             answer.update(timeout=_LOOK_S)
             part = answer.read_stdout() if answer.peek_stdout() else b""
@@ -317,11 +338,11 @@ class _Reading:
             if part or said:
                 self.heard = time.monotonic()
             self.found.append(part if isinstance(part, bytes) else str(part).encode())
-            errors += said
+            self.errors += said
         if self.over.is_set():
             answer.close()
-            return 0, b""
-        return int(answer.returncode), errors
+            return 0
+        return int(answer.returncode)
 
 
 def is_configured() -> bool:

@@ -198,20 +198,51 @@ SUCCESS = frame(3, b'{"status": "Success"}')
 CLOSE = b"\x88\x02\x03\xe8"
 
 
+def printing(*frames: bytes) -> Answer:
+    return websocket(lambda near: near.sendall(b"".join(frames) + SUCCESS + CLOSE))
+
+
 def read(server: Server) -> bytes:
     return server.cluster().read_file("n", "p", "c", "/record")
 
 
 def test_a_file_is_read_to_its_end(served: Callable[..., Server]):
-    server = served(websocket(lambda near: near.sendall(frame(1, b"one\n") + frame(1, b"two\n") + SUCCESS + CLOSE)))
+    server = served(printing(frame(2, b"8\n"), frame(1, b"one\n"), frame(1, b"two\n")))
     assert read(server) == b"one\ntwo\n"
-    assert "/api/v1/namespaces/n/pods/p/exec?" in server.requests[0] and "command=cat" in server.requests[0]
+    (asked,) = server.requests
+    assert "/api/v1/namespaces/n/pods/p/exec?" in asked and "command=/record&command=1&" in asked
+
+
+def test_the_end_of_a_file_that_the_cluster_lost_is_asked_for_again(served: Callable[..., Server]):
+    size = frame(2, b"8\n")
+    server = served(
+        printing(size, frame(1, b"one")),
+        printing(size),
+        printing(size, frame(1, b"\n")),
+        printing(size, frame(1, b"two\n")),
+    )
+    assert read(server) == b"one\ntwo\n"
+    wanted = [re.findall(r"command=/record&command=(\d+)&", asked) for asked in server.requests]
+    assert wanted == [["1"], ["4"], ["4"], ["5"]]
+    server = served(printing(frame(1, b"one\ntwo\n")), printing(size))
+    assert read(server) == b"one\ntwo\n", "and so is its lost length"
+
+
+def test_a_file_of_which_a_part_never_comes_is_told(served: Callable[..., Server]):
+    server = served(printing(frame(2, b"8\n"), frame(1, b"one\n")), printing(frame(2, b"8\n")))
+    with pytest.raises(
+        EnvironmentFailure, match="/record of pod p cannot be read: 4 of 8 bytes came, and then no more"
+    ):
+        read(server)
+    assert len(server.requests) == 4
 
 
 def test_a_file_that_is_not_there_is_told(served: Callable[..., Server]):
     status = frame(3, b'{"status": "Failure", "details": {"causes": [{"message": "1"}]}}')
-    server = served(websocket(lambda near: near.sendall(frame(2, b"cat: no such file") + status + CLOSE)))
-    with pytest.raises(EnvironmentFailure, match="/record of pod p cannot be read: cat exited with 1: cat: no such"):
+    server = served(websocket(lambda near: near.sendall(frame(2, b"sh: no such file\n") + status + CLOSE)))
+    with pytest.raises(
+        EnvironmentFailure, match=r"/record of pod p cannot be read: sh exited with 1: sh: no such file$"
+    ):
         read(server)
 
 
