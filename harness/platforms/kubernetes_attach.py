@@ -52,7 +52,7 @@ def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: 
                 f" set its target, or `kubectl -n {name} scale deployment {each} --replicas={count}`"
             )
     service = _get(cluster, f"/api/v1/namespaces/{name}/services/{part.service}")
-    _note(deployment, name, list(found.values()), service)
+    _note(deployment, cluster, name, list(found.values()), service)
     return {role: dict(each["spec"]["selector"].get("matchLabels") or {}) for role, each in found.items()}
 
 
@@ -66,26 +66,21 @@ def _get(cluster: Cluster, path: str) -> Object:
         ) from error
 
 
-def _is_there(cluster: Cluster, path: str) -> bool:
-    try:
-        cluster.ask("GET", path)
-    except Refused as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
-
-
-def _note(deployment: Deployment, name: str, workloads: list[Object], service: Object) -> None:
+def _note(deployment: Deployment, cluster: Cluster, name: str, workloads: list[Object], service: Object) -> None:
     if deployment.found is None:
         return
     noted = {
+        "cluster": cluster.where,
         "namespace": name,
         "deployments": {
             each["metadata"]["name"]: {part: each["spec"].get(part) for part in ("replicas", "template")}
             for each in workloads
         },
         "service": {"name": service["metadata"]["name"], "selector": service["spec"].get("selector") or {}},
+        "uids": {
+            **{f"Deployment {each['metadata']['name']}": each["metadata"].get("uid") for each in workloads},
+            f"Service {service['metadata']['name']}": service["metadata"].get("uid"),
+        },
     }
     with deployment.found.open("w", encoding="utf-8") as file:
         json.dump(noted, file)
@@ -97,24 +92,33 @@ def restore(found: Path) -> list[str]:
     """See `harness.platforms.base.Attacher`."""
     try:
         noted = json.loads(found.read_text(encoding="utf-8"))
-        name, workloads, service = noted["namespace"], noted["deployments"], noted["service"]
+        _ = noted["namespace"], noted["deployments"], noted["service"]
     except (OSError, ValueError, KeyError, TypeError):
         # Noted in whole before anything is changed: without it nothing was.
         return []
-    return _Back(Cluster.connect(), name, workloads, service).all()
+    return _Back(Cluster.connect(), noted, found).all()
 
 
 class _Back:
-    """One restoration of a namespace. `workloads` and `service` are as they were noted."""
+    """One restoration of a namespace to what was `noted` in the file `found`."""
 
-    def __init__(self, cluster: Cluster, name: str, workloads: dict[str, Object], service: Object) -> None:
-        self._cluster, self._name, self._workloads, self._service = cluster, name, workloads, service
+    def __init__(self, cluster: Cluster, noted: Object, found: Path) -> None:
+        self._cluster, self._found = cluster, found
+        self._name, self._workloads, self._service = noted["namespace"], noted["deployments"], noted["service"]
+        self._uids, self._noted_at = noted.get("uids") or {}, noted.get("cluster")
         self._until = time.monotonic() + _BACK_S
         self._serves = True
 
     def all(self) -> list[str]:
         """Does it, and looks whether all is as it was; returns what was done."""
-        done = [*self._without_the_gone(), *_thawed(self._cluster, self._name)]
+        done = self._without_the_gone()
+        if not self._workloads and not self._serves and self._noted_at not in (None, self._cluster.where):
+            raise EnvironmentFailure(
+                f"nothing of what the run used in namespace {self._name} of the cluster at {self._noted_at} is in that"
+                f" of the cluster at {self._cluster.where}: name the first in KUBECONFIG and try again, or remove"
+                f" {self._found} if it is not to be brought back"
+            )
+        done += _thawed(self._cluster, self._name)
         for each, was in self._workloads.items():
             done += self._brought_back(each, was)
         for each, was in self._workloads.items():
@@ -131,15 +135,26 @@ class _Back:
         return done
 
     def _without_the_gone(self) -> list[str]:
-        """Leaves out what its owner has removed meanwhile: nothing of it is to be brought back."""
-        lost = [each for each in self._workloads if not _is_there(self._cluster, self._workload(each))]
+        """Leaves out what its owner has removed, or made anew, meanwhile: nothing of it is to be brought back."""
+        lost = [each for each in self._workloads if not self._is_there(f"Deployment {each}", self._workload(each))]
         for each in lost:
             del self._workloads[each]
         gone = [f"Deployment {each}" for each in lost]
-        self._serves = _is_there(self._cluster, self._place())
-        gone += [] if self._serves else [f"Service {self._service['name']}"]
+        service = f"Service {self._service['name']}"
+        self._serves = self._is_there(service, self._place())
+        gone += [] if self._serves else [service]
         where = f"namespace {self._name} of the cluster at {self._cluster.where}"
         return [f"{each} is not in {where} any more: somebody removed it" for each in gone]
+
+    def _is_there(self, what: str, path: str) -> bool:
+        """Whether it is the one that was found: another of its name is its owner's, or of another cluster."""
+        try:
+            there = self._cluster.ask("GET", path)
+        except Refused as error:
+            if error.status == 404:
+                return False
+            raise
+        return self._uids.get(what) in (None, there["metadata"].get("uid"))
 
     def _wait(self, lacks: Callable[[], str]) -> None:
         while lacking := lacks():

@@ -43,13 +43,16 @@ class Shop:
     _number: int = 0
     _lock: Any = field(default_factory=threading.RLock)
 
+    def __post_init__(self) -> None:
+        self.made = self.where
+
     def add(self, name: str, replicas: int, labels: dict[str, str], template: Object | None = None) -> None:
         """A Deployment whose pods are ready."""
         given = template or {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c"}]}}
         self.deployments[name] = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": name, "labels": {}, "generation": 1},
+            "metadata": {"name": name, "uid": f"{name} of {self.made}", "labels": {}, "generation": 1},
             "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": given},
         }
         self.pods[name] = [self._pod(name, labels, self.ready_after) for _ in range(replicas)]
@@ -108,7 +111,7 @@ class Shop:
         if kind == "services":
             if method == "PATCH":
                 self.selector = self._selected(body)
-            return {"metadata": {"name": name}, "spec": {"selector": self.selector}}
+            return {"metadata": {"name": name, "uid": f"{name} of {self.made}"}, "spec": {"selector": self.selector}}
         if kind == "endpoints":
             return {"subsets": [{"addresses": [{"targetRef": {"name": each}} for each in sorted(self.led)]}]}
         if kind == "pods":

@@ -30,7 +30,11 @@ PART = Kubernetes(
 
 @pytest.fixture
 def shop() -> Shop:
-    made = Shop()
+    return a_shop()
+
+
+def a_shop(where: str = "https://127.0.0.1:6443") -> Shop:
+    made = Shop(where)
     made.add("web", 3, {"app": "web"})
     made.add("jobs", 1, {"app": "jobs"})
     return made
@@ -321,3 +325,19 @@ def test_it_is_looked_at_again_whether_all_is_as_it_was(shop: Shop, attached: Pa
     shop.deployments["jobs"]["spec"]["replicas"] = 2
     with pytest.raises(EnvironmentFailure, match="Deployment jobs is another"):
         attaching.restore(attached)
+
+
+def test_another_cluster_is_left_alone_and_told_from_what_was_made_anew(
+    shop: Shop, attached: Path, monkeypatch: pytest.MonkeyPatch
+):
+    other = a_shop("https://127.0.0.2:6443")
+    other.deployments["web"]["spec"]["replicas"] = 5
+    monkeypatch.setattr(Cluster, "connect", lambda: other)
+    with pytest.raises(EnvironmentFailure, match=rf"shop of the cluster at {shop.where} is in that .*KUBECONFIG"):
+        attaching.restore(attached)
+    other.where = shop.where
+    assert attaching.restore(attached) == [
+        f"{each} is not in namespace shop of the cluster at {shop.where} any more: somebody removed it"
+        for each in ("Deployment web", "Deployment jobs", "Service web")
+    ]
+    assert {method for method, _ in other.asked} == {"GET"} and numbers(other) == {"web": 5, "jobs": 1}
