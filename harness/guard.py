@@ -1,7 +1,8 @@
 """The stop condition of a scenario: what the target must not be made to suffer, whatever is to be learned from it.
 
-Judged over the last `window_s` of the load, from its first whole window on. A guard that cannot be evaluated trips:
-an agent that has said nothing for `SILENT_S`, a window in which no op ended, or none whose latency tells something.
+Judged over the last `window_s` of the load, from its first whole window to its end: after that nothing new is asked,
+and the last to be answered are the slow ones. A guard that cannot be evaluated trips: an agent that has said nothing
+for `SILENT_S`, a window in which no op ended, or none whose latency tells something.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ SILENT_S = 5.0
 class Guard:
     """Hears the tallies of the load agents (from any thread); `check` raises once the condition holds."""
 
-    def __init__(self, stop_when: StopWhen, agents: Sequence[int], clock: Callable[[], float] = time.monotonic) -> None:
-        self._stop_when, self._clock = stop_when, clock
+    def __init__(
+        self, stop_when: StopWhen, agents: Sequence[int], until_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`until_s`: when the load ends, by `clock`."""
+        self._stop_when, self._until_s, self._clock = stop_when, until_s, clock
         self._lock = threading.Lock()
         self._begun = clock()
         self._heard = dict.fromkeys(agents, self._begun)
@@ -37,8 +41,9 @@ class Guard:
 
     def check(self) -> None:
         """Raises `Aborted` with the reason when the guard trips."""
+        now = self._clock()
         with self._lock:
-            why = self._why(self._clock())
+            why = self._why(now) if now <= self._until_s else None
         if why:
             raise Aborted(f"the guard tripped: {why}")
 

@@ -73,15 +73,28 @@ class Stoppable:
         self._last = last
         self._armed = False
         self._asked = False
+        self._interrupted: Interrupted | None = None
 
     @contextlib.contextmanager
     def armed(self) -> Iterator[None]:
-        """While inside, a signal raises `Interrupted`; one that came before raises at once."""
+        """While inside, a signal raises `Interrupted`; one that came before raises at once.
+
+        At the end it is raised again if somebody inside took it for an error of another kind, or for none.
+        """
         self._armed = True
         try:
             if self._asked:
                 raise Interrupted("interrupted before the run began; nothing was started")
             yield
+        except Interrupted:
+            raise
+        except Exception as error:
+            if self._interrupted:
+                raise self._interrupted from error
+            raise
+        else:
+            if self._interrupted:
+                raise self._interrupted
         finally:
             self._armed = False
 
@@ -97,10 +110,10 @@ class Stoppable:
         self._on_signal(f"{name}: healing, cleaning up and reporting first")
         if self._armed:
             self._armed = False
-            interrupted = Interrupted(f"interrupted by {name}; it was healed and cleaned up")
+            self._interrupted = Interrupted(f"interrupted by {name}; it was healed and cleaned up")
             if not _depth:
-                raise interrupted
-            _late = interrupted
+                raise self._interrupted
+            _late = self._interrupted
 
     def __enter__(self) -> Stoppable:
         global _late

@@ -33,9 +33,9 @@ def tally(good: int = 0, bad: int = 0, ms: float = 10) -> dict[str, Any]:
     return made.take()
 
 
-def guarded(agents: int = 1, **stop_when: Any) -> tuple[Clock, Guard]:
+def guarded(agents: int = 1, lasts_s: float = 100, **stop_when: Any) -> tuple[Clock, Guard]:
     clock = Clock()
-    return clock, Guard(StopWhen(window_s=3, **stop_when), range(agents), clock)
+    return clock, Guard(StopWhen(window_s=3, **stop_when), range(agents), clock.now + lasts_s, clock)
 
 
 def seconds(clock: Clock, guard: Guard, *tallies: dict[str, Any], agent: int = 0) -> None:
@@ -48,6 +48,19 @@ def seconds(clock: Clock, guard: Guard, *tallies: dict[str, Any], agent: int = 0
 def test_what_is_within_bounds_does_not_trip() -> None:
     clock, guard = guarded(error_rate=0.5, latency_p99_ms=12)
     seconds(clock, guard, *[tally(50, 50)] * 8)
+
+
+def test_the_last_clients_of_a_load_that_has_ended_trip_nothing() -> None:
+    clock, guard = guarded(lasts_s=5, error_rate=0.3, latency_p99_ms=50)
+    seconds(clock, guard, *[tally(100)] * 5, *[tally()] * 3, tally(0, 2), tally())
+    clock.now += 60
+    guard.check()
+
+
+def test_a_load_trips_it_up_to_its_end() -> None:
+    clock, guard = guarded(lasts_s=5, error_rate=0.3)
+    with pytest.raises(Aborted, match="error rate"):
+        seconds(clock, guard, *[tally(10)] * 4, tally(0, 100))
 
 
 def test_a_rate_is_judged_over_the_whole_window_and_not_before_its_end() -> None:

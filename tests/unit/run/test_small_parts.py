@@ -277,6 +277,20 @@ def test_the_first_signal_interrupts_the_armed_and_the_second_is_answered():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize("becomes", [None, EnvironmentFailure("the engine does not answer: interrupted")])
+def test_a_signal_that_somebody_takes_for_another_error_interrupts_all_the_same(becomes: EnvironmentFailure | None):
+    with (
+        Stoppable(lambda text: None) as stoppable,
+        pytest.raises(Interrupted, match="interrupted by SIGINT; it was healed"),
+        stoppable.armed(),
+    ):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except Exception as error:
+            if becomes:
+                raise becomes from error
+
+
 def test_a_signal_before_and_after_the_run_interrupts_nothing_midway():
     with Stoppable(lambda text: None) as stoppable:
         with stoppable.armed():
