@@ -72,7 +72,11 @@ def hold(run_id: str, folder: Path | None = None) -> Iterator[None]:
 @contextmanager
 def _hold_folder(folder: Path) -> Iterator[None]:
     place = folder / _LOCK
-    handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        # Whoever looks for dead runs may read it: by its lock alone is seen that this one lives.
+        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except PermissionError as error:
+        raise EnvironmentFailure(f"{place} cannot be written: be the user who owns {folder}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +119,7 @@ class Lease:
 
 def _folder_is_held(folder: Path) -> bool:
     try:
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -175,9 +179,16 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
     seen: set[str] = set()
     for events in sorted(reports.glob(f"*/*/{_EVENTS}")):
         folder = events.parent
-        if folder.is_symlink() or _folder_is_held(folder):
+        try:
+            if folder.is_symlink() or _folder_is_held(folder):
+                continue
+            said = _declared(folder)
+        except FileNotFoundError:
+            # Removed by its owner meanwhile.
             continue
-        said = _declared(folder)
+        except OSError as error:
+            found.append(Leftover(None, folder, [], elsewhere=f"it cannot be read ({error}): be the user who owns it"))
+            continue
         if (run is not None and said.run != run) or (said.run is not None and engines.in_progress(said.run)):
             continue
         things = engines.things(said.run) if said.run else []

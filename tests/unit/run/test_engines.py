@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,6 +96,26 @@ def test_an_engine_that_is_gone_hides_nothing_of_the_others(tmp_path: Path) -> N
     seen = looking.look(two(three=Engine({}, gone="no engine answers")))
     assert seen.unseen == {"three": "no engine answers"} and set(seen.there) == {"one", "two"}
     assert [left.run for left in find(tmp_path, "dead-000001", seen)] == ["dead-000001"]
+
+
+def test_a_folder_that_cannot_be_read_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "kill" / "other" / "run.jsonl").mkdir(parents=True)
+    place = folder(tmp_path, "mine-000009", "one")
+    makers = two()
+    done = recover(tmp_path, None, looking.look(makers))
+    (other,) = [text for text in done if "cannot be read" in text]
+    assert "left alone" in other and str(tmp_path / "kill" / "other") in other and "be the user who owns it" in other
+    assert f"run mine-000009: marked {place} as ended" in done and "run dead-000001: removed container a" in done
+    assert [each.folder for each in find(tmp_path, None, looking.look(makers))] == [tmp_path / "kill" / "other"]
+
+
+def test_the_lock_of_a_run_can_be_seen_by_every_user(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        with hold("mine-000009", folder(tmp_path, "mine-000009", "one")):
+            assert stat.S_IMODE((tmp_path / "kill" / "mine-000009" / "lock").stat().st_mode) == 0o644
+    finally:
+        os.umask(mask)
 
 
 def test_a_run_of_another_place_is_named_and_left_alone(tmp_path: Path) -> None:
