@@ -208,6 +208,7 @@ class Run:
             stop_grace_s=self.contract.start.stop_grace_s,
             replace_after_s=self.scenario.target.replace_after_s,
             on_problem=lambda text: self._problem("environment", text),
+            on_loss=lambda text: self._problem("part_lost", text),
         )
         self.keeper.start()
         metrics, boot_header = self.contract.metrics, self.contract.identity.boot
@@ -245,17 +246,18 @@ class Run:
             agent.tell("load")
         windows = [agent.wait_window(15) for agent in self.agents]
         start_ns = min(window["start_ns"] for window in windows)
-        self.record.write("window", start_ns=start_ns, end_ns=max(window["end_ns"] for window in windows))
+        end_ns = max(window["end_ns"] for window in windows)
+        self.record.write("window", start_ns=start_ns, end_ns=end_ns)
         self.nemesis.start(start_ns)
-        guard = self._guard()
+        guard = self._guard(end_ns)
         for agent in self.agents:
             agent.wait("load", load.duration_s + load.timeout_s * 8 + 30, guard)
 
-    def _guard(self) -> Callable[[], None]:
-        """What raises `Aborted` when the scenario's stop condition holds."""
+    def _guard(self, end_ns: int) -> Callable[[], None]:
+        """What raises `Aborted` when the scenario's stop condition holds before the load has ended."""
         if self.scenario.stop_when is None:
             return lambda: None
-        guard = Guard(self.scenario.stop_when, [agent.number for agent in self.agents])
+        guard = Guard(self.scenario.stop_when, [agent.number for agent in self.agents], end_ns / 1e9)
         for agent in self.agents:
             agent.on_tally = guard.hear
         return guard.check

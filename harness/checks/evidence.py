@@ -9,7 +9,7 @@
     ops in windows       ops of every kind in the mix within each fault's window
     final reads          every item acknowledged under load, and not given up, was read in the final phase
     files whole          no damage within the journals or the ledger's record
-    problem: <kind>      what the run itself reported: a crashed agent, a guard, no quiet
+    problem: <kind>      what the run itself reported: a crashed agent, a guard, no quiet, a lost store
 
 An item counts for a fault if it was acknowledged before the injection, and its latest answered read through a replica
 other than the one that acknowledged it was invoked after the landing; so one aggregation by item serves all faults.
@@ -51,6 +51,8 @@ _ACCOUNTS = (
 
 NOT_GATHERED = "evidence"
 """Name of the one proof there is when the others could not be looked for."""
+
+_NOTICED_S = 5.0
 
 _LANDED = "landed_ns IS NOT NULL AND injected_ns IS NOT NULL AND failed IS NULL"
 
@@ -294,6 +296,17 @@ def damage(db: Connection) -> int:
     rows = """SELECT coalesce(sum(inner_lines), 0) FROM torn
         WHERE starts_with(file, 'journal') OR starts_with(file, 'ledger')"""
     return int(one(db, rows)[0])
+
+
+def part_lost_s(db: Connection) -> float | None:
+    """From when on a part that the service needs may have been lost, in seconds since the first op; None if none was.
+
+    Its loss is noticed up to `_NOTICED_S` late.
+    """
+    noted, first = one(
+        db, "SELECT (SELECT min(at_ns) FROM problem WHERE kind = 'part_lost'), (SELECT min(invoke_ns) FROM op)"
+    )
+    return None if noted is None else (noted - (first or 0)) / NS - _NOTICED_S
 
 
 def _whole(db: Connection) -> Proof:

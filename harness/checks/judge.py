@@ -46,7 +46,8 @@ def judge(db: Connection, terms: Terms, checks: Mapping[str, Check] = CHECKS) ->
         proofs = evidence.gather(db, terms)
     except Exception as error:
         proofs = [Proof(evidence.NOT_GATHERED, 1, 0, False, f"could not be gathered: {_told(error)}")]
-    found = [_doubted(_shown(result, proofs), evidence.damage(db)) for result in found]
+    lost_s = evidence.part_lost_s(db)
+    found = [_doubted(_shown(result, proofs), evidence.damage(db), lost_s) for result in found]
     slos = _slos(db, terms)
     unmet = [Verdict.UNKNOWN for proof in proofs if not proof.met]
     verdict = combine([*(result.verdict for result in found), *unmet])
@@ -94,13 +95,22 @@ def _shown(result: Result, proofs: list[Proof]) -> Result:
     return replace(result, evidence={**result.evidence, **evidence.of_property(proofs, result.name)})
 
 
-def _doubted(result: Result, damaged: int) -> Result:
-    """With ops missing from the history a violation may be made of what is missing."""
-    if not damaged or result.verdict is not Verdict.INVALID:
+def _doubted(result: Result, damaged: int, lost_s: float | None) -> Result:
+    """Unknown, where something else than the service explains a violation.
+
+    With ops missing from the history it may be made of what is missing. After the store or the ledger died, or was put
+    in place again, what they held may be gone; what had shown before that is the service's.
+    """
+    if result.verdict is not Verdict.INVALID:
         return result
     broken = ", ".join(f"{rule} ({found})" for rule, found in result.violations.items())
-    reason = f"violations found ({broken}), but {damaged} damaged lines may hide what explains them"
-    return replace(result, verdict=Verdict.UNKNOWN, reason=reason)
+    if damaged:
+        why = f"{damaged} damaged lines may hide what explains them"
+    elif lost_s is not None and (result.detected is None or result.detected["at_s"] > lost_s):
+        why = "a part that the service needs was lost during the run, which may be what explains them"
+    else:
+        return result
+    return replace(result, verdict=Verdict.UNKNOWN, reason=f"violations found ({broken}), but {why}")
 
 
 def _slos(db: Connection, terms: Terms) -> list[Slo]:

@@ -45,15 +45,17 @@ class Keeper:
         stop_grace_s: float = 10.0,
         replace_after_s: float = 1.0,
         on_problem: Callable[[str], None] | None = None,
+        on_loss: Callable[[str], None] | None = None,
     ) -> None:
         """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
 
-        Both have to return soon: the keeper waits for them.
+        `on_loss` gets in its place what became of a part beside the members. All have to return soon: the keeper waits.
         """
         self.platform = platform
         self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
         self.stop_failures: dict[str, str] = {}
         self._on_change, self._on_problem = on_change, on_problem
+        self._on_loss = on_loss or on_problem
         self._stop_grace_s, self._replace_after_s = stop_grace_s, replace_after_s
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
@@ -111,7 +113,7 @@ class Keeper:
     def _tick(self) -> None:
         self._look()
         for text in self.platform.failures():
-            self._problem(text)
+            self._say(text, self._on_loss)
         for role in ROLES:
             self._replace(role)
         for member in self.platform.members():
@@ -143,12 +145,14 @@ class Keeper:
         self._on_change(list(members))
 
     def _problem(self, text: str) -> None:
+        self._say(text, self._on_problem)
+
+    def _say(self, text: str, tell: Callable[[str], None] | None) -> None:
         with self._telling:
-            if text in self._told or self._silent:
-                return
-            self._told.add(text)
-            if self._on_problem is not None:
-                self._on_problem(text)
+            if text not in self._told and not self._silent:
+                self._told.add(text)
+                if tell is not None:
+                    tell(text)
 
     # -- the wanted number
 

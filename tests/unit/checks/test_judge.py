@@ -199,6 +199,19 @@ def test_a_violation_in_a_damaged_history_is_unknown() -> None:
     assert "session: violations found (lost (1)), but 1 damaged lines may hide what explains them" in judgement.reasons
 
 
+def test_a_violation_that_the_loss_of_a_part_may_explain_is_unknown() -> None:
+    lost = [*LINES, "sessions/read s1 absent 2600-2610 boot=b2 replica=replica-2"]
+    problem = {"kind": "part_lost", "text": "store exited with status -9", "at_ns": 2700 * MS}
+    judgement = judged(lost, problem=[problem])
+    assert (judgement.verdict, judgement.exit_code) == (Verdict.UNKNOWN, 4)
+    why = "but a part that the service needs was lost during the run, which may be what explains them"
+    assert judgement.reasons[0] == f"session: violations found (lost (1)), {why}"
+    assert judgement.reasons[-1] == "problem: part_lost: store exited with status -9"
+    late = judged(lost, problem=[problem | {"at_ns": 7_700 * MS}])
+    assert late.verdict is Verdict.INVALID, "it had shown 5 s before anybody noticed that something was lost"
+    assert judged(lost, problem=[problem | {"kind": "environment"}]).verdict is Verdict.INVALID
+
+
 def test_a_torn_last_line_is_no_damage() -> None:
     torn = [{"file": "journal-0.jsonl", "lines": 1, "inner_lines": 0}]
     assert judged(torn=torn).verdict is Verdict.VALID
