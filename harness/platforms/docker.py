@@ -194,7 +194,7 @@ class DockerPlatform:
             entry.begun.set()
 
     def _forget_dead(self, up: Up) -> None:
-        """Keeps the last few dead members; of the older the log is kept alone."""
+        """Keeps the last few dead members; of the older only the log, and the container if the run did not make it."""
         with self._lock:
             dead = [entry for entry in up.entries.values() if entry.state in DEAD and entry.container]
             old = dead[:-_DEAD_KEPT]
@@ -203,7 +203,8 @@ class DockerPlatform:
         for entry in old:
             with suppress(EnvironmentFailure), translated(f"removing {entry.name}"):
                 docker_keep.save_log(up.api, entry.container, up.deployment.logs / f"{entry.name}.log")
-                up.api.remove_container(entry.container, v=True)
+                if entry.is_of(up.deployment.run_id):
+                    up.api.remove_container(entry.container, v=True)
 
     def admit(self, names: Sequence[str]) -> None:
         """Returns when the balancer has been seen to send requests to all of them."""

@@ -15,6 +15,7 @@ from harness.platforms import docker_clone, docker_keep
 from harness.platforms.base import Deployment, Member, Role, State
 from harness.platforms.docker_acts import Acts
 from harness.platforms.docker_clone import Inspected
+from harness.platforms.docker_engine import LABEL
 from harness.platforms.docker_ready import Asked, Asker
 from harness.platforms.docker_watch import Watch
 from harness.platforms.masks import shown_command
@@ -35,6 +36,10 @@ class Entry(Asked):
 
     def member(self) -> Member:
         return Member(self.name, self.role, self.host, self.port, self.boot, self.state, self.held)
+
+    def is_of(self, run_id: str) -> bool:
+        """Whether its container was made by the run. One of a project that ran before was not."""
+        return bool(self.inspected["Config"]["Labels"].get(LABEL) == run_id)
 
 
 @dataclass

@@ -13,6 +13,7 @@ import pytest
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
+from harness.platforms import docker
 from harness.platforms.docker import DockerPlatform
 
 from .support import TINY, deployment, eventually
@@ -116,6 +117,24 @@ def test_what_was_there_is_left_as_it_was_found(project: Project, tmp_path: Path
         platform.tear_down()
     assert project.containers() == before and platform.leftovers(run_id) == []
     assert not (tmp_path / "found.json").exists() and platform.restore(tmp_path / "found.json") == []
+
+
+def test_a_container_that_was_there_is_kept_however_many_die_after_it(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker, "_DEAD_KEPT", 1)
+    before = project.containers()
+    platform = DockerPlatform()
+    platform.deploy(deployment(tmp_path, compose=project.part(), found=tmp_path / "found.json", deadline_s=60))
+    try:
+        platform.kill("replica-1")
+        platform.kill("worker-1")
+        platform.start("replica")
+        assert [member.name for member in platform.members()] == ["replica-2", "worker-1", "replica-3"]
+        assert set(before) <= set(project.containers())
+    finally:
+        platform.tear_down()
+    assert project.containers() == before
 
 
 def test_what_a_dead_run_did_to_it_is_undone_from_what_it_noted(project: Project, tmp_path: Path) -> None:

@@ -21,8 +21,11 @@ import pytest
 from docker.errors import NotFound
 
 from harness.errors import EnvironmentFailure
+from harness.platforms import docker as docker_platform
 from harness.platforms import docker_attach, docker_engine, docker_keep
+from harness.platforms.docker import DockerPlatform
 from harness.platforms.docker_engine import Thing, standing
+from harness.platforms.docker_state import Entry
 from harness.platforms.hold import here
 
 # -- whose it is
@@ -191,6 +194,28 @@ class Containers:
 
     def unpause(self, name: str) -> None:
         self.paused[name] = False
+
+
+def test_of_the_older_dead_only_what_the_run_made_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed: list[tuple[str, Any]] = []
+    api: Any = SimpleNamespace(
+        logs=lambda container, **_: iter([f"log of {container}".encode()]),
+        remove_container=lambda container, **how: removed.append((container, how)),
+    )
+    entries = [Entry(f"replica-{number}", "replica", 8000, state="killed") for number in (1, 2, 3)]
+    for entry in entries:
+        # The first was there before the run.
+        labels = {} if entry is entries[0] else {"stateless-harness.run": "r-ab12cd"}
+        entry.container, entry.inspected = f"c-{entry.name}", {"Config": {"Labels": labels}}
+    up = cast(Any, SimpleNamespace(api=api, entries={entry.name: entry for entry in entries}))
+    up.deployment = SimpleNamespace(run_id="r-ab12cd", logs=tmp_path)
+    monkeypatch.setattr(docker_platform, "_DEAD_KEPT", 1)
+    DockerPlatform()._forget_dead(up)
+    assert removed == [("c-replica-2", {"v": True})] and list(up.entries) == ["replica-3"]
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "replica-1.log": "log of c-replica-1",
+        "replica-2.log": "log of c-replica-2",
+    }
 
 
 @pytest.fixture
