@@ -236,11 +236,12 @@ def test_a_store_that_dies_is_told(process: ProcessPlatform, tmp_path: Path) -> 
     wanted = deployment(tmp_path, replicas=1, workers=0)
     process.deploy(wanted)
     told: list[str] = []
-    keeper = Keeper(process, {"replica": 1}, lambda members: None, on_problem=told.append)
+    others: list[str] = []
+    keeper = Keeper(process, {"replica": 1}, lambda members: None, on_problem=others.append, on_loss=told.append)
     keeper.start()
     try:
         os.kill(processes(wanted.run_id)["store"].pid, signal.SIGKILL)
         eventually(lambda: told, "the dead store")
     finally:
         keeper.stop()
-    assert len(told) == 1 and told[0].startswith("store exited with status -9")
+    assert len(told) == 1 and told[0].startswith("store exited with status -9") and others == []
