@@ -126,11 +126,21 @@ class Changes:
             self._templates.pop(role, None)
             before = up.workload(role)
             service = up.cluster.ask("GET", up.path("services", up.part.service))
-            version = up.versions[role] = up.versions[role] + 1
-            fresh = manifests.beside(up.cluster.ask("GET", before), environment, str(version))
-        name = fresh["metadata"]["name"]
-        path = up.path("deployments", name, api="/apis/apps/v1")
-        return _Beside(role, before, name, path, str(version), service["spec"].get("selector") or {}), fresh
+            found = up.cluster.ask("GET", before)
+            name, path = self._free(role)
+            version, marks = str(up.versions[role]), {manifests.RUN: up.deployment.run_id}
+            fresh = manifests.beside(found, environment, name, version, marks)
+        return _Beside(role, before, name, path, version, service["spec"].get("selector") or {}), fresh
+
+    def _free(self, role: Role) -> tuple[str, str]:
+        """Name and path of the next version: in a namespace of somebody else's another may be called so."""
+        up = self._up
+        while True:
+            up.versions[role] += 1
+            name = manifests.name_beside(up.workloads[role], up.versions[role])
+            path = up.path("deployments", name, api="/apis/apps/v1")
+            if self._found(path) is None:
+                return name, path
 
     def _short_of(self, beside: _Beside) -> str:
         """What is lacking for the new version to take over; empty when nothing is."""
@@ -159,7 +169,8 @@ class Changes:
 
     def _back(self, beside: _Beside) -> None:
         up = self._up
-        if up.cluster.ask("GET", beside.before)["spec"].get("replicas") == 0 and self._is_there(beside):
+        mine = self._mine(beside)
+        if mine and up.cluster.ask("GET", beside.before)["spec"].get("replicas") == 0:
             # The hand-over was done, although no answer said so.
             up.workloads[beside.role] = beside.name
             return
@@ -167,14 +178,20 @@ class Changes:
         if beside.role == "replica" and up.cluster.ask("GET", place)["spec"].get("selector") != beside.selector:
             patch: list[Object] = [{"op": "replace", "path": "/spec/selector", "value": beside.selector}]
             up.cluster.ask("PATCH", place, patch, kind=REPLACE)
-        if self._is_there(beside):
-            up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background"})
+        if mine:
+            which = {"uid": mine["metadata"]["uid"]}
+            up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background", "preconditions": which})
 
-    def _is_there(self, beside: _Beside) -> bool:
+    def _mine(self, beside: _Beside) -> Object | None:
+        """The Deployment of the second version, if this run made the one of that name."""
+        found = self._found(beside.path)
+        marks = found["metadata"].get("annotations") or {} if found else {}
+        return found if marks.get(manifests.RUN) == self._up.deployment.run_id else None
+
+    def _found(self, path: str) -> Object | None:
         try:
-            self._up.cluster.ask("GET", beside.path)
+            return self._up.cluster.ask("GET", path)
         except Refused as error:
             if error.status == 404:
-                return False
+                return None
             raise
-        return True

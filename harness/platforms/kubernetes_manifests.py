@@ -182,13 +182,19 @@ def renewed(workload: Object, environment: Mapping[str, str], stamp: str) -> Obj
     return {"spec": {"template": {"metadata": {"annotations": annotations}, **({"spec": spec} if spec else {})}}}
 
 
-def beside(workload: Object, environment: Mapping[str, str], version: str) -> Object:
-    """A Deployment like this one, of another version, that the Service does not send requests to yet."""
+def name_beside(name: str, version: int) -> str:
+    """What a Deployment of another version is called; with some versions, what the one of that name is."""
+    return f"{re.sub(r'-v[0-9]+$', '', name)}-v{version}"
+
+
+def beside(
+    workload: Object, environment: Mapping[str, str], name: str, version: str, annotations: Mapping[str, str]
+) -> Object:
+    """A Deployment like this one, of another name and version; the annotations say whose it is."""
     made = copy.deepcopy(workload)
-    name = re.sub(r"-v\d+$", "", workload["metadata"]["name"])
     labels = {**(made["metadata"].get("labels") or {}), MANAGED: OURS}
     made = {key: value for key, value in made.items() if key in ("apiVersion", "kind", "spec")}
-    made["metadata"] = {"labels": labels, "name": f"{name}-v{version}"}
+    made["metadata"] = {"labels": labels, "name": name, "annotations": dict(annotations)}
     made["spec"]["template"]["metadata"]["labels"][VERSION] = version
     made["spec"]["selector"].setdefault("matchLabels", {})[VERSION] = version
     container = main(made)

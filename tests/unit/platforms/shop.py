@@ -131,8 +131,12 @@ class Shop:
 
     def _deployment(self, method: str, name: str, part: str, body: Any, options: Any) -> Object:
         if method == "POST":
-            body["metadata"]["generation"] = 1
-            self.deployments[body["metadata"]["name"]], self.pods[body["metadata"]["name"]] = copy.deepcopy(body), []
+            called = body["metadata"]["name"]
+            if called in self.deployments:
+                raise Refused(f'deployments.apps "{called}" already exists', 409, "AlreadyExists")
+            made = copy.deepcopy(body)
+            made["metadata"] |= {"generation": 1, "uid": f"{called} of {self.made}"}
+            self.deployments[called], self.pods[called] = made, []
             return {}
         if not name:
             wanted = options["query"]["labelSelector"].partition("=")[::2]
@@ -142,6 +146,9 @@ class Shop:
             raise Refused(f"no Deployment {name}", 404, "NotFound")
         found = self.deployments[name]
         if method == "DELETE":
+            wanted = (body or {}).get("preconditions", {}).get("uid", found["metadata"]["uid"])
+            if wanted != found["metadata"]["uid"]:
+                raise Refused("the uid in the precondition is another", 409, "Conflict")
             found["metadata"]["deletionTimestamp"] = "now"
         if method == "PATCH":
             self._patched(found, body, part)

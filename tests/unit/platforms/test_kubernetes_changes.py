@@ -16,7 +16,7 @@ from harness.platforms.base import Deployment, Member
 from harness.platforms.keeper import Keeper
 from harness.platforms.kubernetes import KubernetesPlatform
 from harness.platforms.kubernetes_acts import Up
-from harness.platforms.kubernetes_api import Cluster, Refused
+from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes_changes import Changes
 from harness.platforms.kubernetes_manifests import VERSION
 from harness.platforms.rollout import Rollout
@@ -96,7 +96,7 @@ def test_a_version_that_comes_too_late_is_not_switched_to(shop: Shop, changes: C
     """All of it is available at the very look at which the run begins to heal."""
     abort = threading.Event()
     shop.ready_after = 0
-    shop.on_ask = lambda method, path: abort.set() if path.endswith("web-v2") else None
+    shop.on_ask = lambda method, path: abort.set() if path.endswith("web-v2") and "web-v2" in shop.deployments else None
     with pytest.raises(EnvironmentFailure, match="the run is being ended"):
         changes.switch("replica", {}, 60, abort)
     assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
@@ -125,6 +125,56 @@ def test_a_hand_over_whose_answer_was_lost_is_done(shop: Shop, changes: Changes)
     assert numbers(shop) == {"web": 0, "jobs": 1, "web-v2": 3} and shop.selector[VERSION] == "2"
     changes.scale("replica", 1)
     assert numbers(shop)["web-v2"] == 1
+
+
+def test_a_name_that_somebody_elses_deployment_has_is_not_taken(shop: Shop, changes: Changes):
+    shop.add("web-v2", 2, {"app": "unrelated"})
+    changes.switch("replica", {}, 5)
+    assert numbers(shop) == {"web": 0, "jobs": 1, "web-v2": 2, "web-v3": 3}
+    assert shop.selector == {"app": "web", VERSION: "3"}
+    assert "DELETE" not in [method for method, _ in shop.asked]
+
+
+def test_a_deployment_that_is_called_like_a_second_version_is_not_its_own_second(shop: Shop, tmp_path: Path):
+    shop.add("shop-v2", 2, {"app": "shop"})
+    up = up_of(shop, tmp_path)
+    up.workloads["replica"] = "shop-v2"
+    Changes(up).switch("replica", {}, 5)
+    assert numbers(shop) == {"web": 3, "jobs": 1, "shop-v2": 0, "shop-v3": 2}
+
+
+def test_a_name_that_somebody_takes_meanwhile_stays_theirs(shop: Shop, changes: Changes):
+    def take(method: str, path: str) -> None:
+        if method == "POST":
+            shop.add("web-v2", 2, {"app": "unrelated"})
+            # Whoever looks at the number alone takes this for a hand-over whose answer was lost.
+            shop.deployments["web"]["spec"]["replicas"] = 0
+
+    shop.on_ask = take
+    with pytest.raises(EnvironmentFailure, match="already exists"):
+        changes.switch("replica", {}, 5)
+    shop.on_ask = lambda method, path: None
+    assert numbers(shop)["web-v2"] == 2 and "DELETE" not in [method for method, _ in shop.asked]
+    changes.scale("replica", 1)
+    assert numbers(shop)["web"] == 1, "it is not mistaken for the second version"
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_second_version_whose_making_was_not_answered_goes_if_it_is_the_runs(
+    shop: Shop, changes: Changes, is_made: bool
+):
+    real = shop._deployment
+
+    def lose(method: str, name: str, part: str, body: Any, options: Any) -> Any:
+        if method != "POST":
+            return real(method, name, part, body, options)
+        real(method, name, part, body, options) if is_made else shop.add("web-v2", 2, {"app": "unrelated"})
+        raise Unreachable("does not answer")
+
+    shop._deployment = lose  # type: ignore[method-assign]
+    with pytest.raises(EnvironmentFailure, match="does not answer"):
+        changes.switch("replica", {}, 5)
+    assert numbers(shop) == {"web": 3, "jobs": 1, **({} if is_made else {"web-v2": 2})}
 
 
 def test_what_cannot_be_undone_is_told(shop: Shop, changes: Changes):
