@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import docker_attach, docker_clone, docker_keep
+from harness.platforms import docker_attach, docker_clone, docker_found, docker_keep
 from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Role, Standing, State
 from harness.platforms.docker_acts import Acts
 from harness.platforms.docker_compose import Model, Project, lacking, prepared
@@ -241,11 +241,16 @@ class DockerPlatform:
     # -- what is done to a member
 
     def kill(self, name: str) -> str:
-        return self._do(name, "killed", "killed", lambda up, entry: up.acts.kill(name, entry.container))
+        def kill(up: Up, entry: Entry) -> str:
+            docker_found.note_ending(up, entry, 0)
+            return up.acts.kill(name, entry.container)
+
+        return self._do(name, "killed", "killed", kill)
 
     def stop(self, name: str, grace_s: float) -> str:
         def stop(up: Up, entry: Entry) -> str:
             signal = entry.inspected["Config"].get("StopSignal") or "SIGTERM"
+            docker_found.note_ending(up, entry, grace_s)
             return up.acts.stop(name, entry.container, signal, grace_s, entry.been_ready)
 
         return self._do(name, "stopping", "gone", stop)
@@ -362,7 +367,7 @@ class DockerPlatform:
         return standing(things(connect()), booted_s())
 
     def restore(self, found: Path) -> list[str]:
-        return docker_attach.settle(connect(), found)
+        return docker_found.settle(connect(), found)
 
     def leftovers(self, run_id: str) -> list[str]:
         return [str(thing) for thing in things(connect(), run_id)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,10 +25,30 @@ class Acts:
     def __init__(self, api: docker.APIClient, watch: Watch, front: str | None) -> None:
         self._api, self._watch, self._front = api, watch, front
         self._pool = ThreadPoolExecutor(8, "kill")
+        self._changed, self._sending, self._closed = threading.Condition(), 0, False
+
+    def close(self) -> None:
+        """Returns when no container is being told to end. From then on none is, even if it outlasts its grace."""
+        with self._changed:
+            self._closed = True
+            # An engine that hangs must not keep the run from its end.
+            self._changed.wait_for(lambda: not self._sending, _LANDING_S)
+
+    def _send(self, who: str, container: str, signal: str) -> None:
+        with self._changed:
+            if self._closed:
+                raise FaultNotSeen(f"{who} is not sent {signal}: the run is being torn down")
+            self._sending += 1
+        try:
+            self._api.kill(container, signal)
+        finally:
+            with self._changed:
+                self._sending -= 1
+                self._changed.notify_all()
 
     def kill(self, who: str, container: str) -> str:
         """SIGKILL; seen when its exit by that signal was told, which is some time before the engine returns."""
-        call = self._pool.submit(self._api.kill, container, "SIGKILL")
+        call = self._pool.submit(self._send, who, container, "SIGKILL")
         until = time.monotonic() + _LANDING_S
         while (status := self._watch.wait_exit(container, _LOOK_S)) is None and time.monotonic() < until:
             if call.done():
@@ -46,10 +67,10 @@ class Acts:
         process of a container is sent none that it has not asked for.
         """
         begun = time.monotonic()
-        self._api.kill(container, signal)
+        self._send(who, container, signal)
         status = self._watch.wait_exit(container, grace_s if is_up else min(grace_s, _STARTING_S))
         if status is None:
-            self._api.kill(container, "SIGKILL")
+            self._send(who, container, "SIGKILL")
             status = self._watch.wait_exit(container, _LANDING_S)
             if is_up or status is None:
                 raise FaultNotSeen(

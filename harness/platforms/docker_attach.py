@@ -1,30 +1,24 @@
 """A Compose project that ran before the run: taken as it is, and brought back to how it was found.
 
 What the run adds to it carries the run's label and goes; what was there before is never removed. How it was found is
-on disk before anything is done to it, so that whoever finds the run dead can bring it back.
+on disk before anything is done to it, so that whoever finds the run dead can bring it back (`docker_found`).
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import os
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
-from typing import Any
 
 import docker
-from docker.errors import NotFound
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
-from harness.platforms import docker_clone, docker_keep
+from harness.platforms import docker_clone, docker_found, docker_keep
 from harness.platforms.base import Deployment, Role
 from harness.platforms.docker_acts import Acts
 from harness.platforms.docker_clone import Inspected
-from harness.platforms.docker_engine import LABEL, PLACE, connect, host, remove, translated
+from harness.platforms.docker_engine import LABEL, PLACE, connect, remove, translated
 from harness.platforms.docker_ready import Asker
 from harness.platforms.docker_state import Up
 from harness.platforms.docker_watch import Watch
@@ -34,8 +28,6 @@ from harness.platforms.ports import HOST, Ports
 PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
-_BACK_S = 20.0
-_LOOK_S = 0.1
 
 
 def take(deployment: Deployment, compose: Compose, name: str) -> Up:
@@ -46,7 +38,7 @@ def take(deployment: Deployment, compose: Compose, name: str) -> Up:
     api = connect()
     with ExitStack() as held:
         held.enter_context(hold_name(deployment.run_id))
-        held.enter_context(hold_target(_target(name), is_first=True))
+        held.enter_context(hold_target(docker_found.target_of(name), is_first=True))
         with translated(f"looking for the project {name}"):
             found = [each for each in _containers(api, name) if LABEL not in each["Config"]["Labels"]]
         _complain(found, deployment, compose, name)
@@ -59,13 +51,9 @@ def take(deployment: Deployment, compose: Compose, name: str) -> Up:
             _fill(up, found)
         # Last, for then nothing has been done yet, and from then on all of it is brought back.
         if deployment.found is not None:
-            _note(found, name, deployment.found)
+            docker_found.note(found, name, deployment.found)
         up.held = held.pop_all()
     return up
-
-
-def _target(name: str) -> str:
-    return f"project {name} of the engine {host()}"
 
 
 def _fill(up: Up, found: list[Inspected]) -> None:
@@ -144,96 +132,13 @@ def _front(found: list[Inspected], compose: Compose, name: str) -> str | None:
     raise EnvironmentFailure(f"project {name}: {compose.replica} is on no network {compose.front!r}: correct `front`")
 
 
-# -- how it was found, and back to that
-
-
-def _note(found: list[Inspected], name: str, place: Path) -> None:
-    noted = [
-        {
-            "id": each["Id"],
-            "name": each["Name"].lstrip("/"),
-            "networks": {
-                network: docker_clone.aliases(each, network, each["Name"].lstrip("/"))
-                for network in docker_clone.networks(each)
-            },
-        }
-        for each in found
-    ]
-    with place.open("w", encoding="utf-8") as file:
-        json.dump({"project": name, "containers": noted}, file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def settle(api: docker.APIClient, place: Path) -> list[str]:
-    """Thaws, puts back on their networks and starts again what was running when it was found; looks again.
-
-    Returns what was done, one line each. After that the file goes: a target that was brought back once is its owner's,
-    and no later recovery may undo what he does to it. What he has removed or replaced meanwhile is settled as well.
-    Raises `EnvironmentFailure` naming what is not as it was, or when a run in progress has the target.
-    """
-    try:
-        noted = json.loads(place.read_text(encoding="utf-8"))
-        name, containers = noted["project"], noted["containers"]
-    except (FileNotFoundError, ValueError, KeyError):
-        # It broke off while it was written: nothing had been done by then.
-        place.unlink(missing_ok=True)
-        return []
-    with hold_target(_target(name)):
-        done = _restored(api, containers)
-        place.unlink(missing_ok=True)
-    return done
-
-
-def _restored(api: docker.APIClient, noted: list[dict[str, Any]]) -> list[str]:
-    done: list[str] = []
-    left: list[str] = []
-    for each in noted:
-        try:
-            with translated(f"bringing {each['name']} back"):
-                done += list(_back(api, each))
-        except EnvironmentFailure as error:
-            if isinstance(error.__cause__, NotFound):
-                done.append(f"{each['name']} is not there any more: somebody removed or replaced it")
-            else:
-                left.append(str(error))
-    if left:
-        raise EnvironmentFailure(f"not all is as it was found: {'; '.join(left)}. Start it again by hand")
-    return done
-
-
-def _back(api: docker.APIClient, noted: dict[str, Any]) -> Iterator[str]:
-    container, name = noted["id"], noted["name"]
-    now = api.inspect_container(container)
-    if now["State"]["Paused"]:
-        api.unpause(container)
-        yield f"thawed {name}"
-    for network, aliases in noted["networks"].items():
-        if network not in docker_clone.networks(now):
-            api.connect_container_to_network(container, network, aliases=aliases)
-            yield f"put {name} back on the network {network}"
-    if not now["State"]["Running"]:
-        api.start(container)
-        yield f"started {name} again"
-    until = time.monotonic() + _BACK_S
-    while not _is_back(api, noted):
-        if time.monotonic() > until:
-            raise EnvironmentFailure(f"{name} does not run again: see `docker logs {name}`")
-        time.sleep(_LOOK_S)
-
-
-def _is_back(api: docker.APIClient, noted: dict[str, Any]) -> bool:
-    now = api.inspect_container(noted["id"])
-    health = (now["State"].get("Health") or {}).get("Status", "healthy")
-    is_running = now["State"]["Running"] and not now["State"]["Paused"] and health != "starting"
-    return bool(is_running) and set(noted["networks"]) <= set(docker_clone.networks(now))
-
-
 def leave(up: Up, names: dict[str, str]) -> None:
     """Brings it back, then takes away what the run added; the logs and the ledger's record are kept before.
 
     Raises `EnvironmentFailure` naming what is still there, or is not as it was.
     """
+    # A stop that still waits would kill what has been brought back meanwhile.
+    up.acts.close()
     failed: list[str] = []
     for container, name in names.items():
         with suppress(EnvironmentFailure), translated(f"keeping the log of {name}"):
@@ -252,4 +157,4 @@ def leave(up: Up, names: dict[str, str]) -> None:
 
 def _restoring(up: Up) -> None:
     if up.deployment.found is not None:
-        settle(up.api, up.deployment.found)
+        docker_found.settle(up.api, up.deployment.found)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from harness.contract.start import Compose
-from harness.errors import EnvironmentFailure
+from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms import docker
 from harness.platforms.docker import DockerPlatform
 
@@ -33,6 +35,7 @@ services:
   worker:
     <<: *target
     command: [python, /tiny.py, worker]
+    environment: {{TINY_DRAIN_S: "4"}}
     networks: [back]
   haproxy:
     image: haproxy:2.6-bookworm
@@ -146,7 +149,7 @@ def test_what_a_dead_run_did_to_it_is_undone_from_what_it_noted(project: Project
     # What the kernel does when a process dies.
     dead._deployed().held.close()
     another = DockerPlatform()
-    found = json.loads((tmp_path / "found.json").read_text())
+    found = json.loads((tmp_path / "found.json").read_text().splitlines()[0])
     assert found["project"] == project.name
     (run_id,) = [run for run in another.runs() if run.startswith(f"test-{os.getpid()}-")]
     assert len(another.remove(run_id)) == 1
@@ -154,6 +157,42 @@ def test_what_a_dead_run_did_to_it_is_undone_from_what_it_noted(project: Project
     assert sorted(line.split()[0] for line in done) == ["put", "started", "thawed"]
     assert project.containers() == before and another.restore(tmp_path / "found.json") == []
     assert not (tmp_path / "found.json").exists()
+
+
+@pytest.mark.parametrize(("ended", "grace_s"), [("dead", 8.0), ("torn down", 20.0), ("torn down", 2.0)])
+def test_what_still_drains_when_the_run_ends_is_not_taken_for_restored(
+    project: Project, tmp_path: Path, ended: str, grace_s: float
+) -> None:
+    before, place = project.containers(), tmp_path / "found.json"
+    platform = DockerPlatform()
+    platform.deploy(deployment(tmp_path, compose=project.part(), found=place, deadline_s=60))
+    up = platform._deployed()
+    tell, told = up.api.kill, threading.Event()
+
+    def telling(container: str, signal: str) -> None:
+        tell(container, signal)
+        told.set()
+
+    def stopping() -> None:
+        with suppress(FaultNotSeen):
+            platform.stop("worker-1", grace_s)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(up.api, "kill", telling)
+        stop = threading.Thread(target=stopping)
+        stop.start()
+        assert told.wait(10)
+    if ended == "dead":
+        # What the kernel does when a process dies: it tells nothing more, and holds nothing.
+        up.acts.close()
+        up.held.close()
+        done = DockerPlatform().restore(place)
+        assert [line.split()[0] for line in done] == ["saw", "started"]
+    else:
+        platform.tear_down()
+    # It would have drained, or have been killed, by then.
+    stop.join(30)
+    assert project.containers() == before and not place.exists()
 
 
 @pytest.mark.parametrize(

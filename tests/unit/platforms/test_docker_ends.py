@@ -22,7 +22,7 @@ from docker.errors import NotFound
 
 from harness.errors import EnvironmentFailure
 from harness.platforms import docker as docker_platform
-from harness.platforms import docker_attach, docker_engine, docker_keep
+from harness.platforms import docker_engine, docker_found, docker_keep
 from harness.platforms.docker import DockerPlatform
 from harness.platforms.docker_engine import Thing, standing
 from harness.platforms.docker_state import Entry
@@ -229,14 +229,14 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_project_is_brought_back_once_and_what_was_replaced_is_settled(found: Path) -> None:
     api = Containers()
-    assert docker_attach.settle(cast(docker.APIClient, api), found) == [
+    assert docker_found.settle(cast(docker.APIClient, api), found) == [
         "thawed shop-a",
         "shop-c is not there any more: somebody removed or replaced it",
     ]
     assert not found.exists()
     # What its owner does to it later is his affair.
     api.paused["a"] = True
-    assert docker_attach.settle(cast(docker.APIClient, api), found) == [] and api.paused["a"]
+    assert docker_found.settle(cast(docker.APIClient, api), found) == [] and api.paused["a"]
 
 
 def test_a_project_that_cannot_be_brought_back_stays_noted(found: Path) -> None:
@@ -245,12 +245,12 @@ def test_a_project_that_cannot_be_brought_back_stays_noted(found: Path) -> None:
             raise OSError("no answer")
 
     with pytest.raises(EnvironmentFailure, match="not all is as it was found: bringing shop-a back"):
-        docker_attach.settle(cast(docker.APIClient, Refusing()), found)
+        docker_found.settle(cast(docker.APIClient, Refusing()), found)
     assert found.exists()
 
 
 def test_a_project_that_a_living_run_has_is_not_touched(found: Path) -> None:
-    name = docker_attach._target("shop")
+    name = docker_found.target_of("shop")
     script = (
         "import sys\nfrom harness.platforms.hold import hold_target\n"
         f"with hold_target({name!r}):\n    print('held', flush=True)\n    sys.stdin.read()"
@@ -259,6 +259,6 @@ def test_a_project_that_a_living_run_has_is_not_touched(found: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
         with pytest.raises(EnvironmentFailure, match=r"project shop of the engine .* another run in progress"):
-            docker_attach.settle(cast(docker.APIClient, api), found)
+            docker_found.settle(cast(docker.APIClient, api), found)
         other.communicate()
     assert found.exists() and api.paused["a"]

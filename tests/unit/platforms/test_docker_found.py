@@ -1,0 +1,230 @@
+"""Containers of a project that ran before, which the run has told to end: none that drains is taken for restored."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import docker
+import pytest
+from docker.errors import APIError
+
+from harness.errors import FaultNotSeen
+from harness.platforms import docker_acts, docker_attach, docker_found
+from harness.platforms.docker import DockerPlatform
+from harness.platforms.docker_acts import Acts
+from harness.platforms.docker_state import Entry
+
+
+class Engine:
+    """One container `a`, which ends after `looks` looks at it, or when it is killed; `said` is what it was told."""
+
+    def __init__(self, looks: float, paused: bool = False) -> None:
+        self.looks, self.paused, self.running, self.lives = looks, paused, True, 1
+        self.said: list[str] = []
+
+    def inspect_container(self, _: str) -> Any:
+        # A frozen one does not come to its end.
+        self.looks -= not self.paused
+        self.running = self.running and self.looks >= 0
+        state = {"Running": self.running, "Paused": self.paused, "StartedAt": f"life {self.lives}"}
+        return {"State": state, "NetworkSettings": {"Networks": {}}}
+
+    def unpause(self, _: str) -> None:
+        self.said.append("unpause")
+        self.paused = False
+
+    def kill(self, _: str, signal: str) -> None:
+        self.said.append(signal)
+        if not self.running:
+            raise APIError("is not running")
+        self.running = signal != "SIGKILL"
+
+    def start(self, _: str) -> None:
+        self.said.append("start" if not self.running else "start of one that runs")
+        self.running, self.looks, self.lives = True, 1000, self.lives + 1
+
+
+def found(folder: Path, *endings: str) -> Path:
+    place = folder / "found.json"
+    noted = {"project": "shop", "containers": [{"id": "a", "name": "shop-a", "networks": {}}]}
+    place.write_text("\n".join([json.dumps(noted), *endings]))
+    return place
+
+
+def ending(life: str = "life 1", grace_s: float = 30) -> str:
+    return json.dumps({"ending": "a", "started": life, "grace_s": grace_s})
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/such.sock")
+    monkeypatch.setattr(docker_found, "_LOOK_S", 0)
+
+
+def settle(engine: Engine, place: Path) -> list[str]:
+    return docker_found.settle(cast(docker.APIClient, engine), place)
+
+
+# -- back to how it was found
+
+
+def test_one_that_drains_is_started_again_once_it_has_ended(tmp_path: Path) -> None:
+    engine, place = Engine(looks=4), found(tmp_path, ending())
+    assert settle(engine, place) == ["saw shop-a end, as it had been told to", "started shop-a again"]
+    assert engine.said == ["start"] and not place.exists()
+    assert settle(engine, place) == [] and engine.said == ["start"]
+
+
+def test_one_that_outlasts_its_grace_is_killed_and_started_again(tmp_path: Path) -> None:
+    engine = Engine(looks=1000)
+    assert settle(engine, found(tmp_path, ending(grace_s=0))) == [
+        "saw shop-a end, as it had been told to",
+        "started shop-a again",
+    ]
+    assert engine.said == ["SIGKILL", "start"]
+
+
+def test_one_that_is_frozen_is_thawed_to_hear_that_it_shall_end(tmp_path: Path) -> None:
+    engine = Engine(looks=3, paused=True)
+    assert settle(engine, found(tmp_path, ending()))[0] == "thawed shop-a"
+    assert engine.said == ["unpause", "start"]
+
+
+def test_one_that_has_been_started_since_is_left_as_it_is(tmp_path: Path) -> None:
+    engine = Engine(looks=1000)
+    assert settle(engine, found(tmp_path, ending("life 0", grace_s=0))) == [] and engine.said == []
+
+
+def test_a_torn_note_is_of_what_had_not_been_done(tmp_path: Path) -> None:
+    engine = Engine(looks=1000)
+    assert settle(engine, found(tmp_path, ending()[:-9])) == [] and engine.said == []
+    engine = Engine(looks=1000)
+    assert len(settle(engine, found(tmp_path, ending()[:-9], ending(grace_s=0)))) == 2
+
+
+# -- noted before it is told
+
+
+class Watched(Engine):
+    """Keeps what was noted whenever it is told to end; then it has ended."""
+
+    broken = None
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(looks=1000)
+        self.place, self.noted, self.status = place, list[str](), dict[str, int]()
+
+    def kill(self, name: str, signal: str) -> None:
+        self.noted = self.place.read_text().splitlines()
+        self.status[name] = 137
+        super().kill(name, signal)
+
+    def exit(self, name: str) -> int | None:
+        return self.status.get(name)
+
+    def wait_exit(self, name: str, _: float) -> int | None:
+        return self.status.get(name)
+
+
+def platform(engine: Watched, labels: dict[str, str] | None = None) -> DockerPlatform:
+    entry = Entry("replica-1", "replica", 8000, state="ready", been_ready=True, container="a")
+    entry.inspected = {"Config": {"Labels": labels or {}}}
+    entry.begun.set()
+    made = DockerPlatform()
+    deployment = SimpleNamespace(run_id="r-ab12cd", found=engine.place)
+    acts = Acts(cast(Any, engine), cast(Any, engine), None)
+    up = SimpleNamespace(api=engine, watch=engine, acts=acts, deployment=deployment, entries={"replica-1": entry})
+    made._up = cast(Any, up)
+    return made
+
+
+@pytest.mark.parametrize(("how", "grace_s"), [("stop", 7.0), ("kill", 0)])
+def test_that_it_shall_end_is_on_disk_before_it_is_told(tmp_path: Path, how: str, grace_s: float) -> None:
+    engine = Watched(found(tmp_path))
+    getattr(platform(engine), how)("replica-1", *([grace_s] if how == "stop" else []))
+    assert [json.loads(line) for line in engine.noted[1:]] == [{"ending": "a", "started": "life 1", "grace_s": grace_s}]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_what_cannot_be_noted_is_not_done(tmp_path: Path, how: str) -> None:
+    engine = Watched(tmp_path / "found.json")
+    with pytest.raises(FaultNotSeen, match=r"replica-1 is not told to end, for that cannot be noted in .*found.json"):
+        getattr(platform(engine), how)("replica-1", *([7.0] if how == "stop" else []))
+    assert engine.said == [] and not engine.place.exists()
+
+
+def test_of_what_the_run_has_made_nothing_is_noted(tmp_path: Path) -> None:
+    engine = Watched(found(tmp_path))
+    platform(engine, {"stateless-harness.run": "r-ab12cd"}).stop("replica-1", 7.0)
+    assert len(engine.noted) == 1 and engine.said == ["SIGTERM"]
+
+
+# -- a stop that still waits when the run ends
+
+
+def test_nothing_is_killed_after_the_end_of_its_grace_once_the_run_is_being_torn_down(tmp_path: Path) -> None:
+    waits, over = threading.Event(), threading.Event()
+
+    class Draining(Watched):
+        def kill(self, name: str, signal: str) -> None:
+            self.said.append(signal)
+
+        def wait_exit(self, name: str, _: float) -> int | None:
+            waits.set()
+            over.wait(10)
+            return None
+
+    engine = Draining(found(tmp_path))
+    torn = platform(engine)
+    failed: list[str] = []
+
+    def stop() -> None:
+        with pytest.raises(FaultNotSeen) as failure:
+            torn.stop("replica-1", 7.0)
+        failed.append(str(failure.value))
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    assert waits.wait(10)
+    up = cast(Any, torn._up)
+    up.parts, up.deployment.found = {}, None
+    engine.containers = engine.networks = lambda **_: []  # type: ignore[attr-defined]
+    engine.volumes = lambda **_: {"Volumes": []}  # type: ignore[attr-defined]
+    docker_attach.leave(up, {})
+    over.set()
+    thread.join(10)
+    assert engine.said == ["SIGTERM"]
+    assert failed == ["replica-1 is not sent SIGKILL: the run is being torn down"]
+
+
+def test_what_is_being_told_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    telling, told = threading.Event(), threading.Event()
+
+    class Slow:
+        def kill(self, *_: str) -> None:
+            telling.set()
+            told.wait(10)
+
+        def wait_exit(self, *_: Any) -> int:
+            return 0
+
+    acts = Acts(cast(Any, Slow()), cast(Any, Slow()), None)
+    thread = threading.Thread(target=acts.stop, args=("replica-1", "a", "SIGTERM", 1.0, True))
+    thread.start()
+    assert telling.wait(10)
+    closing = threading.Thread(target=acts.close)
+    closing.start()
+    closing.join(0.2)
+    assert closing.is_alive()
+    told.set()
+    closing.join(10)
+    thread.join(10)
+    assert not closing.is_alive()
+    # An engine that hangs does not hold it up.
+    monkeypatch.setattr(docker_acts, "_LANDING_S", 0.05)
+    acts._sending = 1
+    acts.close()
