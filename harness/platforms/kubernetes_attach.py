@@ -1,7 +1,8 @@
 """A target that runs already in a namespace of somebody else's: used as it is, and brought back to what it was.
 
 What the run may change is noted before it changes anything: how many pods its Deployments have and of which template,
-and which pods the Service sends requests to. What the run adds (a second Deployment) carries our label.
+and which pods the Service sends requests to. What the run adds (a second Deployment) carries our label. What its owner
+changes meanwhile, or after the run has died, stays his (`harness.platforms.kubernetes_found`) and is named.
 
 Somebody uses it while it is brought back: what was added goes on answering until what was there before does again.
 """
@@ -23,6 +24,7 @@ from harness.platforms import procfs
 from harness.platforms.base import Deployment, Role
 from harness.platforms.kubernetes_api import Cluster, Refused, items
 from harness.platforms.kubernetes_changes import REPLACE
+from harness.platforms.kubernetes_found import Undo, of_deployment, of_service
 from harness.platforms.kubernetes_manifests import MANAGED, OURS
 from harness.platforms.kubernetes_pods import seen
 
@@ -70,6 +72,7 @@ def _note(deployment: Deployment, cluster: Cluster, name: str, workloads: list[O
     if deployment.found is None:
         return
     noted = {
+        "run": deployment.run_id,
         "cluster": cluster.where,
         "namespace": name,
         "deployments": {
@@ -106,6 +109,8 @@ class _Back:
         self._cluster, self._found = cluster, found
         self._name, self._workloads, self._service = noted["namespace"], noted["deployments"], noted["service"]
         self._uids, self._noted_at = noted.get("uids") or {}, noted.get("cluster")
+        self._run = str(noted.get("run"))
+        self._theirs: set[str] = set()
         self._until = time.monotonic() + _BACK_S
         self._serves = True
 
@@ -121,10 +126,12 @@ class _Back:
         done += _thawed(self._cluster, self._name)
         for each, was in self._workloads.items():
             done += self._brought_back(each, was)
-        for each, was in self._workloads.items():
-            self._wait(lambda each=each, was=was: self._short_of(each, was))  # type: ignore[misc]
-        done += self._selects_again()
         added = self._added()
+        for each in self._workloads:
+            # Whether what its owner has made of it comes up is his affair, unless what is removed here answers for it.
+            if added or each not in self._theirs:
+                self._wait(lambda each=each: self._short_of(each))  # type: ignore[misc]
+        done += self._selects_again()
         if added:
             self._wait(lambda: self._unreached(added))
         for called in [each["metadata"]["name"] for each in added]:
@@ -170,44 +177,44 @@ class _Back:
         return f"{_APPS}/{self._name}/deployments/{name}"
 
     def _brought_back(self, name: str, was: Object) -> list[str]:
-        patch = self._other(name, was)
-        if not patch:
-            return []
-        self._cluster.ask("PATCH", self._workload(name), patch, kind=REPLACE)
-        return [f"Deployment {name} has its {' and '.join(each['path'].rpartition('/')[2] for each in patch)} again"]
+        undo = self._undo(name, was)
+        self._theirs |= {name} if undo.left else set()
+        if undo.patch:
+            self._cluster.ask("PATCH", self._workload(name), undo.patch, kind=REPLACE)
+        back = [f"Deployment {name} has its {' and '.join(undo.parts)} again"] if undo.parts else []
+        return back + [self._left(f"Deployment {name}", part) for part in undo.left]
 
-    def _other(self, name: str, was: Object) -> list[Object]:
-        """The patch that makes a Deployment what it was."""
-        spec = _get(self._cluster, self._workload(name))["spec"]
-        return [
-            {"op": "replace", "path": f"/spec/{part}", "value": value}
-            for part, value in was.items()
-            if value is not None and spec.get(part) != value
-        ]
+    def _undo(self, name: str, was: Object) -> Undo:
+        return of_deployment(_get(self._cluster, self._workload(name)), was, self._run)
 
-    def _short_of(self, name: str, was: Object) -> str:
+    def _left(self, what: str, part: str) -> str:
+        return f"left the {part} of {what} of namespace {self._name} alone: somebody else has changed that since"
+
+    def _short_of(self, name: str) -> str:
         """What its Deployment lacks to do its work again; empty when nothing."""
         found = _get(self._cluster, self._workload(name))
-        status, wanted = found.get("status") or {}, int(was.get("replicas") or 0)
+        status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
         is_seen = int(status.get("observedGeneration") or 0) >= int(found["metadata"].get("generation") or 0)
         fresh, ready = (int(status.get(each) or 0) for each in ("updatedReplicas", "availableReplicas"))
         if is_seen and min(fresh, ready) >= wanted:
             return ""
         return f"of Deployment {name} {ready} of {wanted} pods are available, {fresh} are of the version that was there"
 
-    def _selector(self) -> Object:
-        found = _get(self._cluster, self._place()) if self._serves else {"spec": self._service}
-        return found["spec"].get("selector") or {}
-
     def _place(self) -> str:
         return f"/api/v1/namespaces/{self._name}/services/{self._service['name']}"
 
     def _selects_again(self) -> list[str]:
-        if self._selector() == self._service["selector"]:
-            return []
-        patch: list[Object] = [{"op": "replace", "path": "/spec/selector", "value": self._service["selector"]}]
-        self._cluster.ask("PATCH", self._place(), patch, kind=REPLACE)
-        return [f"Service {self._service['name']} of namespace {self._name} selects again what it did"]
+        undo = self._undo_service()
+        if undo.patch:
+            self._cluster.ask("PATCH", self._place(), undo.patch, kind=REPLACE)
+        name = f"Service {self._service['name']}"
+        back = [f"{name} of namespace {self._name} selects again what it did"] if undo.parts else []
+        return back + [self._left(name, part) for part in undo.left]
+
+    def _undo_service(self) -> Undo:
+        if not self._serves:
+            return Undo()
+        return of_service(_get(self._cluster, self._place()), self._service["selector"], self._run)
 
     def _added(self) -> list[Object]:
         query = {"labelSelector": f"{MANAGED}={OURS}"}
@@ -218,7 +225,7 @@ class _Back:
         if not self._serves:
             return ""
         ours = [dict(each["spec"]["selector"].get("matchLabels") or {}) for each in added]
-        chosen = self._service["selector"].items()
+        chosen = (_get(self._cluster, self._place())["spec"].get("selector") or {}).items()
         mine = set()
         for pod in namespaces.pods(self._cluster, self._name):
             labels = (pod["metadata"].get("labels") or {}).items()
@@ -235,10 +242,11 @@ class _Back:
 
     def _differs(self) -> str:
         """What is not as it was; empty when all is."""
-        lacking = [self._short_of(each, was) for each, was in self._workloads.items()]
-        lacking += [f"Deployment {each} is another" for each, was in self._workloads.items() if self._other(each, was)]
+        lacking = [self._short_of(each) for each in self._workloads if each not in self._theirs]
+        changed = [each for each, was in self._workloads.items() if self._undo(each, was).patch]
+        lacking += [f"Deployment {each} is another" for each in changed]
         lacking += [f"Deployment {each['metadata']['name']} is still there" for each in self._added()]
-        if self._selector() != self._service["selector"]:
+        if self._undo_service().patch:
             lacking.append(f"Service {self._service['name']} selects other pods")
         return "; ".join(each for each in lacking if each)
 

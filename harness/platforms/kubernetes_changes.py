@@ -69,7 +69,7 @@ class Changes:
             self._scale(self._up.workload(role), count)
 
     def _scale(self, workload: str, count: int) -> None:
-        self._up.cluster.ask("PATCH", f"{workload}/scale", {"spec": {"replicas": count}}, kind=MERGE)
+        self._up.cluster.ask("PATCH", workload, manifests.scaled(count, self._up.deployment.run_id), kind=MERGE)
 
     def roll(self, role: Role, environment: Mapping[str, str]) -> None:
         """Begins to bring up another version of a role, or the same anew, one pod after another."""
@@ -77,7 +77,8 @@ class Changes:
             self._templates.pop(role, None)
             path = self._up.workload(role)
             found = self._up.cluster.ask("GET", path)
-            patch = manifests.renewed(found, environment, str(time.time_ns()))
+            stamp = manifests.marked(time.time_ns(), self._up.deployment.run_id)
+            patch = manifests.renewed(found, environment, stamp)
             self._templates[role] = found["spec"]["template"]
             self._up.cluster.ask("PATCH", path, patch, kind=PATCH)
 
@@ -151,10 +152,15 @@ class Changes:
     def _hand_over(self, beside: _Beside) -> None:
         up = self._up
         if beside.role == "replica":
-            selector = {"spec": {"selector": {manifests.VERSION: beside.version}}}
-            up.cluster.ask("PATCH", up.path("services", up.part.service), selector, kind=MERGE)
+            self._select({manifests.VERSION: beside.version})
         self._scale(beside.before, 0)
         up.workloads[beside.role] = beside.name
+
+    def _select(self, labels: Mapping[str, str | None]) -> None:
+        """Changes these labels of the Service's selector, and says whose change that is."""
+        marks = {"annotations": {manifests.RUN: self._up.deployment.run_id}}
+        patch = {"metadata": marks, "spec": {"selector": dict(labels)}}
+        self._up.cluster.ask("PATCH", self._up.path("services", self._up.part.service), patch, kind=MERGE)
 
     def _take_back(self, beside: _Beside, error: BaseException) -> None:
         """Raises `EnvironmentFailure` when it cannot."""

@@ -20,6 +20,8 @@ Object = dict[str, Any]
 OURS = "stateless-harness"
 """Prefix of our labels and annotations, and the value of `app.kubernetes.io/managed-by` of our namespaces."""
 RUN, ROLE, VERSION, LEASE, HOST = (f"{OURS}/{name}" for name in ("run", "role", "version", "lease", "host"))
+SCALED, RENEWED, VARIABLES = (f"{OURS}/{name}" for name in ("scaled", "renewed", "variables"))
+"""What a run wrote into a Deployment: the number it set, the stamp of its last `roll` and the names of what it gave."""
 MANAGED = "app.kubernetes.io/managed-by"
 FIRST_VERSION = "1"
 RECORD = "/var/lib/ledger/ledger.jsonl"
@@ -171,14 +173,31 @@ def main(workload: Object) -> Object:
     return found
 
 
+def marked(what: object, run_id: str) -> str:
+    """What a run wrote, as an annotation says it: another run's, or another number, is told from it."""
+    return f"{what} by {run_id}"
+
+
+def is_marked(mark: str, run_id: str) -> bool:
+    """Whether that run wrote it, whatever it was."""
+    return mark.partition(" by ")[2] == run_id
+
+
+def scaled(count: int, run_id: str) -> Object:
+    """The patch that wants so many pods of a Deployment, and says in one whose number that is."""
+    return {"metadata": {"annotations": {SCALED: marked(count, run_id)}}, "spec": {"replicas": count}}
+
+
 def renewed(workload: Object, environment: Mapping[str, str], stamp: str) -> Object:
     """The patch that rolls out a new version of a Deployment: other variables, or the same version anew.
 
     `stamp` is new every time: without a change nothing would be rolled out.
     """
+    before = workload["spec"]["template"].get("metadata", {}).get("annotations") or {}
+    given = sorted({*before.get(VARIABLES, "").split(), *environment})
     entries = [{"name": name, "value": value, "valueFrom": None} for name, value in environment.items()]
     spec: Object = {"containers": [{"name": main(workload)["name"], "env": entries}]} if entries else {}
-    annotations = {f"{OURS}/renewed": stamp}
+    annotations = {RENEWED: stamp, **({VARIABLES: " ".join(given)} if given else {})}
     return {"spec": {"template": {"metadata": {"annotations": annotations}, **({"spec": spec} if spec else {})}}}
 
 

@@ -31,7 +31,6 @@ RULES: tuple[Rule, ...] = (
     Rule("", ("endpoints",), ("get",)),
     Rule("", ("secrets",), ("create",)),
     Rule("apps", ("deployments",), ("create", "get", "list", "patch", "delete", "deletecollection")),
-    Rule("apps", ("deployments/scale",), ("patch",)),
     Rule("apps", ("statefulsets", "daemonsets", "replicasets"), ("deletecollection",)),
 )
 """Beside these, `create` for whatever else the manifests hold."""

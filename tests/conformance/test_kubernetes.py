@@ -418,12 +418,14 @@ def somebodys(tmp_path: Path) -> Iterator[Kubernetes]:
 
 
 def shape(name: str) -> dict[str, object]:
-    """What a namespace has of ours to change."""
+    """What a namespace has of ours to change, and our marks on it."""
     cluster = Cluster.connect()
     found = cluster.ask("GET", f"/apis/apps/v1/namespaces/{name}/deployments")["items"]
-    service = cluster.ask("GET", f"/api/v1/namespaces/{name}/services/tiny")["spec"]["selector"]
+    service = cluster.ask("GET", f"/api/v1/namespaces/{name}/services/tiny")
+    marks = [mark for each in [service, *found] for mark in each["metadata"].get("annotations") or {}]
     parts = {each["metadata"]["name"]: (each["spec"]["replicas"], each["spec"]["template"]) for each in found}
-    return {"service": service, **parts}
+    ours = sorted(mark for mark in marks if mark.startswith(kubernetes_manifests.OURS))
+    return {"service": service["spec"]["selector"], "marks": ours, **parts}
 
 
 @dataclass

@@ -5,12 +5,22 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from harness.platforms.kubernetes_api import Refused
+from harness.contract.start import Kubernetes
+from harness.platforms import kubernetes_attach as attaching
+from harness.platforms.base import Deployment
+from harness.platforms.kubernetes_acts import Up
+from harness.platforms.kubernetes_api import Cluster, Refused
 
 Object = dict[str, Any]
+
+PART = Kubernetes(
+    manifests=["none"], replica="web", worker="jobs", service="web", service_port=80, port=8000, attach="shop"
+)
 
 
 @dataclass
@@ -38,6 +48,7 @@ class Shop:
     deployments: dict[str, Object] = field(default_factory=dict)
     pods: dict[str, list[Pod]] = field(default_factory=dict)
     selector: dict[str, str] = field(default_factory=lambda: {"app": "web"})
+    marks: dict[str, str] = field(default_factory=dict)
     led: set[str] = field(default_factory=set)
     _heeded: list[dict[str, str]] = field(default_factory=list)
     _number: int = 0
@@ -103,23 +114,22 @@ class Shop:
 
     def _answer(self, method: str, path: str, body: Any, options: Any) -> Object:
         parts = path.split("/")
-        kind, name, part = (
-            (*parts[parts.index("namespaces") + 2 :], "", "")[:3] if "namespaces" in parts else ("", "", "")
-        )
+        kind, name = (*parts[parts.index("namespaces") + 2 :], "", "")[:2] if "namespaces" in parts else ("", "")
         if path == "/api/v1/nodes":
             return {"items": [{"status": {"nodeInfo": {"bootID": "elsewhere"}}}]}
         if kind == "services":
+            metadata = {"name": name, "uid": f"{name} of {self.made}", "annotations": self.marks}
+            found = {"metadata": metadata, "spec": {"selector": self.selector}}
             if method == "PATCH":
-                self.selector = self._selected(body)
-            return {"metadata": {"name": name, "uid": f"{name} of {self.made}"}, "spec": {"selector": self.selector}}
+                found = copy.deepcopy(found)
+                self._patched(found, body)
+                self.selector, self.marks = found["spec"]["selector"], found["metadata"]["annotations"]
+            return found
         if kind == "endpoints":
             return {"subsets": [{"addresses": [{"targetRef": {"name": each}} for each in sorted(self.led)]}]}
         if kind == "pods":
             return {"items": [self._described(owner, pod) for owner, each in self.pods.items() for pod in each]}
-        return self._deployment(method, name, part, body, options)
-
-    def _selected(self, body: Any) -> dict[str, str]:
-        return body[0]["value"] if isinstance(body, list) else {**self.selector, **body["spec"]["selector"]}
+        return self._deployment(method, name, body, options)
 
     def _described(self, owner: str, pod: Pod) -> Object:
         is_ready = "True" if pod in self._ready(owner) else "False"
@@ -129,7 +139,7 @@ class Shop:
             "status": {"conditions": [{"type": "Ready", "status": is_ready}]},
         }
 
-    def _deployment(self, method: str, name: str, part: str, body: Any, options: Any) -> Object:
+    def _deployment(self, method: str, name: str, body: Any, options: Any) -> Object:
         if method == "POST":
             called = body["metadata"]["name"]
             if called in self.deployments:
@@ -151,16 +161,74 @@ class Shop:
                 raise Refused("the uid in the precondition is another", 409, "Conflict")
             found["metadata"]["deletionTimestamp"] = "now"
         if method == "PATCH":
-            self._patched(found, body, part)
+            self._patched(found, body)
         ready = len(self._ready(name))
         status = {"observedGeneration": 1, "updatedReplicas": len(self.pods[name]), "availableReplicas": ready}
         return {**found, "status": status}
 
     @staticmethod
-    def _patched(found: Object, body: Any, part: str) -> None:
-        if isinstance(body, list):
-            found["spec"] |= {each["path"].rpartition("/")[2]: each["value"] for each in body}
-        elif part == "scale":
-            found["spec"]["replicas"] = body["spec"]["replicas"]
+    def _patched(found: Object, body: Any) -> None:
+        if not isinstance(body, list):
+            merge(found, body)
+            return
+        for each in body:
+            *above, last = [part.replace("~1", "/") for part in each["path"].split("/")[1:]]
+            place = found
+            for part in above:
+                place = place[part]
+            if each["op"] == "remove":
+                del place[last]
+            else:
+                assert each["op"] == "replace" and last in place
+                place[last] = each["value"]
+
+
+def merge(found: Object, patch: Object) -> None:
+    """As a server does it: None removes, and of lists the elements of one name are merged."""
+    for key, value in patch.items():
+        if value is None:
+            found.pop(key, None)
+        elif isinstance(value, dict):
+            merge(found.setdefault(key, {}), value)
+        elif isinstance(value, list):
+            named = {each["name"]: each for each in found.get(key, [])}
+            for each in value:
+                merge(named.setdefault(each["name"], {}), each)
+            found[key] = list(named.values())
         else:
-            found["spec"]["template"]["metadata"] |= body["spec"]["template"]["metadata"]
+            found[key] = value
+
+
+# -- one that a run is attached to
+
+
+def a_shop(where: str = "https://127.0.0.1:6443") -> Shop:
+    made = Shop(where)
+    made.add("web", 3, {"app": "web"})
+    made.add("jobs", 1, {"app": "jobs"})
+    return made
+
+
+def up_of(shop: Shop, folder: Path) -> Up:
+    nothing = cast(Any, None)
+    order = Deployment(
+        "changes-1", folder, folder / "l", 3, 1, folder, nothing, nothing, "/h", "/r", found=folder / "f"
+    )
+    return Up(order, PART, cast(Cluster, shop), False, ExitStack())
+
+
+def numbers(shop: Shop) -> dict[str, int]:
+    """What is wanted of each Deployment that is to stay."""
+    return {
+        name: each["spec"]["replicas"]
+        for name, each in shop.deployments.items()
+        if not each["metadata"].get("deletionTimestamp")
+    }
+
+
+def noted(shop: Shop, folder: Path) -> Path:
+    """The file that says how a run found it."""
+    up = up_of(shop, folder)
+    attaching.selectors(up.cluster, up.deployment, PART, "shop")
+    assert up.deployment.found is not None
+    return up.deployment.found

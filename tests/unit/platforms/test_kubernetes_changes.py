@@ -3,29 +3,22 @@ from __future__ import annotations
 import json
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure
 from harness.platforms import kubernetes_attach as attaching
-from harness.platforms.base import Deployment, Member
+from harness.platforms.base import Member
 from harness.platforms.keeper import Keeper
 from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_acts import Up
 from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes_changes import Changes
 from harness.platforms.kubernetes_manifests import VERSION
 from harness.platforms.rollout import Rollout
 
-from .shop import Shop
-
-PART = Kubernetes(
-    manifests=["none"], replica="web", worker="jobs", service="web", service_port=80, port=8000, attach="shop"
-)
+from .shop import PART, Shop, a_shop, noted, numbers, up_of
 
 
 @pytest.fixture
@@ -33,32 +26,9 @@ def shop() -> Shop:
     return a_shop()
 
 
-def a_shop(where: str = "https://127.0.0.1:6443") -> Shop:
-    made = Shop(where)
-    made.add("web", 3, {"app": "web"})
-    made.add("jobs", 1, {"app": "jobs"})
-    return made
-
-
-def up_of(shop: Shop, folder: Path) -> Up:
-    nothing = cast(Any, None)
-    order = Deployment(
-        "changes-1", folder, folder / "l", 3, 1, folder, nothing, nothing, "/h", "/r", found=folder / "f"
-    )
-    return Up(order, PART, cast(Cluster, shop), False, ExitStack())
-
-
 @pytest.fixture
 def changes(shop: Shop, tmp_path: Path) -> Changes:
     return Changes(up_of(shop, tmp_path))
-
-
-def numbers(shop: Shop) -> dict[str, int]:
-    return {
-        name: each["spec"]["replicas"]
-        for name, each in shop.deployments.items()
-        if not each["metadata"].get("deletionTimestamp")
-    }
 
 
 # -- a switch
@@ -104,7 +74,7 @@ def test_a_version_that_comes_too_late_is_not_switched_to(shop: Shop, changes: C
 
 def test_a_hand_over_that_breaks_off_half_way_is_taken_back(shop: Shop, changes: Changes):
     def refuse(method: str, path: str) -> None:
-        if path.endswith("web/scale"):
+        if method == "PATCH" and path.endswith("deployments/web"):
             raise Refused("no right to scale", 403, "Forbidden")
 
     shop.on_ask = refuse
@@ -115,7 +85,7 @@ def test_a_hand_over_that_breaks_off_half_way_is_taken_back(shop: Shop, changes:
 
 def test_a_hand_over_whose_answer_was_lost_is_done(shop: Shop, changes: Changes):
     def lose(method: str, path: str) -> None:
-        if path.endswith("web/scale"):
+        if method == "PATCH" and path.endswith("deployments/web"):
             shop.deployments["web"]["spec"]["replicas"] = 0
             raise EnvironmentFailure("does not answer")
 
@@ -165,10 +135,10 @@ def test_a_second_version_whose_making_was_not_answered_goes_if_it_is_the_runs(
 ):
     real = shop._deployment
 
-    def lose(method: str, name: str, part: str, body: Any, options: Any) -> Any:
+    def lose(method: str, name: str, body: Any, options: Any) -> Any:
         if method != "POST":
-            return real(method, name, part, body, options)
-        real(method, name, part, body, options) if is_made else shop.add("web-v2", 2, {"app": "unrelated"})
+            return real(method, name, body, options)
+        real(method, name, body, options) if is_made else shop.add("web-v2", 2, {"app": "unrelated"})
         raise Unreachable("does not answer")
 
     shop._deployment = lose  # type: ignore[method-assign]
@@ -192,7 +162,7 @@ def test_nothing_lands_after_the_close_and_the_close_waits_for_what_is_under_way
     sent, go, closed = threading.Event(), threading.Event(), threading.Event()
 
     def hold(method: str, path: str) -> None:
-        if path.endswith("web/scale"):
+        if method == "PATCH" and path.endswith("deployments/web"):
             sent.set()
             assert go.wait(5)
 
@@ -316,13 +286,6 @@ def test_a_rollout_that_is_not_seen_in_time_is_given_up():
 # -- what is somebody else's
 
 
-def noted(shop: Shop, folder: Path) -> Path:
-    up = up_of(shop, folder)
-    attaching.selectors(up.cluster, up.deployment, PART, "shop")
-    assert up.deployment.found is not None
-    return up.deployment.found
-
-
 @pytest.fixture
 def attached(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Cluster, "connect", lambda: shop)
@@ -366,13 +329,12 @@ def test_what_was_added_serves_on_while_what_was_there_does_not_come_up(
     assert numbers(shop) == {"web": 3, "jobs": 1}
 
 
-def test_it_is_looked_at_again_whether_all_is_as_it_was(shop: Shop, attached: Path, monkeypatch: pytest.MonkeyPatch):
+def test_it_is_looked_at_again_whether_all_is_as_it_was(
+    shop: Shop, changes: Changes, attached: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(attaching, "_BACK_S", 0.2)
-    real = shop._patched
-    monkeypatch.setattr(
-        shop, "_patched", lambda found, body, part: None if isinstance(body, list) else real(found, body, part)
-    )
-    shop.deployments["jobs"]["spec"]["replicas"] = 2
+    changes.scale("worker", 2)
+    monkeypatch.setattr(shop, "_patched", lambda found, body: None)
     with pytest.raises(EnvironmentFailure, match="Deployment jobs is another"):
         attaching.restore(attached)
 

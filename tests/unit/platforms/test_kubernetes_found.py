@@ -1,0 +1,147 @@
+"""What a run changed is undone; what its owner changed since is named and left, however late it is recovered."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from harness.platforms import kubernetes_attach as attaching
+from harness.platforms.kubernetes_api import Cluster
+from harness.platforms.kubernetes_changes import Changes
+from harness.platforms.kubernetes_found import of_deployment
+from harness.platforms.kubernetes_manifests import OURS, VERSION
+
+from .shop import Shop, a_shop, noted, numbers, up_of
+
+WHOLE = {
+    "metadata": {"labels": {"app": "web"}},
+    "spec": {"containers": [{"name": "c", "image": "web:1", "env": [{"name": "A", "value": "a"}]}]},
+}
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> Shop:
+    made = a_shop()
+    made.add("web", 3, {"app": "web"}, copy.deepcopy(WHOLE))
+    monkeypatch.setattr(Cluster, "connect", lambda: made)
+    monkeypatch.setattr(attaching, "_LOOK_S", 0.001)
+    monkeypatch.setattr(attaching, "_BACK_S", 10)
+    return made
+
+
+@pytest.fixture
+def found(shop: Shop, tmp_path: Path) -> Path:
+    return noted(shop, tmp_path)
+
+
+@pytest.fixture
+def changes(shop: Shop, tmp_path: Path) -> Changes:
+    return Changes(up_of(shop, tmp_path))
+
+
+def template(shop: Shop, name: str = "web") -> Any:
+    return shop.deployments[name]["spec"]["template"]
+
+
+def deploys(shop: Shop, image: str, count: int) -> None:
+    """Its owner applies another version: what he did not write himself stays in it."""
+    template(shop)["spec"]["containers"][0]["image"] = image
+    shop.deployments["web"]["spec"]["replicas"] = count
+
+
+def marks(shop: Shop) -> list[str]:
+    told = [shop.marks, *(each["metadata"].get("annotations", {}) for each in shop.deployments.values())]
+    return [name for each in told for name in each if name.startswith(OURS)]
+
+
+def left(*whats: str) -> list[str]:
+    return [f"left the {what} of namespace shop alone: somebody else has changed that since" for what in whats]
+
+
+def test_a_late_recovery_leaves_what_its_owner_has_deployed_since(shop: Shop, found: Path):
+    deploys(shop, "web:2", 5)
+    shop.selector = {"app": "web", "tier": "new"}
+    shop.asked.clear()
+    said = left("replicas of Deployment web", "template of Deployment web", "selector of Service web")
+    assert attaching.restore(found) == said and attaching.restore(found) == said
+    assert {method for method, _ in shop.asked} == {"GET"}
+    assert numbers(shop) == {"web": 5, "jobs": 1} and template(shop)["spec"]["containers"][0]["image"] == "web:2"
+
+
+def test_what_its_owner_has_deployed_need_not_come_up(shop: Shop, found: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(attaching, "_BACK_S", 0.2)
+    deploys(shop, "web:broken", 5)
+    shop.slow.add("web")
+    assert len(attaching.restore(found)) == 2
+
+
+def test_a_number_is_the_runs_until_somebody_sets_another(shop: Shop, changes: Changes, found: Path):
+    changes.scale("replica", 1)
+    changes.scale("worker", 2)
+    shop.deployments["web"]["spec"]["replicas"] = 5
+    assert attaching.restore(found) == [
+        *left("replicas of Deployment web"),
+        "Deployment jobs has its replicas again",
+    ]
+    assert numbers(shop) == {"web": 5, "jobs": 1} and marks(shop) == []
+
+
+def test_of_what_was_there_again_already_nothing_of_the_run_stays(shop: Shop, changes: Changes, found: Path):
+    changes.scale("replica", 5)
+    changes.scale("replica", 3)
+    assert marks(shop) and attaching.restore(found) == [] and marks(shop) == []
+
+
+def test_a_template_is_the_runs_while_nothing_but_its_rolls_differs(shop: Shop, changes: Changes, found: Path):
+    changes.roll("replica", {"A": "b", "B": "b"})
+    changes.roll("replica", {"C": "c"})
+    assert attaching.restore(found) == ["Deployment web has its template again"]
+    assert template(shop) == WHOLE and attaching.restore(found) == []
+
+
+@pytest.mark.parametrize("change", ["image", "variable"])
+def test_a_version_that_was_applied_over_a_roll_is_its_owners(shop: Shop, changes: Changes, found: Path, change: str):
+    changes.roll("replica", {"B": "b"})
+    container = template(shop)["spec"]["containers"][0]
+    if change == "image":
+        container["image"] = "web:2"
+    else:
+        container["env"].append({"name": "MORE", "value": "m"})
+    before = copy.deepcopy(template(shop))
+    assert attaching.restore(found) == left("template of Deployment web") and template(shop) == before
+
+
+def test_a_switch_is_undone_around_what_its_owner_has_deployed_since(shop: Shop, changes: Changes, found: Path):
+    changes.switch("replica", {}, 5)
+    deploys(shop, "web:2", 5)
+    shop.selector["tier"] = "new"
+    assert attaching.restore(found) == [
+        *left("replicas of Deployment web", "template of Deployment web"),
+        "Service web of namespace shop selects again what it did",
+        *left("selector of Service web"),
+        "removed Deployment web-v2 of namespace shop",
+    ]
+    assert numbers(shop) == {"web": 5, "jobs": 1} and template(shop)["spec"]["containers"][0]["image"] == "web:2"
+    assert shop.selector == {"app": "web", "tier": "new"} and marks(shop) == []
+
+
+def test_what_another_run_did_is_not_this_ones_to_undo(shop: Shop, found: Path, tmp_path: Path):
+    up = up_of(shop, tmp_path)
+    up.deployment = cast(Any, type("Order", (), {"run_id": "changes-11"}))
+    other = Changes(up)
+    other.roll("replica", {})
+    other.scale("replica", 1)
+    other._select({VERSION: "2"})
+    before = marks(shop)
+    said = left("replicas of Deployment web", "template of Deployment web", "selector of Service web")
+    assert attaching.restore(found) == said and marks(shop) == before
+    assert shop.selector[VERSION] == "2"
+
+
+def test_what_was_not_noted_is_not_touched():
+    found = {"metadata": {}, "spec": {"replicas": 2, "template": WHOLE}}
+    undo = of_deployment(found, {"replicas": None, "template": None}, "a")
+    assert undo.patch == [] and undo.left == []
