@@ -14,13 +14,14 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.contract.start import Compose
-from harness.errors import EnvironmentFailure
+from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import outside
 from harness.platforms.base import Deployment
 from harness.platforms.docker_engine import LABEL, PLACE
@@ -83,11 +84,13 @@ def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) 
     """The model for one run: labelled, numbered, with its variables, reachable at one port of 127.0.0.1 only.
 
     Fixed names and all other published ports go, or two runs could not stand side by side; replicas and workers are
-    replaced by the harness, not by the engine. Raises `EnvironmentFailure` when the file lacks what the contract names.
+    replaced by the harness, not by the engine. Raises `EnvironmentFailure` when the file lacks what the contract names,
+    and `UsageError` when it uses what the harness does not create and is not allowed.
     """
     made = copy.deepcopy(model)
     services = made.get("services") or {}
     _complain(made, compose)
+    _require_own(made, compose, deployment.allowed)
     label = {LABEL: deployment.run_id, PLACE: here()}
     for name, service in services.items():
         service["labels"] = {**(service.get("labels") or {}), **label}
@@ -144,6 +147,25 @@ def _complain(model: Model, compose: Compose) -> None:
             f" names as front; it is on {', '.join(replica.get('networks') or {}) or 'none'}. Correct"
             " start.compose.front"
         )
+
+
+def _require_own(model: Model, compose: Compose, allowed: Collection[str]) -> None:
+    """What is external is others' as well: their data would be written to, their requests be answered by the run."""
+    harm = {
+        "networks": "there the run's services have the names of others, and take their requests",
+        "volumes": "what is on it would be written to under load",
+    }
+    problems = []
+    for kind, why in harm.items():
+        for key, thing in (model.get(kind) or {}).items():
+            name = (thing or {}).get("name") or key
+            if (thing or {}).get("external") and name not in allowed:
+                problems.append(
+                    f"{kind}.{key} is external ({name}), and {why}: say --allow-target {name} if that is meant, or"
+                    " take `external` out, so that each run has one of its own"
+                )
+    if problems:
+        raise UsageError(f"{compose.file} uses what the harness did not create; nothing was started:", problems)
 
 
 @dataclass

@@ -6,13 +6,14 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import docker
 import pytest
 
 from harness.contract.start import Compose
-from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.errors import EnvironmentFailure, FaultNotSeen, UsageError
 from harness.platforms.base import Deployment
 from harness.platforms.docker import DockerPlatform
 from harness.platforms.docker_engine import LABEL, connect
@@ -171,6 +172,23 @@ def test_a_target_that_does_not_come_up_says_why_and_leaves_nothing(
         engine.deploy(wanted)
     assert failure.value.exit_code == 5
     assert engine.leftovers(wanted.run_id) == []
+
+
+def test_a_network_of_somebody_else_is_used_only_where_it_is_allowed(engine: DockerPlatform, tmp_path: Path) -> None:
+    name = f"of-somebody-else-{os.getpid()}"
+    compose = changed(tmp_path, "back: {internal: true}", f"back: {{external: true, name: {name}}}")
+    wanted = deployment(tmp_path, replicas=1, workers=0, compose=compose)
+    connect().create_network(name)
+    try:
+        with pytest.raises(UsageError, match=rf"networks.back is external \({name}\).*--allow-target {name}"):
+            engine.deploy(wanted)
+        assert engine.leftovers(wanted.run_id) == []
+        engine.deploy(replace(wanted, allowed=[name]))
+        assert ask(engine.balancer())[0] == 200
+        engine.tear_down()
+        assert engine.leftovers(wanted.run_id) == [] and connect().inspect_network(name)["Containers"] == {}
+    finally:
+        connect().remove_network(name)
 
 
 def test_a_port_that_is_taken_is_told(engine: DockerPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

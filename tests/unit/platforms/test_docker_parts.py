@@ -61,7 +61,8 @@ def model(**services: Any) -> dict[str, Any]:
 def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
     environment = {"replica": {"SECRET": "a$b", "A": "2"}, "worker": {"A": "3"}}
     given = model()
-    made = prepared(given, COMPOSE, order(tmp_path, environment=environment, ledger_fail_every=7), 12345)
+    wanted = order(tmp_path, environment=environment, ledger_fail_every=7, allowed=["corp"])
+    made = prepared(given, COMPOSE, wanted, 12345)
     label = {"stateless-harness.run": "Run-1.T-ab12cd", "stateless-harness.place": here()}
     book = {
         "LEDGER_DELAY_MS": "50",
@@ -99,7 +100,7 @@ def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
 def test_a_service_that_is_built_has_one_image_for_all_runs(tmp_path: Path) -> None:
     made = [
         prepared(model(app={**model()["services"]["app"], "image": None, "build": {"context": "/x"}}), COMPOSE, each, 1)
-        for each in (order(tmp_path), order(tmp_path, run_id="another-ab12cd"))
+        for each in (order(tmp_path, allowed=["corp"]), order(tmp_path, run_id="another-ab12cd", allowed=["corp"]))
     ]
     images = {each["services"]["app"]["image"] for each in made}
     assert len(images) == 1 and images.pop().startswith("harness-built-")
