@@ -26,6 +26,7 @@ from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms import kubernetes_acts as acts
 from harness.platforms import kubernetes_attach as attaching
+from harness.platforms import kubernetes_beside as besides
 from harness.platforms import kubernetes_deploy as deploying
 from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms import kubernetes_namespace as namespaces
@@ -371,6 +372,8 @@ class KubernetesPlatform:
         up = self._up
         if up is not None and up.part.attach is None:
             namespaces.keep(up.cluster, up.deployment.run_id)
+        elif up is not None:
+            besides.keep(up.cluster, list(up.beside))
 
     runs = staticmethod(recovering.runs)
     restore = staticmethod(recovering.settle)

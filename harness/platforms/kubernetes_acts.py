@@ -34,6 +34,7 @@ class Up:
         self.roster = Roster(boots_are_asked=deployment.boot_header is not None)
         self.workloads: dict[Role, str] = {"replica": part.replica, "worker": part.worker or ""}
         self.versions: dict[Role, int] = {"replica": 1, "worker": 1}
+        self.beside: set[str] = set()
         self.watch: PodWatch | None = None
         self.logs: dict[tuple[str, int], LogFollower] = {}
         self.processes: dict[str, list[Found]] = {}

@@ -25,7 +25,7 @@ from harness.platforms.base import Deployment, Role
 from harness.platforms.kubernetes_api import Cluster, Refused, items
 from harness.platforms.kubernetes_changes import REPLACE
 from harness.platforms.kubernetes_found import Undo, of_deployment, of_service
-from harness.platforms.kubernetes_manifests import MANAGED, OURS
+from harness.platforms.kubernetes_manifests import MANAGED, OURS, RUN
 from harness.platforms.kubernetes_pods import seen
 
 Object = dict[str, Any]
@@ -218,7 +218,9 @@ class _Back:
 
     def _added(self) -> list[Object]:
         query = {"labelSelector": f"{MANAGED}={OURS}"}
-        return list(items(self._cluster.ask("GET", f"{_APPS}/{self._name}/deployments", query=query)))
+        there = items(self._cluster.ask("GET", f"{_APPS}/{self._name}/deployments", query=query))
+        # A run of another machine may be at work in the same namespace.
+        return [each for each in there if (each["metadata"].get("annotations") or {}).get(RUN) == self._run]
 
     def _unreached(self, added: list[Object]) -> str:
         """That the Service sends requests to none of the pods that were there before; empty when it does."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.errors import EnvironmentFailure
+from harness.platforms import kubernetes_beside as besides
 from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms.base import Role
 from harness.platforms.kubernetes_acts import Up
@@ -104,6 +105,7 @@ class Changes:
         beside, fresh = self._prepare(role, environment)
         try:
             with self._changing():
+                self._up.beside.add(beside.path)
                 self._up.cluster.ask("POST", self._up.path("deployments", api="/apis/apps/v1"), fresh)
             while True:
                 # Under the lock, so that nobody changes anything between the last look and the hand-over.
@@ -129,7 +131,8 @@ class Changes:
             service = up.cluster.ask("GET", up.path("services", up.part.service))
             found = up.cluster.ask("GET", before)
             name, path = self._free(role)
-            version, marks = str(up.versions[role]), {manifests.RUN: up.deployment.run_id}
+            version = str(up.versions[role])
+            marks = besides.marks(up.deployment.run_id, up.workloads[role], up.part.service)
             fresh = manifests.beside(found, environment, name, version, marks)
         return _Beside(role, before, name, path, version, service["spec"].get("selector") or {}), fresh
 

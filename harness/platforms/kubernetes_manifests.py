@@ -22,6 +22,10 @@ OURS = "stateless-harness"
 RUN, ROLE, VERSION, LEASE, HOST = (f"{OURS}/{name}" for name in ("run", "role", "version", "lease", "host"))
 SCALED, RENEWED, VARIABLES = (f"{OURS}/{name}" for name in ("scaled", "renewed", "variables"))
 """What a run wrote into a Deployment: the number it set, the stamp of its last `roll` and the names of what it gave."""
+BESIDE, SERVICE = (f"{OURS}/{name}" for name in ("beside", "service"))
+"""Of a second Deployment in a namespace of somebody else's: the one it stands beside, and the Service of both."""
+HASH = "pod-template-hash"
+"""The label by which the cluster itself tells the pods of two versions apart."""
 MANAGED = "app.kubernetes.io/managed-by"
 FIRST_VERSION = "1"
 RECORD = "/var/lib/ledger/ledger.jsonl"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from harness.errors import EnvironmentFailure
+from harness.platforms import kubernetes_beside as besides
 from harness.platforms import kubernetes_node as node
 from harness.platforms.base import Standing
 from harness.platforms.hold import here
 from harness.platforms.kubernetes_api import Cluster, Refused, items
+from harness.platforms.kubernetes_beside import now
 from harness.platforms.kubernetes_manifests import HOST, LEASE, MANAGED, OURS, RUN, namespace, namespace_of
 
 Object = dict[str, Any]
@@ -25,7 +26,7 @@ _WORKLOADS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 
 def create(cluster: Cluster, run_id: str) -> str:
     """Makes the namespace of a run and returns its name. Raises `EnvironmentFailure`."""
-    wanted = namespace(run_id, {HOST: here(), LEASE: _now()})
+    wanted = namespace(run_id, {HOST: here(), LEASE: now()})
     try:
         cluster.ask("POST", "/api/v1/namespaces", wanted)
     except Refused as error:
@@ -42,20 +43,16 @@ def _not_made(error: Refused, name: str) -> str:
     )
 
 
-def _now() -> str:
-    # Only that it changes is looked at: the clocks of two machines may differ by more than any lease.
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 def keep(cluster: Cluster, run_id: str) -> None:
     """Shows that the run is in progress."""
-    patch = {"metadata": {"annotations": {LEASE: _now()}}}
+    patch = {"metadata": {"annotations": {LEASE: now()}}}
     cluster.ask("PATCH", f"/api/v1/namespaces/{namespace_of(run_id)}", patch, kind="application/merge-patch+json")
 
 
 def runs(cluster: Cluster) -> dict[str, Standing]:
-    """Runs that have a namespace; true for one of another place (`harness.platforms.hold`) that is in progress.
+    """Runs that have a namespace, or a Deployment in one of others; true for one that is in progress elsewhere.
 
+    Elsewhere is another place, as `harness.platforms.hold` has it.
     One of this place holds its name here, which tells more. Of the others it is watched whether they still renew what
     shows it; where one has not for `WATCHED_S`, it is dead. Raises `EnvironmentFailure` if the cluster did not answer
     all the while, for then it may have heard nothing of them either.
@@ -81,9 +78,9 @@ def runs(cluster: Cluster) -> dict[str, Standing]:
 
 
 def _marks(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """The annotations of all namespaces of runs, by run."""
+    """The annotations of all namespaces of runs, and of Deployments in those of others, by run."""
     found = cluster.ask("GET", "/api/v1/namespaces", query={"labelSelector": f"{MANAGED}={OURS}"})
-    marks = [each["metadata"].get("annotations") or {} for each in items(found)]
+    marks = [besides.marks_of(each) for each in [*besides.found(cluster), *items(found)]]
     return {each[RUN]: each for each in marks if RUN in each}
 
 

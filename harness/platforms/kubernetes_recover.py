@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.platforms import kubernetes_attach as attaching
+from harness.platforms import kubernetes_beside as besides
 from harness.platforms import kubernetes_namespace as namespaces
 from harness.platforms.base import Standing
 from harness.platforms.hold import hold_target
@@ -39,17 +40,22 @@ def leftovers(run_id: str) -> list[str]:
         return []
     cluster = Cluster.connect()
     with _understood(cluster):
-        return namespaces.leftovers(cluster, run_id)
+        return [*namespaces.leftovers(cluster, run_id), *besides.leftovers(cluster, run_id)]
 
 
 def remove(run_id: str) -> list[str]:
-    """Removes that; returns what was removed, one line each."""
-    found = leftovers(run_id)
-    if found:
-        cluster = Cluster.connect()
-        with _understood(cluster):
+    """Removes that; returns what was removed, one line each, and what nobody but the run's folder could bring back.
+
+    That is left and no failure: whoever has the folder calls `settle` next, which brings it back and removes the rest.
+    """
+    if not is_configured():
+        return []
+    cluster = Cluster.connect()
+    with _understood(cluster):
+        found = namespaces.leftovers(cluster, run_id)
+        if found:
             namespaces.remove(cluster, run_id)
-    return [f"removed {each}" for each in found]
+        return [*(f"removed {each}" for each in found), *besides.remove(cluster, run_id)]
 
 
 def target(cluster: Cluster, namespace: str) -> str:

@@ -488,6 +488,9 @@ def test_a_target_that_runs_already_is_used_and_left_as_it_was_found(
     finally:
         keeper.stop()
     assert shape(name)["service"] != before["service"] and shape(name)["tiny"] != before["tiny"]
+    beside = f"Deployment tiny-v2 of namespace {name}"
+    assert kube.leftovers(order.run_id) == [f"{beside} (beside a target that ran before)"]
+    assert kube.remove(order.run_id)[0].startswith(f"left {beside}: Service tiny sends requests to it")
     # As if the harness had died: another looks at what was noted.
     with used_by_others(name, other.balancer()) as meanwhile:
         done = KubernetesPlatform().restore(order.found)  # type: ignore[arg-type]
@@ -496,5 +499,6 @@ def test_a_target_that_runs_already_is_used_and_left_as_it_was_found(
     assert meanwhile.ready and min(meanwhile.ready) >= 1
     assert meanwhile.failed == [] and len(meanwhile.answered) > 20
     other.tear_down()
+    assert kube.leftovers(order.run_id) == []
     assert KubernetesPlatform().restore(order.found) == []  # type: ignore[arg-type]
     assert KubernetesPlatform().restore(tmp_path / "none") == []

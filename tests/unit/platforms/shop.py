@@ -63,11 +63,14 @@ class Shop:
         self.deployments[name] = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": name, "uid": f"{name} of {self.made}", "labels": {}, "generation": 1},
+            "metadata": {**self._about(name), "labels": {}},
             "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": given},
         }
         self.pods[name] = [self._pod(name, labels, self.ready_after) for _ in range(replicas)]
         self.led = self._endpoints()
+
+    def _about(self, name: str) -> Object:
+        return {"name": name, "namespace": "shop", "uid": f"{name} of {self.made}", "generation": 1}
 
     def _pod(self, name: str, labels: dict[str, str], age: int = 0) -> Pod:
         self._number += 1
@@ -115,6 +118,10 @@ class Shop:
     def _answer(self, method: str, path: str, body: Any, options: Any) -> Object:
         parts = path.split("/")
         kind, name = (*parts[parts.index("namespaces") + 2 :], "", "")[:2] if "namespaces" in parts else ("", "")
+        if path == "/api/v1/namespaces":
+            return {"items": []}
+        if "namespaces" in parts and not kind:
+            raise Refused("no such namespace", 404, "NotFound")
         if path == "/api/v1/nodes":
             return {"items": [{"status": {"nodeInfo": {"bootID": "elsewhere"}}}]}
         if kind == "services":
@@ -145,7 +152,7 @@ class Shop:
             if called in self.deployments:
                 raise Refused(f'deployments.apps "{called}" already exists', 409, "AlreadyExists")
             made = copy.deepcopy(body)
-            made["metadata"] |= {"generation": 1, "uid": f"{called} of {self.made}"}
+            made["metadata"] |= self._about(called)
             self.deployments[called], self.pods[called] = made, []
             return {}
         if not name:
