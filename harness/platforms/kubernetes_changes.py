@@ -16,15 +16,18 @@ from typing import Any
 from harness.errors import EnvironmentFailure
 from harness.platforms import kubernetes_beside as besides
 from harness.platforms import kubernetes_manifests as manifests
+from harness.platforms import kubernetes_namespace as namespaces
 from harness.platforms.base import Role
 from harness.platforms.kubernetes_acts import Up
 from harness.platforms.kubernetes_api import PATCH, Refused
+from harness.platforms.kubernetes_pods import seen, versions
 
 Object = dict[str, Any]
 
 MERGE = "application/merge-patch+json"
 REPLACE = "application/json-patch+json"
 _LOOK_S = 0.1
+_LEAVE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,14 @@ class _Beside:
     name: str
     path: str
     version: str
-    selector: Object
-    """What the Service selected before."""
+    labels: Object
+    """By which its own pods are known."""
+    selected: dict[str, str | None]
+    """Which of the labels that a switch changes the Service selected before, and by which value."""
+    narrowed: dict[str, str]
+    """The same while the second version comes up; empty where its pods get no requests as it is."""
+    mark: str | None
+    """Whose change of the selector that was."""
 
 
 class Changes:
@@ -105,6 +114,8 @@ class Changes:
         beside, fresh = self._prepare(role, environment)
         try:
             with self._changing():
+                if beside.narrowed:
+                    self._select(beside.narrowed, self._up.deployment.run_id)
                 self._up.beside.add(beside.path)
                 self._up.cluster.ask("POST", self._up.path("deployments", api="/apis/apps/v1"), fresh)
             while True:
@@ -134,7 +145,28 @@ class Changes:
             version = str(up.versions[role])
             marks = besides.marks(up.deployment.run_id, up.workloads[role], up.part.service)
             fresh = manifests.beside(found, environment, name, version, marks)
-        return _Beside(role, before, name, path, version, service["spec"].get("selector") or {}), fresh
+            narrowed = self._narrowed(role, found, fresh, service)
+        selector = service["spec"].get("selector") or {}
+        selected = {label: selector.get(label) for label in manifests.SELECTED}
+        labels, mark = fresh["spec"]["selector"]["matchLabels"], besides.marks_of(service).get(manifests.RUN)
+        return _Beside(role, before, name, path, version, labels, selected, narrowed, mark), fresh
+
+    def _narrowed(self, role: Role, found: Object, fresh: Object, service: Object) -> dict[str, str]:
+        """A label that keeps requests from the next version: a Service of somebody else's may select all versions.
+
+        Raises `EnvironmentFailure` when the present pods are of several versions, for then no label does.
+        """
+        selector = service["spec"].get("selector") or {}
+        labels, name = fresh["spec"]["template"]["metadata"]["labels"], found["metadata"]["name"]
+        if role != "replica" or not selector or not selector.items() <= labels.items():
+            return {}
+        hashes = versions(namespaces.pods(self._up.cluster, self._up.namespace), name)
+        if len(hashes) != 1 and found["spec"].get("replicas", 1):
+            raise EnvironmentFailure(
+                f"Deployment {name} has pods of {len(hashes)} versions, not of one that a label could tell from the"
+                f" next: wait until its rollout is over, or put {manifests.VERSION} into the selector of its Service"
+            )
+        return {manifests.HASH: hashes.pop()} if hashes else {}
 
     def _free(self, role: Role) -> tuple[str, str]:
         """Name and path of the next version: in a namespace of somebody else's another may be called so."""
@@ -155,15 +187,18 @@ class Changes:
     def _hand_over(self, beside: _Beside) -> None:
         up = self._up
         if beside.role == "replica":
-            self._select({manifests.VERSION: beside.version})
+            version = {**dict.fromkeys(beside.narrowed), manifests.VERSION: beside.version}
+            self._select(version, up.deployment.run_id)
         self._scale(beside.before, 0)
         up.workloads[beside.role] = beside.name
 
-    def _select(self, labels: Mapping[str, str | None]) -> None:
-        """Changes these labels of the Service's selector, and says whose change that is."""
-        marks = {"annotations": {manifests.RUN: self._up.deployment.run_id}}
-        patch = {"metadata": marks, "spec": {"selector": dict(labels)}}
-        self._up.cluster.ask("PATCH", self._up.path("services", self._up.part.service), patch, kind=MERGE)
+    def _select(self, labels: Mapping[str, str | None], mark: str | None) -> None:
+        """Lets the Service's selector have these labels (None: not), and say whose change that is."""
+        place = self._up.path("services", self._up.part.service)
+        selector = self._up.cluster.ask("GET", place)["spec"].get("selector") or {}
+        if any(selector.get(label) != value for label, value in labels.items()):
+            marks = {"annotations": {manifests.RUN: mark}}
+            self._up.cluster.ask("PATCH", place, {"metadata": marks, "spec": {"selector": dict(labels)}}, kind=MERGE)
 
     def _take_back(self, beside: _Beside, error: BaseException) -> None:
         """Raises `EnvironmentFailure` when it cannot."""
@@ -183,13 +218,24 @@ class Changes:
             # The hand-over was done, although no answer said so.
             up.workloads[beside.role] = beside.name
             return
-        place = up.path("services", up.part.service)
-        if beside.role == "replica" and up.cluster.ask("GET", place)["spec"].get("selector") != beside.selector:
-            patch: list[Object] = [{"op": "replace", "path": "/spec/selector", "value": beside.selector}]
-            up.cluster.ask("PATCH", place, patch, kind=REPLACE)
+        if beside.role == "replica":
+            mark = up.deployment.run_id if beside.narrowed else beside.mark
+            self._select({**beside.selected, **beside.narrowed}, mark)
         if mine:
             which = {"uid": mine["metadata"]["uid"]}
             up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background", "preconditions": which})
+        if beside.narrowed:
+            self._until_leaving(beside)
+            self._select(beside.selected, beside.mark)
+
+    def _until_leaving(self, beside: _Beside) -> None:
+        """Waits until no pod of the second version can get a request, for as long as that may take."""
+        until = time.monotonic() + _LEAVE_S
+        while time.monotonic() < until and not self._closed.is_set():
+            pods = [seen(pod) for pod in namespaces.pods(self._up.cluster, self._up.namespace, beside.labels)]
+            if all(pod.leaving or pod.ended for pod in pods):
+                return
+            self._closed.wait(_LOOK_S)
 
     def _mine(self, beside: _Beside) -> Object | None:
         """The Deployment of the second version, if this run made the one of that name."""

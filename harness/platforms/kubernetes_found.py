@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.platforms import kubernetes_manifests as manifests
-from harness.platforms.kubernetes_manifests import RENEWED, RUN, SCALED, VARIABLES, VERSION
+from harness.platforms.kubernetes_manifests import RENEWED, RUN, SCALED, SELECTED, VARIABLES
 
 Object = dict[str, Any]
-
-_LABELS = frozenset({VERSION})
-"""What a run puts into the selector of a Service."""
 
 
 @dataclass
@@ -84,8 +81,8 @@ def of_service(found: Object, was: Mapping[str, str], run: str) -> Undo:
     undo, selector = Undo(), found["spec"].get("selector") or {}
     back = selector
     if (found["metadata"].get("annotations") or {}).get(RUN) == run:
-        back = {key: each for key, each in selector.items() if key not in _LABELS}
-        back |= {key: each for key, each in was.items() if key in _LABELS}
+        back = {key: each for key, each in selector.items() if key not in SELECTED}
+        back |= {key: each for key, each in was.items() if key in SELECTED}
         if back != selector:
             undo._put("selector", back)
         undo._unmark(RUN)

@@ -26,6 +26,8 @@ BESIDE, SERVICE = (f"{OURS}/{name}" for name in ("beside", "service"))
 """Of a second Deployment in a namespace of somebody else's: the one it stands beside, and the Service of both."""
 HASH = "pod-template-hash"
 """The label by which the cluster itself tells the pods of two versions apart."""
+SELECTED = (VERSION, HASH)
+"""Labels that a `switch` puts into the selector of a Service, or takes out of it."""
 MANAGED = "app.kubernetes.io/managed-by"
 FIRST_VERSION = "1"
 RECORD = "/var/lib/ledger/ledger.jsonl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import EnvironmentFailure
@@ -106,9 +107,11 @@ def leftovers(cluster: Cluster, run_id: str) -> list[str]:
     ]
 
 
-def pods(cluster: Cluster, name: str) -> list[Object]:
-    """The pods in a namespace."""
-    return list(items(cluster.ask("GET", f"/api/v1/namespaces/{name}/pods")))
+def pods(cluster: Cluster, name: str, labels: Mapping[str, str] | None = None) -> list[Object]:
+    """The pods in a namespace, those that bear the labels."""
+    wanted = (labels or {}).items()
+    found = items(cluster.ask("GET", f"/api/v1/namespaces/{name}/pods"))
+    return [each for each in found if wanted <= (each["metadata"].get("labels") or {}).items()]
 
 
 def is_local(cluster: Cluster) -> bool:

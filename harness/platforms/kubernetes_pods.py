@@ -7,12 +7,12 @@ has another life, and so another name.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.platforms.base import DEAD, Member, Role, State
-from harness.platforms.kubernetes_manifests import ROLE
+from harness.platforms.kubernetes_manifests import HASH, ROLE
 
 Object = dict[str, Any]
 
@@ -73,6 +73,18 @@ def seen(pod: Object, selectors: Mapping[Role, Mapping[str, str]] | None = None)
         waits=_waits(conditions, waiting, status),
         node=spec.get("nodeName") or "",
     )
+
+
+def versions(pods: Iterable[Object], deployment: str) -> set[str]:
+    """The hashes that the cluster has given to the versions of which a Deployment has pods."""
+    found = set()
+    for pod in pods:
+        label, about = (pod["metadata"].get("labels") or {}).get(HASH), seen(pod)
+        owners = [each["name"] for each in pod["metadata"].get("ownerReferences") or [] if each["kind"] == "ReplicaSet"]
+        # By its owner: pods of others may bear all the labels of its own.
+        if label and f"{deployment}-{label}" in owners and not about.leaving and not about.ended:
+            found.add(str(label))
+    return found
 
 
 def _waits(conditions: dict[str, Object], waiting: Object, status: Object) -> str:

@@ -15,6 +15,7 @@ from harness.platforms import kubernetes_attach as attaching
 from harness.platforms.base import Deployment
 from harness.platforms.kubernetes_acts import Up
 from harness.platforms.kubernetes_api import Cluster, Refused
+from harness.platforms.kubernetes_manifests import HASH
 
 Object = dict[str, Any]
 
@@ -33,13 +34,15 @@ class Pod:
 
 @dataclass
 class Shop:
-    """A pod is ready after `ready_after` looks, those of Deployments in `slow` never; what the Service selects is
-    heeded `lag` looks later. `served` is what each look found: how many ready pods the Service sends requests to.
-    `on_ask` is told of each request before it is done."""
+    """A pod is ready after `ready_after` looks, those of Deployments in `slow` never, and one of a deleted Deployment
+    is told to end after `collects_after`; what the Service selects is heeded `lag` looks later. `served` is what each
+    look found: how many ready pods the Service sends requests to. `on_ask` is told of each request before it is done.
+    """
 
     where: str = "https://127.0.0.1:6443"
     ready_after: int = 3
     ends_after: int = 2
+    collects_after: int = 0
     lag: int = 0
     slow: set[str] = field(default_factory=set)
     served: list[int] = field(default_factory=list)
@@ -52,6 +55,7 @@ class Shop:
     led: set[str] = field(default_factory=set)
     _heeded: list[dict[str, str]] = field(default_factory=list)
     _number: int = 0
+    _deleted: dict[str, int] = field(default_factory=dict)
     _lock: Any = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
@@ -74,7 +78,7 @@ class Shop:
 
     def _pod(self, name: str, labels: dict[str, str], age: int = 0) -> Pod:
         self._number += 1
-        return Pod(f"{name}-{self._number}", labels, age)
+        return Pod(f"{name}-{self._number}", {**labels, HASH: f"of-{name}"}, age)
 
     def _ready(self, name: str) -> list[Pod]:
         found = [] if name in self.slow else self.pods[name]
@@ -94,7 +98,8 @@ class Shop:
         self.served.append(len(before & alive))
         for name, found in list(self.deployments.items()):
             spec, mine = found["spec"], self.pods[name]
-            wanted = 0 if found["metadata"].get("deletionTimestamp") else spec["replicas"]
+            since = self._deleted[name] = self._deleted.get(name, 0) + ("deletionTimestamp" in found["metadata"])
+            wanted = 0 if since > self.collects_after else spec["replicas"]
             staying = [pod for pod in mine if not pod.leaving]
             for pod in staying[wanted:]:
                 pod.leaving = 1
@@ -142,7 +147,13 @@ class Shop:
         is_ready = "True" if pod in self._ready(owner) else "False"
         leaving = {"deletionTimestamp": "now"} if pod.leaving else {}
         return {
-            "metadata": {"name": pod.name, "uid": pod.name, "labels": pod.labels, **leaving},
+            "metadata": {
+                "name": pod.name,
+                "uid": pod.name,
+                "labels": pod.labels,
+                "ownerReferences": [{"kind": "ReplicaSet", "name": f"{owner}-{pod.labels[HASH]}"}],
+                **leaving,
+            },
             "status": {"conditions": [{"type": "Ready", "status": is_ready}]},
         }
 

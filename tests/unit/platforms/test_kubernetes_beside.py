@@ -14,7 +14,7 @@ from harness.platforms import kubernetes_recover as recovering
 from harness.platforms.kubernetes import KubernetesPlatform
 from harness.platforms.kubernetes_api import Cluster, Refused
 from harness.platforms.kubernetes_changes import Changes
-from harness.platforms.kubernetes_manifests import HOST, LEASE, MANAGED, OURS, RUN, VERSION
+from harness.platforms.kubernetes_manifests import HASH, HOST, LEASE, MANAGED, OURS, RUN, VERSION
 
 from .shop import Shop, a_shop, noted, numbers, up_of
 
@@ -70,6 +70,17 @@ def test_what_is_in_the_place_of_the_target_is_left_and_the_way_back_is_said(sho
     shop.deployments["web"]["spec"]["replicas"] = 3
     assert recovering.remove(RUN_ID) == [f"removed {NAMED}"]
     assert numbers(shop) == {"web": 3, "jobs": 1} and recovering.remove(RUN_ID) == [] and recovering.runs() == {}
+
+
+def test_a_service_that_selects_one_version_only_is_not_forgotten(shop: Shop, changes: Changes):
+    """Its owner's next version would get no requests."""
+    changes.switch("worker", {}, 5)
+    shop.deployments["jobs"]["spec"]["replicas"] = 1
+    changes._select({HASH: "of-web"}, RUN_ID)
+    (said,) = recovering.remove(RUN_ID)
+    assert f"left Deployment jobs-v2 of namespace shop: Service web still has the label {HASH}" in said
+    changes._select({HASH: None}, RUN_ID)
+    assert recovering.remove(RUN_ID) == ["removed Deployment jobs-v2 of namespace shop"]
 
 
 def test_one_that_does_not_go_is_named(shop: Shop, changes: Changes, monkeypatch: pytest.MonkeyPatch):

@@ -15,7 +15,7 @@ from harness.platforms.keeper import Keeper
 from harness.platforms.kubernetes import KubernetesPlatform
 from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes_changes import Changes
-from harness.platforms.kubernetes_manifests import VERSION
+from harness.platforms.kubernetes_manifests import HASH, RUN, VERSION
 from harness.platforms.rollout import Rollout
 
 from .shop import PART, Shop, a_shop, noted, numbers, up_of
@@ -42,6 +42,51 @@ def test_a_switch_hands_over_when_all_of_the_new_version_is_available(shop: Shop
     assert numbers(shop)["web-v2"] == 4
     changes.switch("worker", {}, 5)
     assert numbers(shop) == {"web": 0, "jobs": 0, "web-v2": 4, "jobs-v2": 1} and shop.selector[VERSION] == "2"
+
+
+def reached(shop: Shop) -> set[str]:
+    """The Deployments whose pods get requests."""
+    return {name.rpartition("-")[0] for name in shop.led}
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_the_next_version_gets_no_request_before_the_hand_over(shop: Shop, changes: Changes, is_in_time: bool):
+    """Nor when it is taken back, and becomes ready while it goes."""
+    looks: list[tuple[int, set[str]]] = []
+
+    def look(method: str, path: str) -> None:
+        looks.append((shop.deployments["web"]["spec"]["replicas"], reached(shop)))
+        if not is_in_time and shop.pods.get("web-v2"):
+            abort.set()
+
+    shop.on_ask, abort = look, threading.Event()
+    if is_in_time:
+        changes.switch("replica", {}, 5)
+    else:
+        shop.collects_after = 8
+        with pytest.raises(EnvironmentFailure, match="the run is being ended"):
+            changes.switch("replica", {}, 5, abort)
+        for _ in range(5):
+            shop.ask("GET", "/api/v1/nodes")
+    assert all(who <= {"web"} for wanted, who in looks if wanted) and looks
+    assert shop.selector == ({"app": "web", VERSION: "2"} if is_in_time else {"app": "web"})
+    assert (RUN in shop.marks) is is_in_time
+
+
+def test_a_selector_that_names_a_version_is_not_narrowed(shop: Shop, changes: Changes):
+    changes.switch("replica", {}, 5)
+    seen: list[dict[str, str]] = []
+    shop.on_ask = lambda method, path: seen.append(shop.selector)
+    changes.switch("replica", {}, 5)
+    assert all(each == {"app": "web", VERSION: "2"} for each in seen[:-1]) and shop.selector[VERSION] == "3"
+
+
+def test_a_target_whose_rollout_is_under_way_is_not_switched(shop: Shop, changes: Changes):
+    """No label tells all of its pods from those of the next version."""
+    shop.pods["web"][0].labels[HASH] = "older"
+    with pytest.raises(EnvironmentFailure, match=r"Deployment web has pods of 2 versions.*rollout"):
+        changes.switch("replica", {}, 5)
+    assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
 
 
 @pytest.mark.parametrize("way", ["deadline", "abort"])

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import pytest
 
+from harness.errors import EnvironmentFailure
 from harness.platforms import kubernetes_attach as attaching
 from harness.platforms.kubernetes_api import Cluster
 from harness.platforms.kubernetes_changes import Changes
 from harness.platforms.kubernetes_found import of_deployment
-from harness.platforms.kubernetes_manifests import OURS, VERSION
+from harness.platforms.kubernetes_manifests import HASH, OURS, VERSION
 
 from .shop import Shop, a_shop, noted, numbers, up_of
 
@@ -128,13 +129,28 @@ def test_a_switch_is_undone_around_what_its_owner_has_deployed_since(shop: Shop,
     assert shop.selector == {"app": "web", "tier": "new"} and marks(shop) == []
 
 
+def test_a_selector_that_a_dead_run_had_narrowed_is_wide_again(shop: Shop, changes: Changes, found: Path):
+    def die(method: str, path: str) -> None:
+        if method == "POST":
+            changes._closed.set()
+            raise EnvironmentFailure("killed here")
+
+    shop.on_ask = die
+    with pytest.raises(EnvironmentFailure, match="killed here"):
+        changes.switch("replica", {}, 5)
+    assert shop.selector == {"app": "web", HASH: "of-web"}
+    shop.on_ask = lambda method, path: None
+    assert attaching.restore(found) == ["Service web of namespace shop selects again what it did"]
+    assert shop.selector == {"app": "web"} and marks(shop) == []
+
+
 def test_what_another_run_did_is_not_this_ones_to_undo(shop: Shop, found: Path, tmp_path: Path):
     up = up_of(shop, tmp_path)
     up.deployment = cast(Any, type("Order", (), {"run_id": "changes-11"}))
     other = Changes(up)
     other.roll("replica", {})
     other.scale("replica", 1)
-    other._select({VERSION: "2"})
+    other._select({VERSION: "2"}, "changes-11")
     before = marks(shop)
     said = left("replicas of Deployment web", "template of Deployment web", "selector of Service web")
     assert attaching.restore(found) == said and marks(shop) == before
