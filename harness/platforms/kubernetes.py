@@ -188,6 +188,9 @@ class KubernetesPlatform:
                 self._see(up, about)
 
     def _see(self, up: Up, about: Seen) -> None:
+        if up.part.attach is not None and about.role is None:
+            # Of a namespace of somebody else's, the rest is his: neither waited for nor watched.
+            return
         life = up.roster.see(about)
         name, known = life.name if life else about.name, (about.uid, about.restarts)
         if known not in up.logs and (about.running or about.ended):

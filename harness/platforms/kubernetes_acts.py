@@ -30,7 +30,7 @@ class Up:
     ) -> None:
         self.deployment, self.part, self.cluster, self.local, self.held = deployment, part, cluster, local, held
         self.namespace = part.attach or manifests.namespace_of(deployment.run_id)
-        self.selectors: dict[Role, Mapping[str, str]] = {}
+        self.selectors: dict[str, Mapping[str, str]] = {}
         self.roster = Roster(boots_are_asked=deployment.boot_header is not None)
         self.workloads: dict[Role, str] = {"replica": part.replica, "worker": part.worker or ""}
         self.versions: dict[Role, int] = {"replica": 1, "worker": 1}

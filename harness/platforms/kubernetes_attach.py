@@ -35,8 +35,8 @@ _LOOK_S = 0.2
 _APPS = "/apis/apps/v1/namespaces"
 
 
-def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: str) -> dict[Role, Mapping[str, str]]:
-    """By which labels the pods of each role are known; notes how all was found.
+def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: str) -> dict[str, Mapping[str, str]]:
+    """By which labels the pods of each role, and of the `ledger`, are known; notes how all was found.
 
     Raises `EnvironmentFailure` when the namespace lacks what the contract names, or runs other numbers than declared.
     """
@@ -54,8 +54,11 @@ def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: 
                 f" set its target, or `kubectl -n {name} scale deployment {each} --replicas={count}`"
             )
     service = _get(cluster, f"/api/v1/namespaces/{name}/services/{part.service}")
+    watched: dict[str, Object] = {str(role): each for role, each in found.items()}
+    if part.ledger:
+        watched["ledger"] = _get(cluster, f"{_APPS}/{name}/deployments/{part.ledger}")
     _note(deployment, cluster, name, list(found.values()), service)
-    return {role: dict(each["spec"]["selector"].get("matchLabels") or {}) for role, each in found.items()}
+    return {role: dict(each["spec"]["selector"].get("matchLabels") or {}) for role, each in watched.items()}
 
 
 def _get(cluster: Cluster, path: str) -> Object:

@@ -44,10 +44,11 @@ class Seen:
         return self.ended.startswith("Completed")
 
 
-def seen(pod: Object, selectors: Mapping[Role, Mapping[str, str]] | None = None) -> Seen:
+def seen(pod: Object, selectors: Mapping[str, Mapping[str, str]] | None = None) -> Seen:
     """What the description of a pod says of it and of its first container.
 
-    `selectors` tell the role of one that the run did not make, and that has no label of ours.
+    `selectors` tell the role of one that the run did not make, and that has no label of ours; that of the ledger's is
+    no member's.
     """
     labels = pod["metadata"].get("labels") or {}
     chosen = [role for role, wanted in (selectors or {}).items() if wanted and wanted.items() <= labels.items()]
@@ -56,7 +57,7 @@ def seen(pod: Object, selectors: Mapping[Role, Mapping[str, str]] | None = None)
     statuses = {each["name"]: each for each in status.get("containerStatuses") or []}
     container = statuses.get(first, {})
     state = container.get("state") or {}
-    ended, waiting = state.get("terminated") or {}, state.get("waiting") or {}
+    ended, waiting = _ended(state.get("terminated") or {}, status), state.get("waiting") or {}
     conditions = {each["type"]: each for each in status.get("conditions") or []}
     return Seen(
         uid=metadata["uid"],
@@ -69,10 +70,19 @@ def seen(pod: Object, selectors: Mapping[Role, Mapping[str, str]] | None = None)
         container=str(container.get("containerID") or "").rpartition("/")[2],
         container_name=first,
         running=bool(state.get("running")),
-        ended=f"{ended.get('reason') or 'ended'} with status {ended.get('exitCode')}" if ended else "",
-        waits=_waits(conditions, waiting, status),
+        ended=ended,
+        waits="" if ended else _waits(conditions, waiting, status),
         node=spec.get("nodeName") or "",
     )
+
+
+def _ended(terminated: Object, status: Object) -> str:
+    """How it ended, "" while it has not. A pod that was evicted or refused may never have had a container."""
+    if terminated:
+        return f"{terminated.get('reason') or 'ended'} with status {terminated.get('exitCode')}"
+    if status.get("phase") == "Failed":
+        return f"ended: {status.get('reason') or 'Failed'}: {status.get('message') or 'the cluster does not say why'}"
+    return "Completed" if status.get("phase") == "Succeeded" else ""
 
 
 def versions(pods: Iterable[Object], deployment: str) -> set[str]:
@@ -180,6 +190,9 @@ class Roster:
         for name, other in list(self.others.items()):
             if other.uid == uid:
                 del self.others[name]
+                if other.done:
+                    # A job that has done its work may be cleared away at any time.
+                    continue
                 self.broken[name] = f"{name} was taken away during the run"
 
     def all_uids(self) -> set[str]:

@@ -331,6 +331,35 @@ def test_a_rollout_that_is_not_seen_in_time_is_given_up():
 # -- what is somebody else's
 
 
+def a_pod(name: str, **labels: str) -> dict[str, Any]:
+    return {"metadata": {"uid": name, "name": name, "labels": labels, "creationTimestamp": "now"}}
+
+
+def test_of_somebody_elses_namespace_only_what_the_contract_names_is_watched(shop: Shop, tmp_path: Path):
+    shop.add("ledger", 1, {"app": "ledger"})
+    up = up_of(shop, tmp_path)
+    up.part = PART.model_copy(update={"ledger": "ledger"})
+    up.selectors = attaching.selectors(up.cluster, up.deployment, up.part, "shop")
+    platform = KubernetesPlatform()
+    platform._up = up
+    theirs, ledger = a_pod("report-1", app="report"), a_pod("ledger-1", app="ledger")
+    platform._listed([theirs, ledger, a_pod("web-1", app="web"), a_pod("jobs-1", app="jobs")])
+    assert [each.name for each in platform.members()] == ["replica-1", "worker-1"]
+    assert list(up.roster.others) == ["ledger-1"], "nothing else is waited for"
+    platform._changed("DELETED", theirs)
+    assert up.roster.broken == {}
+    platform._changed("DELETED", ledger)
+    assert list(up.roster.broken) == ["ledger-1"]
+
+
+def test_a_ledger_that_is_not_there_is_told_before_anything_is_noted(shop: Shop, tmp_path: Path):
+    up = up_of(shop, tmp_path)
+    part = PART.model_copy(update={"ledger": "ledger"})
+    with pytest.raises(EnvironmentFailure, match="the target to attach to is not there: no Deployment ledger"):
+        attaching.selectors(up.cluster, up.deployment, part, "shop")
+    assert up.deployment.found is not None and not up.deployment.found.exists()
+
+
 @pytest.fixture
 def attached(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Cluster, "connect", lambda: shop)

@@ -232,6 +232,27 @@ def test_parts_beside_the_members_that_die_spoil_the_run():
     assert roster.broken == {"pod-r": "pod-r was restarted by the cluster during the run"}
 
 
+def test_a_job_that_has_done_its_work_may_be_cleared_away():
+    roster = Roster(boots_are_asked=True)
+    roster.see(pod("done", role=None, state={"terminated": {"reason": "Completed", "exitCode": 0}}))
+    roster.see(pod("failed", role=None, state={"terminated": {"reason": "Error", "exitCode": 1}}))
+    for uid in ("done", "failed"):
+        roster.lost(uid)
+    assert roster.others == {} and roster.broken == {"pod-failed": "pod-failed was taken away during the run"}
+
+
+def test_a_pod_that_was_evicted_or_refused_has_ended_without_a_container():
+    evicted = {"phase": "Failed", "reason": "Evicted", "message": "low on memory", "containerStatuses": []}
+    roster = Roster(boots_are_asked=True)
+    roster.see(pod("u1", **evicted))
+    roster.see(pod("u2", phase="Failed", containerStatuses=[]))
+    roster.see(pod("u3", phase="Pending", containerStatuses=[]))
+    assert states(roster) == {"replica-1": "gone", "replica-2": "gone", "replica-3": "starting"}
+    found = deploying.why_not_up([pod(**evicted)], True)
+    assert found == ("pod-u1", "its container ended: Evicted: low on memory")
+    assert not pod(**evicted).done and pod(phase="Succeeded", containerStatuses=[]).done
+
+
 def test_the_role_of_a_pod_without_our_label_is_told_by_selectors():
     made = {"metadata": {"uid": "u", "name": "p", "labels": {"app": "shop", "tier": "web"}}}
     assert seen(made).role is None
