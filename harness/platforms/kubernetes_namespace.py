@@ -11,7 +11,7 @@ from harness.platforms import kubernetes_beside as besides
 from harness.platforms import kubernetes_node as node
 from harness.platforms.base import Standing
 from harness.platforms.hold import here
-from harness.platforms.kubernetes_api import Cluster, Refused, items
+from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable, items
 from harness.platforms.kubernetes_beside import now
 from harness.platforms.kubernetes_manifests import HOST, LEASE, MANAGED, OURS, RUN, namespace, namespace_of
 
@@ -21,18 +21,36 @@ WATCHED_S = 30.0
 """For how long a run of another place is watched, which renews what shows that it lives every few seconds."""
 _LOOK_S = 0.5
 _REMOVAL_S = 60.0
+_TAKEN_BACK_S = 30.0
 _AGAIN_S = 0.3
 _WORKLOADS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 
 
 def create(cluster: Cluster, run_id: str) -> str:
-    """Makes the namespace of a run and returns its name. Raises `EnvironmentFailure`."""
+    """Makes the namespace of a run and returns its name.
+
+    Raises `EnvironmentFailure` when it cannot be made, or nobody said whether it was; then it is removed again.
+    """
     wanted = namespace(run_id, {HOST: here(), LEASE: now()})
     try:
         cluster.ask("POST", "/api/v1/namespaces", wanted)
     except Refused as error:
-        raise EnvironmentFailure(_not_made(error, wanted["metadata"]["name"])) from error
+        why = _not_made(error, wanted["metadata"]["name"])
+        # A server, or what stands before it, may give up on a request that is done nevertheless.
+        is_refused = error.status < 500
+        raise EnvironmentFailure(why if is_refused else _taken_back(cluster, run_id, why)) from error
+    except Unreachable as error:
+        raise EnvironmentFailure(_taken_back(cluster, run_id, str(error))) from error
     return namespace_of(run_id)
+
+
+def _taken_back(cluster: Cluster, run_id: str, why: str) -> str:
+    """Removes a namespace that may have been made; adds to what is told why it cannot be."""
+    try:
+        remove(cluster, run_id, _TAKEN_BACK_S)
+    except EnvironmentFailure as also:
+        return f"{why}; nor can it be told that its namespace is not there: {also}; then `harness recover`"
+    return why
 
 
 def _not_made(error: Refused, name: str) -> str:
@@ -123,7 +141,7 @@ def is_local(cluster: Cluster) -> bool:
     return node.is_mine(each["status"]["nodeInfo"].get("bootID", "") for each in nodes)
 
 
-def remove(cluster: Cluster, run_id: str) -> None:
+def remove(cluster: Cluster, run_id: str, within_s: float | None = None) -> None:
     """Removes the namespace, waits until it is gone, and looks for processes of its pods where it can.
 
     What would make new pods goes first, for a namespace is removed at once when nothing ends slowly in it. A question
@@ -131,11 +149,12 @@ def remove(cluster: Cluster, run_id: str) -> None:
     do, is back soon. Raises `EnvironmentFailure` naming what is still there.
     """
     removal = _Removal(cluster, run_id)
-    until = time.monotonic() + _REMOVAL_S
+    limit = _REMOVAL_S if within_s is None else within_s
+    until = time.monotonic() + limit
     while not removal.is_done():
         if time.monotonic() > until:
             raise EnvironmentFailure(
-                f"namespace {removal.name} is not gone {_REMOVAL_S:g} s after it was to be deleted: {removal.why()}."
+                f"namespace {removal.name} is not gone {limit:g} s after it was to be deleted: {removal.why()}."
                 f" Look with `kubectl get all -n {removal.name}`"
             )
         time.sleep(_AGAIN_S)

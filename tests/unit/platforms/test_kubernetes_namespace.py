@@ -155,6 +155,33 @@ def test_what_a_dead_run_left_is_in_the_way_and_named():
         namespaces.create(cluster, "mine")
 
 
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("error", [Unreachable("no answer in time"), Refused("timed out", 504, "Timeout")])
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_namespace_whose_making_was_not_answered_is_removed(error: Exception, is_made: bool):
+    cluster = pretended(*([space("mine")] if is_made else []), fails={("POST", "namespaces"): [error]})
+    with pytest.raises(EnvironmentFailure, match=r"no answer in time|timed out") as failure:
+        namespaces.create(cluster, "mine")
+    assert not namespaces.is_there(cluster, "mine") and "nor can it be told" not in str(failure.value)
+
+
+@pytest.mark.usefixtures("soon")
+def test_that_one_could_not_be_removed_is_told_as_well(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(namespaces, "_TAKEN_BACK_S", 0.0)
+    cluster = pretended(space("mine"), stuck=True, fails={("POST", "namespaces"): [Unreachable("no answer in time")]})
+    with pytest.raises(EnvironmentFailure, match=r"no answer in time; nor .*is not gone 0 s after.*harness recover"):
+        namespaces.create(cluster, "mine")
+
+
+def test_one_that_was_there_before_is_not_removed():
+    """It may be that of a dead run of the same id, with what there is to be looked at."""
+    for there in (space("mine"), space("another", name=namespace_of("mine"))):
+        cluster = pretended(there)
+        with pytest.raises(EnvironmentFailure, match="is there already"):
+            namespaces.create(cluster, "mine")
+        assert [method for method, _ in cast(Pretended, cluster).asked] == ["POST"]
+
+
 def test_what_is_left_is_named_pod_by_pod():
     cluster = pretended(space("mine"))
     cast(Pretended, cluster).pods = [{"metadata": {"uid": "u", "name": "p"}}]
