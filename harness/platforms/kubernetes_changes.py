@@ -116,8 +116,8 @@ class Changes:
             with self._changing():
                 if beside.narrowed:
                     self._select(beside.narrowed, self._up.deployment.run_id)
-                self._up.beside.add(beside.path)
                 self._up.cluster.ask("POST", self._up.path("deployments", api="/apis/apps/v1"), fresh)
+                self._up.beside.add(beside.path)
             while True:
                 # Under the lock, so that nobody changes anything between the last look and the hand-over.
                 with self._changing():
@@ -164,7 +164,7 @@ class Changes:
         if len(hashes) != 1 and found["spec"].get("replicas", 1):
             raise EnvironmentFailure(
                 f"Deployment {name} has pods of {len(hashes)} versions, not of one that a label could tell from the"
-                f" next: wait until its rollout is over, or put {manifests.VERSION} into the selector of its Service"
+                " next: a rollout has to be over before the switch"
             )
         return {manifests.HASH: hashes.pop()} if hashes else {}
 
@@ -218,6 +218,8 @@ class Changes:
             # The hand-over was done, although no answer said so.
             up.workloads[beside.role] = beside.name
             return
+        # Whoever has the name next is not the run's to mark.
+        up.beside.discard(beside.path)
         if beside.role == "replica":
             mark = up.deployment.run_id if beside.narrowed else beside.mark
             self._select({**beside.selected, **beside.narrowed}, mark)
