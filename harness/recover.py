@@ -239,11 +239,14 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
             stack.enter_context(hold_name(left.run))
         if left.folder is not None:
             stack.enter_context(_hold_folder(left.folder))
-        if left.run is not None:
-            for platform in engines.there.values():
-                done += [f"{label}: {thing}" for thing in platform.remove(left.run)]
-            if left.folder is not None and (left.folder / FOUND).exists():
+        try:
+            # What the run added to a target that ran before answers for it until that is back.
+            if left.run is not None and left.folder is not None and (left.folder / FOUND).exists():
                 done += [f"{label}: {thing}" for thing in _restored(left.folder, engines)]
+        finally:
+            if left.run is not None:
+                for platform in engines.there.values():
+                    done += [f"{label}: {thing}" for thing in platform.remove(left.run)]
         if left.unseen:
             raise EnvironmentFailure("nobody can say whether something of it is left there; make it work and try again")
         if left.folder is not None and not _declared(left.folder).ended:

@@ -247,11 +247,15 @@ def test_a_target_that_ran_before_is_brought_back_to_what_it_was(tmp_path: Path)
     engine = Attaching({})
     seen = looking.look({"docker": lambda: engine, "other": lambda: Attaching({})})
     engine.gone = "it will not start"
+    engine.things["attached-000006"] = ["container replica-9"]
     with pytest.raises(EnvironmentFailure, match="it will not start"):
         recover(tmp_path, None, seen)
+    assert engine.things == {}, "what it did add goes all the same"
     engine.gone = None
+    engine.things["attached-000006"] = ["container replica-9"]
     assert recover(tmp_path, None, seen) == [
         "run attached-000006: started replica-1 again",
+        "run attached-000006: removed container replica-9",
         f"run attached-000006: marked {place} as ended",
     ]
     assert recover(tmp_path, None, seen) == []
