@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -57,8 +58,13 @@ def states(platform: KubernetesPlatform, role: str = "replica") -> dict[str, str
     return {member.name: member.state for member in platform.members() if member.role == role}
 
 
+# A node remembers for minutes how it passed a connection on; another from the same port meanwhile may hang.
+_SOURCES = itertools.product((f"127.0.1.{number}" for number in range(1, 255)), range(20_000, 30_000))
+
+
 def ask(address: tuple[str, int]) -> dict[str, str]:
-    connection = http.client.HTTPConnection(*address, timeout=5)
+    source = next(_SOURCES) if address[0].startswith("127.") else None
+    connection = http.client.HTTPConnection(*address, timeout=5, source_address=source)
     try:
         connection.request("GET", "/whoami")
         return {name.lower(): value for name, value in connection.getresponse().getheaders()}
