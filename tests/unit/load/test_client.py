@@ -300,6 +300,18 @@ def test_a_quiet_idle_connection_is_used_again_unless_fresh_or_dropped() -> None
             fresh.exchange(GET, 5.0)
 
 
+def test_each_fresh_connection_comes_from_an_address_of_its_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, connections() as pool:
+        came = []
+        for is_fresh in (False, *[True] * 600):
+            pool.connect(server.getsockname(), fresh=is_fresh)
+            accepted, (host, _) = server.accept()
+            accepted.close()
+            came.append(host)
+        assert came[0] == "127.0.0.1" and len(set(came)) == 601
+        assert all(host.startswith("127.") for host in came)
+
+
 def test_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = taken.getsockname()
