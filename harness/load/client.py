@@ -203,7 +203,8 @@ class Connections:
         """An open connection to `address` (numeric IPv4 host, port), new or kept from an earlier exchange.
 
         A kept one is given out only if the peer has neither closed it nor sent anything since. `fresh` always
-        opens a new one, from an address of its own where that is to be had (`_unused`). Raises NotSent, or EnvironmentFailure when this machine ran out of ports or files.
+        opens a new one, from an address of its own where that is to be had (`_unused`). Raises NotSent, or
+        EnvironmentFailure when this machine ran out of ports or files.
         """
         kept = self._kept.get(address)
         if kept is not None:
