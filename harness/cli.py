@@ -35,6 +35,10 @@ def answers_for_errors(command: Function) -> Function:
             fail(error)
         except KeyboardInterrupt:
             fail(Interrupted("interrupted"))
+        except BrokenPipeError:
+            # Whoever read the output has seen enough: `harness list | head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(EnvironmentFailure.exit_code)
         except Exception as error:
             if os.environ.get("HARNESS_DEBUG"):
                 raise
@@ -101,13 +105,15 @@ def run(
 
 @main.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--platform", help="Whether the scenarios can be run there (default: on each scenario's own).")
 @answers_for_errors
-def validate(files: tuple[Path, ...]) -> None:
-    """Check scenario and contract FILES; every problem is shown with its line."""
+def validate(files: tuple[Path, ...], platform: str | None) -> None:
+    """Check scenario and contract FILES; every problem is shown with its line. Nothing is started."""
     with held_back():
         from harness import entry
 
-    problems = [problem for path in files for problem in entry.problems_of(path)]
+    entry.known_platform(platform)
+    problems = [problem for path in files for problem in entry.problems_of(path, platform)]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:

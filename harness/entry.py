@@ -18,11 +18,11 @@ from harness.contract.read import read_contract, read_users
 from harness.document import nearest, read
 from harness.engines import missing
 from harness.errors import UsageError
-from harness.fitness import not_startable
+from harness.fitness import require_fit
 from harness.platforms import PLATFORMS
 from harness.prove import Finding, Prover, chosen, exit_code, trials_for
 from harness.run import Options, Outcome, run
-from harness.scenario import Scenario, load_scenario
+from harness.scenario import LoadedScenario, Scenario, load_scenario
 from harness.signals import Stoppable
 
 REFERENCE_CONTRACT = Path("target_service/contract.yaml")
@@ -63,8 +63,11 @@ def run_scenario(
             return run(loaded, options, progress, stoppable)
 
 
-def problems_of(path: Path) -> list[str]:
-    """Every problem of a scenario or contract file; which it is, its keys tell."""
+def problems_of(path: Path, platform: str | None = None) -> list[str]:
+    """Every problem of a scenario or contract file; which it is, its keys tell.
+
+    Of a scenario also what `platform` (None: the scenario's own) or the contract's part for it lacks.
+    """
     try:
         document = read(path, "scenario or contract")
         of_contract, of_scenario = (len(document.data.keys() & set(kind.model_fields)) for kind in (Contract, Scenario))
@@ -74,9 +77,19 @@ def problems_of(path: Path) -> list[str]:
             read_catalogue(contract, path)
         else:
             loaded = load_scenario(path)
-            return [f"{path}: platform: {why}" for why in not_startable(loaded.contract, loaded.scenario.platform)]
+            return _unfit(loaded, platform or loaded.scenario.platform)
     except UsageError as error:
         return error.problems or [str(error)]
+    return []
+
+
+def _unfit(loaded: LoadedScenario, platform: str) -> list[str]:
+    attached = loaded.contract.start.attached_to(platform)
+    try:
+        # Whether a target of somebody else's may be broken is asked when it is to be.
+        require_fit(loaded, PLATFORMS[platform](), allowed=[attached] if attached else ())
+    except UsageError as error:
+        return [f"{loaded.path}: platform: {why}" for why in error.problems]
     return []
 
 

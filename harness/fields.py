@@ -45,7 +45,16 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return NEEDED
     value = field.get_default(call_default_factory=True, validated_data={})
-    return LEFT_OUT if value is None else value if isinstance(value, str) else json.dumps(value, default=list)
+    if isinstance(value, str):
+        return " | ".join([value, *(each for each in _words(field.annotation) if each != value)])
+    return LEFT_OUT if value is None else json.dumps(value, default=list)
+
+
+def _words(annotation: Any) -> list[str]:
+    """The words that may stand in the place of the default."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return [each for each in typing.get_args(annotation) if isinstance(each, str)]
+    return [word for inner in typing.get_args(annotation) for word in _words(inner)]
 
 
 def _model_within(annotation: Any) -> type[BaseModel] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from ipaddress import ip_address
 
-from harness.contract.model import Contract
+from harness.contract.launch import FILLED_EVERYWHERE
+from harness.contract.model import PLACEHOLDER, Contract
 from harness.contract.start import Compose, Kubernetes
 from harness.errors import UsageError
 from harness.faults.base import Fault
@@ -28,7 +29,9 @@ def require_fit(
     if attached is not None:
         also = {*also, "attach"}
         problems += _not_allowed(attached, allowed)
-    problems += _unseen(loaded.contract, platform.name)
+    else:
+        problems += _not_there(loaded, platform.name)
+    problems += _unseen(loaded.contract, platform.name) + _unfilled(loaded.contract, platform.name)
     problems += [
         f"the run needs `{name}`, which the platform {platform.name} does not declare"
         for name in sorted(set(also) - platform.capabilities)
@@ -51,6 +54,18 @@ def not_startable(contract: Contract, platform: str) -> list[str]:
     ]
 
 
+def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
+    """Files that say how to start the service, and are none."""
+    way = loaded.contract.start.platforms.get(platform)
+    key, files = ("file", [way.file]) if isinstance(way, Compose) else ("manifests", getattr(way, "manifests", []))
+    directory = loaded.contract_path.parent / loaded.contract.start.directory
+    return [
+        f"there is no file {place}: correct start.{_SECTION[platform]}.{key} in {loaded.contract_path}"
+        for place in (directory / each for each in files)
+        if not place.is_file()
+    ]
+
+
 def _unseen(contract: Contract, platform: str) -> list[str]:
     """Effects that could not be counted: were they taken for none, a service that keeps its word would be accused."""
     way = contract.start.platforms.get(platform)
@@ -61,6 +76,26 @@ def _unseen(contract: Contract, platform: str) -> list[str]:
         f"the contract's {' and '.join(seen)} has `effects: ledger`, but `start.{_SECTION[platform]}` names no ledger:"
         " name it, or say `effects: nowhere`"
     ]
+
+
+def _unfilled(contract: Contract, platform: str) -> list[str]:
+    """Variables that would reach the service with a placeholder in the midst of their text."""
+    way = contract.start.platforms.get(platform)
+    if not isinstance(way, Compose | Kubernetes):
+        return []
+    variables = {
+        **contract.start.environment_of(platform, "replica"),
+        **contract.start.environment_of(platform, "worker"),
+    }
+    found = []
+    for name, text in variables.items():
+        for each in PLACEHOLDER.findall(text):
+            if not PLACEHOLDER.fullmatch(text) and each not in FILLED_EVERYWHERE and not each.startswith("secret:"):
+                found.append(
+                    f"start: the variable {name} holds {{{each}}}, which has no value on {platform}: give {name} its"
+                    f" value there in `start.{_SECTION[platform]}.environment`"
+                )
+    return found
 
 
 def _effects(contract: Contract, section: str) -> object:

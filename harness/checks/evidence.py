@@ -52,6 +52,8 @@ _ACCOUNTS = (
 NOT_GATHERED = "evidence"
 """Name of the one proof there is when the others could not be looked for."""
 
+_UNNAMED = ": no answer said which replica gave it; name the header that does, `identity.replica` in the contract"
+
 _NOTICED_S = 5.0
 
 _LANDED = "landed_ns IS NOT NULL AND injected_ns IS NOT NULL AND failed IS NULL"
@@ -176,6 +178,7 @@ def _items(db: Connection, terms: Terms, name: str) -> list[Proof]:
         JOIN moved m ON m.given <= f.injected_ns AND m.elsewhere >= f.landed_ns"""
     items, faults = one(db, f"SELECT count(DISTINCT item), count(DISTINCT fault) {joined}")
     share = round(faults / landed, 3) if landed else 0.0
+    unnamed = items == 0 and not one(db, "SELECT count(replica) FROM op")[0]
     return [
         Proof(
             f"items: {name}",
@@ -183,7 +186,7 @@ def _items(db: Connection, terms: Terms, name: str) -> list[Proof]:
             items,
             items >= terms.items_per_property,
             f"{items} items of {name}, {terms.items_per_property} needed, were acknowledged before a fault "
-            "and read after it through another replica",
+            "and read after it through another replica" + (_UNNAMED if unnamed else ""),
         ),
         Proof(
             f"covered: {name}",

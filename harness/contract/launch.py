@@ -36,6 +36,10 @@ def command(contract: Contract, role: str, values: Mapping[str, str], master: by
     return [fill(part, known, master) for part in program.command]
 
 
+FILLED_EVERYWHERE = frozenset({"python", "run"})
+"""Placeholders that have a value on every platform, beside {secret:NAME}; the others have one on `process` alone."""
+
+
 def variables(
     contract: Contract, platform: str, role: str, values: Mapping[str, str], master: bytes, extra: Mapping[str, str]
 ) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -179,6 +180,13 @@ def test_a_read_through_the_replica_that_acknowledged_it_is_no_evidence() -> Non
 def test_a_read_before_the_fault_landed_is_no_evidence() -> None:
     lines = [line.replace("1500-1510", "1311-1319").replace("s1 ok 5100-5110", "s9 ok 5100-5110") for line in LINES]
     assert any(reason.startswith("items: session: 0 items") for reason in judged(lines).reasons)
+
+
+def test_where_no_answer_names_its_replica_it_says_how_to_have_it_named() -> None:
+    nameless = [re.sub(r" (replica|boot)=\S+", "", line) + " replica=-" for line in LINES]
+    reasons = judged(nameless).reasons
+    assert any(reason.startswith("items: session: 0 items") and "`identity.replica`" in reason for reason in reasons)
+    assert not any("identity" in reason for reason in judged(LINES[:3]).reasons), "there it is something else"
 
 
 def test_without_a_declared_fault_it_says_that_it_proves_only_steady_behaviour() -> None:

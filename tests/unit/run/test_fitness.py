@@ -40,6 +40,7 @@ def written(folder: Path, faults: list[dict[str, object]], start: dict[str, obje
         "faults": faults,
     }
     (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
+    (folder / "c.yaml").touch()
     return folder / "scenario.yaml"
 
 
@@ -59,7 +60,10 @@ def test_what_is_declared_is_fit(tmp_path: Path) -> None:
     require_fit(load_scenario(written(tmp_path, [{"kind": "kill", "at": 1}])), Lacking())
 
 
-COMPOSE = {"compose": {"file": "c.yaml", "replica": "r", "balancer": "b", "balancer_port": 1, "port": 2}}
+KUBERNETES = {"manifests": ["nowhere.yaml"], "replica": "r", "service": "s", "service_port": 1, "port": 2}
+COMPOSE: dict[str, dict[str, object]] = {
+    "compose": {"file": "c.yaml", "replica": "r", "balancer": "b", "balancer_port": 1, "port": 2}
+}
 
 
 def test_a_contract_without_a_part_for_the_platform_is_refused_on_the_command_line(tmp_path: Path) -> None:
@@ -92,6 +96,24 @@ def test_what_a_compose_file_leaves_unnamed_is_refused(tmp_path: Path) -> None:
     contract["start"]["compose"] |= {"front": "f", "ledger": "l"}
     (tmp_path / "contract.yaml").write_text(yaml.safe_dump(contract))
     require_fit(load_scenario(path), Docker())
+
+
+def test_a_file_that_is_not_there_and_a_variable_without_its_value_are_refused(tmp_path: Path) -> None:
+    environment = {"LISTEN": "0.0.0.0:{port}", "PORT": "{port}", "NAME": "shop-{run}", "KEY": "k-{secret:k}"}
+    compose = COMPOSE["compose"] | {"file": "nowhere.yaml", "environment": environment}
+    path = written(tmp_path, [], {"compose": compose, "kubernetes": {**KUBERNETES, "environment": environment}})
+    for platform, section, file in (
+        ("docker", "compose", "file"),
+        ("kubernetes", "kubernetes", "manifests"),
+    ):
+        done = CliRunner().invoke(main, ["validate", str(path), "--platform", platform])
+        assert done.exit_code == 2
+        assert done.output.splitlines() == [
+            f"{path}: platform: there is no file {tmp_path / 'nowhere.yaml'}: correct start.{section}.{file} in"
+            f" {tmp_path / 'contract.yaml'}",
+            f"{path}: platform: start: the variable LISTEN holds {{port}}, which has no value on {platform}:"
+            f" give LISTEN its value there in `start.{section}.environment`",
+        ]
 
 
 def test_a_fault_that_the_platform_lacks_is_refused_on_the_command_line(tmp_path: Path) -> None:

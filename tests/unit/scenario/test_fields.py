@@ -31,7 +31,7 @@ def test_every_field_with_its_default():
     assert fields_of(Outer) == {
         "title": NEEDED,
         "from": LEFT_OUT,
-        "mode": "a",
+        "mode": "a | b",
         "always.count": "3",
         "always.names": NEEDED,
         "maybe": LEFT_OUT,
