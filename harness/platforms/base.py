@@ -189,6 +189,9 @@ class Platform(Protocol):
     def failures(self) -> list[str]:
         """Parts beside the members (store, ledger, balancer) that died: nothing can be judged after that."""
 
+    def problems(self) -> list[str]:
+        """What else went wrong of itself, and lost nothing: a member that cannot be started, a cluster that is away."""
+
     def log_tail(self, name: str, lines: int = 20) -> str:
         """The last lines a part wrote; empty when it wrote none."""
 

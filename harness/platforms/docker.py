@@ -137,7 +137,7 @@ class DockerPlatform:
                     if self._look(entry) in DEAD:
                         status = up.watch.exit(entry.container)
                         raise up.failure(entry, f"exited with status {status} before it was ready")
-                if problems := self.failures():
+                if problems := self.failures() + self.problems():
                     raise EnvironmentFailure("; ".join(problems))
                 if waiting and time.monotonic() > until:
                     late = up.entries[waiting[0].name]
@@ -316,11 +316,15 @@ class DockerPlatform:
             return [f"the Docker engine is gone ({up.watch.broken}): start it again, then `harness recover`"]
         ended = [(service, container, up.watch.exit(container)) for container, service in up.parts.items()]
         # A service that only prepares something ends well, while the rest comes up.
-        return up.problems + [
+        return [
             f"{service} exited with status {status} during the run: {docker_keep.last_lines(up.api, container, 3)}"
             for service, container, status in ended
             if status is not None and (status != 0 or up.whole)
         ]
+
+    def problems(self) -> list[str]:
+        up = self._up
+        return [] if up is None or self._closing else list(up.problems)
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         up = self._deployed()

@@ -54,8 +54,8 @@ class Keeper:
         self.platform = platform
         self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
         self.stop_failures: dict[str, str] = {}
-        self._on_change, self._on_problem = on_change, on_problem
-        self._on_loss = on_loss or on_problem
+        self._on_change, self._on_problem = on_change, on_problem or (lambda text: None)
+        self._on_loss = on_loss or self._on_problem
         self._stop_grace_s, self._replace_after_s = stop_grace_s, replace_after_s
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
@@ -114,6 +114,8 @@ class Keeper:
         self._look()
         for text in self.platform.failures():
             self._say(text, self._on_loss)
+        for text in self.platform.problems():
+            self._problem(text)
         for role in ROLES:
             self._replace(role)
         for member in self.platform.members():
@@ -147,12 +149,11 @@ class Keeper:
     def _problem(self, text: str) -> None:
         self._say(text, self._on_problem)
 
-    def _say(self, text: str, tell: Callable[[str], None] | None) -> None:
+    def _say(self, text: str, tell: Callable[[str], None]) -> None:
         with self._telling:
             if text not in self._told and not self._silent:
                 self._told.add(text)
-                if tell is not None:
-                    tell(text)
+                tell(text)
 
     # -- the wanted number
 

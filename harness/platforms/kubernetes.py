@@ -216,12 +216,13 @@ class KubernetesPlatform:
 
     def failures(self) -> list[str]:
         up = self._up
-        if up is None or up.watch is None or self._closing.is_set():
-            return []
-        lost_s, why = up.watch.lost()
         with self._lock:
-            broken = list(up.roster.broken.values())
-        return [*broken, *([f"the cluster went away during the run: {why}"] if lost_s > _LOST_S else [])]
+            return list(up.roster.broken.values()) if up and not self._closing.is_set() else []
+
+    def problems(self) -> list[str]:
+        up = self._up
+        lost_s, why = up.watch.lost() if up and up.watch and not self._closing.is_set() else (0.0, "")
+        return [f"the cluster went away during the run: {why}"] if lost_s > _LOST_S else []
 
     # -- members
 

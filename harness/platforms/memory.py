@@ -163,6 +163,9 @@ class MemoryPlatform:
     def failures(self) -> list[str]:
         return []
 
+    def problems(self) -> list[str]:
+        return []
+
     def log_tail(self, name: str, lines: int = 20) -> str:
         return "\n".join(self._logs.get(name, [])[-lines:])
 

@@ -330,6 +330,9 @@ class ProcessPlatform:
             if status is not None
         ]
 
+    def problems(self) -> list[str]:
+        return []
+
     def log_tail(self, name: str, lines: int = 20) -> str:
         up = self._deployed()
         with self._lock:

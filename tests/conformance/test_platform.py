@@ -28,7 +28,7 @@ def test_a_deployment_is_ready_when_it_returns(platform: Platform, tmp_path: Pat
     ]
     assert [m.port is None for m in members] == [False, False, True]
     assert len({m.boot for m in members}) == 3 and None not in {m.boot for m in members}
-    assert platform.failures() == []
+    assert platform.failures() == [] == platform.problems()
     eventually(lambda: "up as " in platform.log_tail("replica-2"), "the log of replica-2")
 
 

@@ -37,3 +37,27 @@ def test_a_member_is_asked_ten_times_a_second_and_no_more(tmp_path: Path) -> Non
     keeper.stop()
     assert max(platform.asked.values()) <= 3 + 10 * (time.monotonic() - begun)
     platform.tear_down()
+
+
+class Broken(MemoryPlatform):
+    """A platform whose store died, and that cannot start a replica either."""
+
+    def failures(self) -> list[str]:
+        return ["store exited"]
+
+    def problems(self) -> list[str]:
+        return ["replica-7 cannot be started"]
+
+
+def test_what_lost_something_is_told_apart_from_what_only_went_wrong(tmp_path: Path) -> None:
+    platform, lost, wrong = Broken(), list[str](), list[str]()
+    program = Program(["x"], {})
+    platform.deploy(Deployment("broken", tmp_path, tmp_path / "l", 1, 0, tmp_path, lambda s: program, None, "/h", "/r"))
+    keeper = Keeper(platform, {"replica": 1}, lambda _: None, on_problem=wrong.append, on_loss=lost.append)
+    begun = time.monotonic()
+    keeper.start()
+    while not (lost and wrong):
+        assert time.monotonic() - begun < 10
+        time.sleep(0.01)
+    keeper.stop()
+    assert lost == ["store exited"] and wrong == ["replica-7 cannot be started"], "each once"

@@ -295,6 +295,9 @@ class Watched:
     def failures(self) -> list[str]:
         return []
 
+    def problems(self) -> list[str]:
+        return []
+
     def ready(self, member: Member) -> bool:
         return True
 
