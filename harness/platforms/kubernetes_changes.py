@@ -19,7 +19,7 @@ from harness.platforms import kubernetes_manifests as manifests
 from harness.platforms import kubernetes_namespace as namespaces
 from harness.platforms.base import Role
 from harness.platforms.kubernetes_acts import Up
-from harness.platforms.kubernetes_api import PATCH, Refused
+from harness.platforms.kubernetes_api import PATCH, Refused, Unreachable
 from harness.platforms.kubernetes_pods import seen, versions
 
 Object = dict[str, Any]
@@ -28,6 +28,8 @@ MERGE = "application/merge-patch+json"
 REPLACE = "application/json-patch+json"
 _LOOK_S = 0.1
 _LEAVE_S = 10.0
+_AGAIN_S = 0.3
+_UNDO_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Changes:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._templates: dict[Role, Object] = {}
+        self._half_done = ""
 
     def close(self) -> None:
         """Nothing of the run is changed from now on; waits for a request that is under way. May be called twice."""
@@ -84,6 +87,7 @@ class Changes:
     def roll(self, role: Role, environment: Mapping[str, str]) -> None:
         """Begins to bring up another version of a role, or the same anew, one pod after another."""
         with self._changing():
+            self._raise_if_half_done()
             self._templates.pop(role, None)
             path = self._up.workload(role)
             found = self._up.cluster.ask("GET", path)
@@ -137,6 +141,7 @@ class Changes:
     def _prepare(self, role: Role, environment: Mapping[str, str]) -> tuple[_Beside, Object]:
         up = self._up
         with self._changing():
+            self._raise_if_half_done()
             self._templates.pop(role, None)
             before = up.workload(role)
             service = up.cluster.ask("GET", up.path("services", up.part.service))
@@ -187,7 +192,7 @@ class Changes:
     def _hand_over(self, beside: _Beside) -> None:
         up = self._up
         if beside.role == "replica":
-            version = {**dict.fromkeys(beside.narrowed), manifests.VERSION: beside.version}
+            version = {**dict.fromkeys(manifests.SELECTED), manifests.VERSION: beside.version}
             self._select(version, up.deployment.run_id)
         self._scale(beside.before, 0)
         up.workloads[beside.role] = beside.name
@@ -203,15 +208,29 @@ class Changes:
     def _take_back(self, beside: _Beside, error: BaseException) -> None:
         """Raises `EnvironmentFailure` when it cannot."""
         with self._lock:
-            if self._closed.is_set():
-                # Whoever tears down removes it, or brings back what was there.
-                return
-            try:
-                self._back(beside)
-            except EnvironmentFailure as also:
-                raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
+            until = time.monotonic() + _UNDO_S
+            # Once it is closed, whoever tears down removes it, or brings back what was there.
+            while not self._closed.is_set():
+                try:
+                    self._back(beside)
+                    return
+                except EnvironmentFailure as also:
+                    if not _may_pass(also) or time.monotonic() > until:
+                        self._half_done = f"the switch to Deployment {beside.name} could not be undone: {also}"
+                        raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
+                self._closed.wait(_AGAIN_S)
+
+    def _raise_if_half_done(self) -> None:
+        if self._half_done:
+            up = self._up
+            raise EnvironmentFailure(
+                f"namespace {up.namespace} is between two versions, which another would make worse: {self._half_done}."
+                f" Look with `kubectl -n {up.namespace} get deployments,service/{up.part.service} -o wide`, and begin"
+                " another run: the end of this one brings back what it can, `harness recover` the rest"
+            )
 
     def _back(self, beside: _Beside) -> None:
+        """May be called again after it broke off anywhere."""
         up = self._up
         mine = self._mine(beside)
         if mine and up.cluster.ask("GET", beside.before)["spec"].get("replicas") == 0:
@@ -225,7 +244,12 @@ class Changes:
             self._select({**beside.selected, **beside.narrowed}, mark)
         if mine:
             which = {"uid": mine["metadata"]["uid"]}
-            up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background", "preconditions": which})
+            try:
+                up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background", "preconditions": which})
+            except Refused as error:
+                # Gone since it was looked at, by a request whose answer was lost; or another of its name.
+                if error.status not in (404, 409):
+                    raise
         if beside.narrowed:
             self._until_leaving(beside)
             self._select(beside.selected, beside.mark)
@@ -252,3 +276,9 @@ class Changes:
             if error.status == 404:
                 return None
             raise
+
+
+def _may_pass(error: EnvironmentFailure) -> bool:
+    """Whether the same request may be answered a moment later."""
+    is_busy = isinstance(error, Refused) and (error.status == 429 or error.status >= 500)
+    return is_busy or isinstance(error, Unreachable)

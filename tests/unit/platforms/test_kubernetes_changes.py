@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import EnvironmentFailure
 from harness.platforms import kubernetes_attach as attaching
+from harness.platforms import kubernetes_changes as changing
 from harness.platforms.base import Member
 from harness.platforms.keeper import Keeper
 from harness.platforms.kubernetes import KubernetesPlatform
@@ -203,6 +204,92 @@ def test_what_cannot_be_undone_is_told(shop: Shop, changes: Changes):
     shop.on_ask = refuse
     with pytest.raises(EnvironmentFailure, match=r"not within 0.2 s.*nor could it be undone: no right to delete"):
         changes.switch("replica", {}, 0.2)
+
+
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_a_switch_selects_by_the_version_alone_and_its_way_back_as_before(
+    shop: Shop, changes: Changes, is_in_time: bool
+):
+    """No pod bears the hash of an older version beside the label of the next."""
+    before = shop.selector = {"app": "web", HASH: "of-web"}
+    if is_in_time:
+        changes.switch("replica", {}, 5)
+    else:
+        shop.slow.add("web-v2")
+        with pytest.raises(EnvironmentFailure, match=r"not within 0.2 s"):
+            changes.switch("replica", {}, 0.2)
+    assert shop.selector == ({"app": "web", VERSION: "2"} if is_in_time else before)
+
+
+@pytest.mark.parametrize("lands", [True, False], ids=["done", "not done"])
+@pytest.mark.parametrize("which", range(1, 13))
+def test_a_way_back_that_gets_no_answer_is_gone_again(
+    shop: Shop, changes: Changes, monkeypatch: pytest.MonkeyPatch, which: int, lands: bool
+):
+    """Whichever of its requests that is, and whether the cluster has done it or not."""
+    monkeypatch.setattr(changing, "_AGAIN_S", 0.001)
+    real, since = shop.ask, list[str]()
+
+    def lose(method: str, path: str, *rest: Any, **more: Any) -> Any:
+        if since or (path.endswith("/web-v2") and "web-v2" in shop.deployments):
+            since.append(path)
+        is_lost = len(since) in (1, 1 + which, 2 + which)
+        answer = real(method, path, *rest, **more) if lands or not is_lost else {}
+        if is_lost:
+            raise Unreachable("does not answer")
+        return answer
+
+    monkeypatch.setattr(shop, "ask", lose)
+    with pytest.raises(EnvironmentFailure) as raised:
+        changes.switch("replica", {}, 60)
+    assert str(raised.value) == "does not answer" and since
+    assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"} and RUN not in shop.marks
+
+
+def test_what_stays_half_done_is_not_made_worse(shop: Shop, changes: Changes, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(changing, "_AGAIN_S", 0.001)
+    monkeypatch.setattr(changing, "_UNDO_S", 0.1)
+
+    def lose(method: str, path: str) -> None:
+        if "web-v2" in shop.deployments:
+            raise Unreachable("does not answer")
+
+    shop.on_ask = lose
+    with pytest.raises(EnvironmentFailure, match="does not answer; nor could it be undone: does not answer"):
+        changes.switch("replica", {}, 60)
+    shop.on_ask = lambda method, path: None
+    for change in (lambda: changes.roll("replica", {}), lambda: changes.switch("worker", {}, 5)):
+        with pytest.raises(
+            EnvironmentFailure, match=r"namespace shop is between two versions.*Deployment web-v2.*kubectl.*recover"
+        ):
+            change()
+    assert numbers(shop) == {"web": 3, "jobs": 1, "web-v2": 3}
+
+
+def test_who_tears_down_does_not_wait_for_a_way_back_without_answers(shop: Shop, changes: Changes):
+    lost = threading.Event()
+
+    def lose(method: str, path: str) -> None:
+        if "web-v2" in shop.deployments:
+            lost.set()
+            raise Unreachable("does not answer")
+
+    shop.on_ask = lose
+    failed: list[str] = []
+
+    def switch() -> None:
+        try:
+            changes.switch("replica", {}, 60)
+        except EnvironmentFailure as error:
+            failed.append(str(error))
+
+    switching = threading.Thread(target=switch)
+    switching.start()
+    assert lost.wait(5)
+    begun = time.monotonic()
+    changes.close()
+    switching.join(5)
+    assert time.monotonic() - begun < 3 and failed == ["does not answer"]
 
 
 def test_nothing_lands_after_the_close_and_the_close_waits_for_what_is_under_way(shop: Shop, changes: Changes):
