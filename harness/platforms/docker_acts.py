@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import docker
+from docker.errors import APIError
 
 from harness.errors import FaultNotSeen
 from harness.platforms import docker_clone
@@ -26,21 +28,46 @@ class Acts:
         self._api, self._watch, self._front = api, watch, front
         self._pool = ThreadPoolExecutor(8, "kill")
         self._changed, self._sending, self._closed = threading.Condition(), 0, False
+        self._announced: dict[str, list[Callable[[bool], None]]] = {}
 
     def close(self) -> None:
         """Returns when no container is being told to end. From then on none is, even if it outlasts its grace."""
         with self._changed:
             self._closed = True
+            for each in [each for waiting in self._announced.values() for each in waiting]:
+                each(False)
+            self._announced.clear()
             # An engine that hangs must not keep the run from its end.
             self._changed.wait_for(lambda: not self._sending, _LANDING_S)
+
+    def announce(self, who: str, container: str, note: Callable[[], None], say: Callable[[bool], None]) -> None:
+        """Calls `note`, before a container is told to end; `say` once it is known whether that was sent to it.
+
+        Where that remains unknown `say` is not called. Raises `FaultNotSeen` when nothing will be sent any more.
+        """
+        with self._changed:
+            if self._closed:
+                raise FaultNotSeen(f"{who} is not told to end: the run is being torn down")
+            # Under the lock: what is noted while the run ends would be acted on before it can be taken back.
+            note()
+            self._announced.setdefault(container, []).append(say)
 
     def _send(self, who: str, container: str, signal: str) -> None:
         with self._changed:
             if self._closed:
                 raise FaultNotSeen(f"{who} is not sent {signal}: the run is being torn down")
             self._sending += 1
+            waiting = self._announced.get(container)
+            say = waiting.pop(0) if waiting else None
         try:
             self._api.kill(container, signal)
+            if say:
+                say(True)
+        except APIError as error:
+            # An engine that refuses has sent nothing; one that fails may have.
+            if say and error.is_client_error():
+                say(False)
+            raise
         finally:
             with self._changed:
                 self._sending -= 1

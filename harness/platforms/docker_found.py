@@ -1,7 +1,8 @@
 """How a project that ran before the run was found, and back to that.
 
-The first line of the file says what ran. Each later one says that a container is about to be told to end: one that
-still drains runs, and yet must not be taken for one that stays.
+The first line of the file says what ran. Each later one says that a container is about to be told to end, or repeats
+that with `sent`, whether it was: one that still drains runs, and yet must not be taken for one that stays, nor one that
+was never told for one that drains.
 """
 
 from __future__ import annotations
@@ -64,33 +65,55 @@ def note_ending(up: Up, entry: Entry, grace_s: float) -> None:
         return
     life = up.api.inspect_container(entry.container)["State"]["StartedAt"]
     note = {"ending": entry.container, "started": life, "grace_s": grace_s}
-    try:
-        # Without O_CREAT: what has been brought back is its owner's, and nothing is to be noted of it.
-        with os.fdopen(os.open(place, os.O_WRONLY | os.O_APPEND), "w", encoding="utf-8") as file:
-            # The line break comes first, for the line before may be torn.
-            file.write(f"\n{json.dumps(note)}")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise FaultNotSeen(f"{entry.name} is not told to end, for that cannot be noted in {place}: {error}") from error
+
+    def announced() -> None:
+        try:
+            _append(place, note)
+        except OSError as error:
+            text = f"{entry.name} is not told to end, for that cannot be noted in {place}: {error}"
+            raise FaultNotSeen(text) from error
+
+    up.acts.announce(entry.name, entry.container, announced, lambda was_sent: _note_sent(place, note, was_sent))
+
+
+def _note_sent(place: Path, note: _Noted, was_sent: bool) -> None:
+    """Confirms what `note_ending` noted, or takes it back."""
+    # Without it the container is told once more; what a fault came to must not depend on that.
+    with suppress(OSError):
+        _append(place, {**note, "sent": was_sent})
+
+
+def _append(place: Path, line: _Noted) -> None:
+    # Without O_CREAT: what has been brought back is its owner's, and nothing is to be noted of it.
+    with os.fdopen(os.open(place, os.O_WRONLY | os.O_APPEND), "w", encoding="utf-8") as file:
+        # The line break comes first, for the line before may be torn.
+        file.write(f"\n{json.dumps(line)}")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _noted(place: Path) -> tuple[str, list[_Noted], dict[str, _Noted]]:
     """The project, its containers, and by the id of a container how it was last told to end."""
     first, *more = place.read_text(encoding="utf-8").splitlines()
-    noted, endings = json.loads(first), {}
+    noted, endings = json.loads(first), list[_Noted]()
     for line in more:
         # A torn line: what it was to say had not been done by then.
-        with suppress(ValueError, KeyError):
+        with suppress(ValueError):
             each = json.loads(line)
-            endings[each["ending"]] = each
-    return noted["project"], noted["containers"], endings
+            was_sent = each.pop("sent", None)
+            if was_sent is None:
+                endings.append(each)
+            else:
+                at = endings.index(each)
+                endings[at : at + 1] = [{**each, "sent": True}] if was_sent else []
+    return noted["project"], noted["containers"], {each["ending"]: each for each in endings}
 
 
 def settle(api: docker.APIClient, place: Path) -> list[str]:
     """Thaws, puts back on their networks and starts again what was running when it was found; looks again.
 
-    What had been told to end is seen to end before it is started: it is waited for within its grace, then killed.
+    What had been told to end is seen to end before it is started: it is waited for within its grace, then killed. Where
+    it is not known whether it was told, it is told first.
     Returns what was done, one line each. After that the file goes: a target that was brought back once is its owner's,
     and no later recovery may undo what he does to it. What he has removed or replaced meanwhile is settled as well.
     Raises `EnvironmentFailure` naming what is not as it was, or when a run in progress has the target.
@@ -139,6 +162,14 @@ def _ended(api: docker.APIClient, noted: _Noted, ending: _Noted, begun: float) -
         return
     # A frozen one hears nothing until it is thawed.
     yield from _thawed(api, noted)
+    # Not one that was told: many take a second signal for an order to end at once.
+    if not ending.get("sent") and ending["grace_s"] > 0:
+        signal = api.inspect_container(container)["Config"].get("StopSignal") or "SIGTERM"
+        # It may have ended this moment: then the engine has nothing to tell.
+        with suppress(APIError):
+            api.kill(container, signal)
+        begun = time.monotonic()
+        yield f"told {name} to end by {signal}, as the run was about to"
     until = begun + ending["grace_s"]
     while lives():
         if time.monotonic() > until + _BACK_S:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import docker
 import pytest
 from docker.errors import APIError
+from requests import Response
 
 from harness.errors import FaultNotSeen
 from harness.platforms import docker_acts, docker_attach, docker_found
@@ -31,7 +32,7 @@ class Engine:
         self.looks -= not self.paused
         self.running = self.running and self.looks >= 0
         state = {"Running": self.running, "Paused": self.paused, "StartedAt": f"life {self.lives}"}
-        return {"State": state, "NetworkSettings": {"Networks": {}}}
+        return {"State": state, "NetworkSettings": {"Networks": {}}, "Config": {"StopSignal": "SIGQUIT"}}
 
     def unpause(self, _: str) -> None:
         self.said.append("unpause")
@@ -55,8 +56,8 @@ def found(folder: Path, *endings: str) -> Path:
     return place
 
 
-def ending(life: str = "life 1", grace_s: float = 30) -> str:
-    return json.dumps({"ending": "a", "started": life, "grace_s": grace_s})
+def ending(life: str = "life 1", grace_s: float = 30, **more: bool) -> str:
+    return json.dumps({"ending": "a", "started": life, "grace_s": grace_s, **more})
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,7 @@ def settle(engine: Engine, place: Path) -> list[str]:
 
 
 def test_one_that_drains_is_started_again_once_it_has_ended(tmp_path: Path) -> None:
-    engine, place = Engine(looks=4), found(tmp_path, ending())
+    engine, place = Engine(looks=4), found(tmp_path, ending(), ending(sent=True))
     assert settle(engine, place) == ["saw shop-a end, as it had been told to", "started shop-a again"]
     assert engine.said == ["start"] and not place.exists()
     assert settle(engine, place) == [] and engine.said == ["start"]
@@ -90,13 +91,50 @@ def test_one_that_outlasts_its_grace_is_killed_and_started_again(tmp_path: Path)
 
 def test_one_that_is_frozen_is_thawed_to_hear_that_it_shall_end(tmp_path: Path) -> None:
     engine = Engine(looks=3, paused=True)
-    assert settle(engine, found(tmp_path, ending()))[0] == "thawed shop-a"
+    assert settle(engine, found(tmp_path, ending(), ending(sent=True)))[0] == "thawed shop-a"
     assert engine.said == ["unpause", "start"]
 
 
 def test_one_that_has_been_started_since_is_left_as_it_is(tmp_path: Path) -> None:
     engine = Engine(looks=1000)
     assert settle(engine, found(tmp_path, ending("life 0", grace_s=0))) == [] and engine.said == []
+
+
+def test_one_that_may_not_have_been_told_to_end_is_told_and_given_its_grace(tmp_path: Path) -> None:
+    engine = Engine(looks=6, paused=True)
+    assert settle(engine, found(tmp_path, ending())) == [
+        "thawed shop-a",
+        "told shop-a to end by SIGQUIT, as the run was about to",
+        "saw shop-a end, as it had been told to",
+        "started shop-a again",
+    ]
+    assert engine.said == ["unpause", "SIGQUIT", "start"]
+
+
+def test_the_grace_begins_when_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(docker_found, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda _: None))
+
+    class Late(Engine):
+        def unpause(self, name: str) -> None:
+            super().unpause(name)
+            now[0] += 100
+
+    engine = Late(looks=6, paused=True)
+    assert len(settle(engine, found(tmp_path, ending()))) == 4 and "SIGKILL" not in engine.said
+
+
+@pytest.mark.parametrize("grace_s", [0, 30])
+def test_one_that_was_not_told_to_end_is_left_as_it_is(tmp_path: Path, grace_s: float) -> None:
+    engine = Engine(looks=1000)
+    taken_back = ending(grace_s=grace_s), ending(grace_s=grace_s, sent=False)
+    assert settle(engine, found(tmp_path, *taken_back)) == [] and engine.said == []
+
+
+def test_what_is_taken_back_takes_back_no_other_note(tmp_path: Path) -> None:
+    engine = Engine(looks=6)
+    lines = ending(), ending(sent=True), ending(grace_s=0), ending(grace_s=0, sent=False)
+    assert len(settle(engine, found(tmp_path, *lines))) == 2 and engine.said == ["start"]
 
 
 def test_a_torn_note_is_of_what_had_not_been_done(tmp_path: Path) -> None:
@@ -145,7 +183,7 @@ def platform(engine: Watched, labels: dict[str, str] | None = None) -> DockerPla
 @pytest.mark.parametrize(("how", "grace_s"), [("stop", 7.0), ("kill", 0)])
 def test_that_it_shall_end_is_on_disk_before_it_is_told(tmp_path: Path, how: str, grace_s: float) -> None:
     engine = Watched(found(tmp_path))
-    getattr(platform(engine), how)("replica-1", *([grace_s] if how == "stop" else []))
+    act(platform(engine), how)
     assert [json.loads(line) for line in engine.noted[1:]] == [{"ending": "a", "started": "life 1", "grace_s": grace_s}]
 
 
@@ -153,7 +191,7 @@ def test_that_it_shall_end_is_on_disk_before_it_is_told(tmp_path: Path, how: str
 def test_what_cannot_be_noted_is_not_done(tmp_path: Path, how: str) -> None:
     engine = Watched(tmp_path / "found.json")
     with pytest.raises(FaultNotSeen, match=r"replica-1 is not told to end, for that cannot be noted in .*found.json"):
-        getattr(platform(engine), how)("replica-1", *([7.0] if how == "stop" else []))
+        act(platform(engine), how)
     assert engine.said == [] and not engine.place.exists()
 
 
@@ -161,6 +199,93 @@ def test_of_what_the_run_has_made_nothing_is_noted(tmp_path: Path) -> None:
     engine = Watched(found(tmp_path))
     platform(engine, {"stateless-harness.run": "r-ab12cd"}).stop("replica-1", 7.0)
     assert len(engine.noted) == 1 and engine.said == ["SIGTERM"]
+
+
+# -- whether it was told
+
+
+class Answering(Watched):
+    """An engine that answers with an error."""
+
+    def __init__(self, place: Path, status: int) -> None:
+        super().__init__(place)
+        self.answer = Response()
+        self.answer.status_code = status
+
+    def kill(self, name: str, signal: str) -> None:
+        self.said.append(signal)
+        raise APIError("no", response=self.answer)
+
+
+def act(on: DockerPlatform, how: str) -> None:
+    getattr(on, how)("replica-1", *([7.0] if how == "stop" else []))
+
+
+def sent(place: Path) -> list[object]:
+    return [json.loads(line).get("sent") for line in place.read_text().splitlines()[1:]]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_what_was_sent_is_confirmed(tmp_path: Path, how: str) -> None:
+    engine = Watched(found(tmp_path))
+    acting = platform(engine)
+    act(acting, how)
+    cast(Any, acting._up).acts.close()
+    assert sent(engine.place) == [None, True]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize(("status", "noted"), [(403, [None, False]), (409, [None, False]), (500, [None])])
+def test_what_the_engine_refuses_is_taken_back_unless_it_may_have_been_done(
+    tmp_path: Path, how: str, status: int, noted: list[object]
+) -> None:
+    engine = Answering(found(tmp_path), status)
+    with pytest.raises(FaultNotSeen):
+        act(platform(engine), how)
+    assert sent(engine.place) == noted
+    if status < 500:
+        untouched = Engine(looks=1000)
+        assert settle(untouched, engine.place) == [] and untouched.said == []
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_once_the_run_is_being_torn_down_nothing_is_noted(tmp_path: Path, how: str) -> None:
+    engine = Watched(found(tmp_path))
+    torn = platform(engine)
+    cast(Any, torn._up).acts.close()
+    with pytest.raises(FaultNotSeen, match="replica-1 is not told to end: the run is being torn down"):
+        act(torn, how)
+    assert sent(engine.place) == [] and engine.said == []
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_what_was_noted_and_not_sent_is_taken_back_before_anything_is_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    engine = Watched(found(tmp_path))
+    torn = platform(engine)
+    acts, note = cast(Any, torn._up).acts, docker_found.note_ending
+
+    def closing(*given: Any) -> None:
+        note(*given)
+        acts.close()
+        assert sent(engine.place) == [None, False]
+
+    monkeypatch.setattr(docker_found, "note_ending", closing)
+    with pytest.raises(FaultNotSeen, match=r"replica-1 is not sent SIG(TERM|KILL): the run is being torn down"):
+        act(torn, how)
+    assert settle(engine, engine.place) == [] and engine.said == []
+
+
+def test_what_cannot_be_confirmed_is_done_all_the_same(tmp_path: Path) -> None:
+    class Gone(Watched):
+        def kill(self, name: str, signal: str) -> None:
+            super().kill(name, signal)
+            self.place.unlink()
+
+    engine = Gone(found(tmp_path))
+    assert "exited with status 137" in platform(engine).stop("replica-1", 7.0)
+    assert not engine.place.exists()
 
 
 # -- a stop that still waits when the run ends
