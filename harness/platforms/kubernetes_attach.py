@@ -25,7 +25,7 @@ from harness.platforms.base import Deployment, Role
 from harness.platforms.kubernetes_api import Cluster, Refused, items
 from harness.platforms.kubernetes_changes import REPLACE
 from harness.platforms.kubernetes_found import Undo, of_deployment, of_service
-from harness.platforms.kubernetes_manifests import MANAGED, OURS, RUN
+from harness.platforms.kubernetes_manifests import MANAGED, OURS, RUN, SCALED, SELECTED, marked
 from harness.platforms.kubernetes_pods import seen
 
 Object = dict[str, Any]
@@ -38,7 +38,8 @@ _APPS = "/apis/apps/v1/namespaces"
 def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: str) -> dict[str, Mapping[str, str]]:
     """By which labels the pods of each role, and of the `ledger`, are known; notes how all was found.
 
-    Raises `EnvironmentFailure` when the namespace lacks what the contract names, or runs other numbers than declared.
+    Raises `EnvironmentFailure` when the namespace lacks what the contract names, is as another run has changed it, or
+    runs other numbers than declared.
     """
     wanted: dict[Role, tuple[str, int]] = {"replica": (part.replica, deployment.replicas)}
     if part.worker:
@@ -46,6 +47,9 @@ def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: 
     found: dict[Role, Object] = {
         role: _get(cluster, f"{_APPS}/{name}/deployments/{each}") for role, (each, _) in wanted.items()
     }
+    service = _get(cluster, f"/api/v1/namespaces/{name}/services/{part.service}")
+    # Before the numbers: another run may be why they are others, and then they are not to be corrected by hand.
+    _refuse_traces(cluster, deployment.run_id, name, list(found.values()), service)
     for role, (each, count) in wanted.items():
         runs = found[role]["spec"].get("replicas", 1)
         if runs != count:
@@ -53,7 +57,6 @@ def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: 
                 f"namespace {name} runs {runs} of Deployment {each}, the scenario declares {count} {role}s:"
                 f" set its target, or `kubectl -n {name} scale deployment {each} --replicas={count}`"
             )
-    service = _get(cluster, f"/api/v1/namespaces/{name}/services/{part.service}")
     watched: dict[str, Object] = {str(role): each for role, each in found.items()}
     if part.ledger:
         watched["ledger"] = _get(cluster, f"{_APPS}/{name}/deployments/{part.ledger}")
@@ -69,6 +72,47 @@ def _get(cluster: Cluster, path: str) -> Object:
             f"the target to attach to is not there: {error}. Start it, or take `attach` out of the contract to have"
             " one made for the run"
         ) from error
+
+
+def _refuse_traces(cluster: Cluster, run: str, name: str, workloads: list[Object], service: Object) -> None:
+    """Raises `EnvironmentFailure` when another run has changed what is there, so that it is not as its owner made it.
+
+    A mark whose change somebody has undone by hand is none; nor is one in a template, where it stays for good in what
+    an owner applies over it.
+    """
+    kubectl, traces = f"kubectl -n {name}", []
+    mark = _marks(service).get(RUN)
+    if mark not in (None, run) and any(each in (service["spec"].get("selector") or {}) for each in SELECTED):
+        called = service["metadata"]["name"]
+        traces.append(
+            (mark, f"changed the selector of Service {called}", f"`{kubectl} annotate service {called} {RUN}-`")
+        )
+    for each in workloads:
+        called, (_, _, mark) = each["metadata"]["name"], str(_marks(each).get(SCALED, "")).partition(" by ")
+        if mark not in ("", run) and _marks(each)[SCALED] == marked(each["spec"].get("replicas", 1), mark):
+            by_hand = f"`{kubectl} annotate deployment {called} {SCALED}-`"
+            traces.append((mark, f"changed the number of pods of Deployment {called}", by_hand))
+    for each in _ours(cluster, name):
+        if (mark := _marks(each).get(RUN)) not in (None, run):
+            called = each["metadata"]["name"]
+            traces.append((mark, f"put Deployment {called} beside it", f"`{kubectl} delete deployment {called}`"))
+    if traces:
+        did = "; ".join(f"run {mark} has {what}" for mark, what, _ in traces)
+        by_hand = ", ".join(each for _, _, each in traces)
+        raise EnvironmentFailure(
+            f"namespace {name} of the cluster at {cluster.where} is not as its owner made it: {did}. If that run died,"
+            " `harness recover` first; if its folder is gone, bring back what was there (look with"
+            f" `{kubectl} get deployments,service/{service['metadata']['name']} -o wide`), then {by_hand}"
+        )
+
+
+def _marks(thing: Object) -> dict[str, str]:
+    return thing["metadata"].get("annotations") or {}
+
+
+def _ours(cluster: Cluster, name: str) -> list[Object]:
+    query = {"labelSelector": f"{MANAGED}={OURS}"}
+    return list(items(cluster.ask("GET", f"{_APPS}/{name}/deployments", query=query)))
 
 
 def _note(deployment: Deployment, cluster: Cluster, name: str, workloads: list[Object], service: Object) -> None:
@@ -220,10 +264,8 @@ class _Back:
         return of_service(_get(self._cluster, self._place()), self._service["selector"], self._run)
 
     def _added(self) -> list[Object]:
-        query = {"labelSelector": f"{MANAGED}={OURS}"}
-        there = items(self._cluster.ask("GET", f"{_APPS}/{self._name}/deployments", query=query))
         # A run of another machine may be at work in the same namespace.
-        return [each for each in there if (each["metadata"].get("annotations") or {}).get(RUN) == self._run]
+        return [each for each in _ours(self._cluster, self._name) if _marks(each).get(RUN) == self._run]
 
     def _unreached(self, added: list[Object]) -> str:
         """That the Service sends requests to none of the pods that were there before; empty when it does."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,9 +15,9 @@ from harness.platforms import kubernetes_attach as attaching
 from harness.platforms.kubernetes_api import Cluster
 from harness.platforms.kubernetes_changes import Changes
 from harness.platforms.kubernetes_found import of_deployment
-from harness.platforms.kubernetes_manifests import HASH, OURS, VERSION
+from harness.platforms.kubernetes_manifests import HASH, MANAGED, OURS, RUN, SCALED, VERSION
 
-from .shop import Shop, a_shop, noted, numbers, up_of
+from .shop import PART, Shop, a_shop, noted, numbers, up_of
 
 WHOLE = {
     "metadata": {"labels": {"app": "web"}},
@@ -161,3 +163,71 @@ def test_what_was_not_noted_is_not_touched():
     found = {"metadata": {}, "spec": {"replicas": 2, "template": WHOLE}}
     undo = of_deployment(found, {"replicas": None, "template": None}, "a")
     assert undo.patch == [] and undo.left == []
+
+
+# -- what another run left there
+
+
+def attach_next(shop: Shop, folder: Path) -> Path:
+    """Another run attaches to it; returns where it notes how it found all."""
+    up = up_of(shop, folder)
+    file = folder / "next"
+    attaching.selectors(up.cluster, replace(up.deployment, run_id="next-1", found=file), PART, "shop")
+    return file
+
+
+def half_narrowed(shop: Shop, changes: Changes) -> None:
+    changes._select({HASH: "of-web"}, "changes-1")
+
+
+def set_to_the_same(shop: Shop, changes: Changes) -> None:
+    changes.scale("worker", 1)
+
+
+def half_switched(shop: Shop, changes: Changes) -> None:
+    shop.add("web-v2", 1, {"app": "web"})
+    shop.deployments["web-v2"]["metadata"] |= {"labels": {MANAGED: OURS}, "annotations": {RUN: "changes-1"}}
+
+
+@pytest.mark.parametrize(
+    ("dies", "said", "by_hand"),
+    [
+        (half_narrowed, "changed the selector of Service web", f"annotate service web {RUN}-"),
+        (set_to_the_same, "changed the number of pods of Deployment jobs", f"annotate deployment jobs {SCALED}-"),
+        (half_switched, "put Deployment web-v2 beside it", "delete deployment web-v2"),
+    ],
+)
+def test_what_another_run_has_changed_is_not_taken_for_as_found(
+    shop: Shop,
+    changes: Changes,
+    tmp_path: Path,
+    dies: Callable[[Shop, Changes], None],
+    said: str,
+    by_hand: str,
+):
+    dies(shop, changes)
+    with pytest.raises(
+        EnvironmentFailure, match=f"namespace shop of .*: run changes-1 has {said}. .*recover"
+    ) as raised:
+        attach_next(shop, tmp_path)
+    assert str(raised.value).endswith(f"`kubectl -n shop {by_hand}`") and not (tmp_path / "next").exists()
+
+
+def test_another_run_is_named_before_the_numbers_that_it_has_changed(
+    shop: Shop, changes: Changes, found: Path, tmp_path: Path
+):
+    changes.switch("replica", {}, 5)
+    with pytest.raises(EnvironmentFailure, match=r"selector of Service web; .*Deployment web; .*put Deployment web-v2"):
+        attach_next(shop, tmp_path)
+    attaching.restore(found)
+    assert attach_next(shop, tmp_path).exists()
+
+
+def test_what_an_owner_has_put_right_by_hand_is_as_he_made_it(shop: Shop, changes: Changes, tmp_path: Path):
+    """A stamp in a template stays in it for good, whatever is applied over it."""
+    changes.roll("replica", {})
+    changes.scale("worker", 2)
+    changes._select({VERSION: "2"}, "changes-1")
+    del shop.selector[VERSION]
+    shop.deployments["jobs"]["spec"]["replicas"] = 1
+    assert len(marks(shop)) == 2 and attach_next(shop, tmp_path).exists()
