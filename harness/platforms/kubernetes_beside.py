@@ -127,9 +127,22 @@ def _needed(cluster: Cluster, deployment: Object) -> str:
     if service and HASH in selector and marks_of(service).get(RUN) == mine[RUN]:
         return f"Service {mine[SERVICE]} still has the label {HASH} that the run put into its selector"
     before = _if_there(cluster, f"{_APPS}/{here_is}/deployments/{mine.get(BESIDE)}")
-    if before and before["spec"].get("replicas") == 0:
+    if before is None:
+        return ""
+    if before["spec"].get("replicas") == 0:
         return f"Deployment {mine[BESIDE]}, in whose place it is, is scaled to nothing"
-    return ""
+    return _short_of(before)
+
+
+def _short_of(before: Object) -> str:
+    """What the Deployment in whose place another is lacks to do its work again; empty when nothing."""
+    metadata, status, wanted = before["metadata"], before.get("status") or {}, int(before["spec"].get("replicas", 1))
+    is_seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
+    ready = int(status.get("availableReplicas") or 0)
+    if is_seen and ready >= wanted:
+        return ""
+    has = f"has {ready} of {wanted} pods available" if is_seen else "is being changed by the cluster just now"
+    return f"Deployment {metadata['name']}, in whose place it is, {has}"
 
 
 def _if_there(cluster: Cluster, path: str) -> Object | None:

@@ -44,9 +44,10 @@ def leftovers(run_id: str) -> list[str]:
 
 
 def remove(run_id: str) -> list[str]:
-    """Removes that; returns what was removed, one line each, and what nobody but the run's folder could bring back.
+    """Removes that; returns what was removed, one line each, and what still does the work of a target, which is left.
 
-    That is left and no failure: whoever has the folder calls `settle` next, which brings it back and removes the rest.
+    That is no failure: whoever has the run's folder has called `settle` before, which says itself when it could not
+    bring the target back; without the folder nobody can.
     """
     if not is_configured():
         return []

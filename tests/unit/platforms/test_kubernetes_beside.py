@@ -68,8 +68,35 @@ def test_what_is_in_the_place_of_the_target_is_left_and_the_way_back_is_said(sho
     (said,) = recovering.remove(RUN_ID)
     assert said.startswith(f"left {NAMED}: Deployment web, in whose place it is, is scaled to nothing. ")
     shop.deployments["web"]["spec"]["replicas"] = 3
+    settled(shop)
     assert recovering.remove(RUN_ID) == [f"removed {NAMED}"]
     assert numbers(shop) == {"web": 3, "jobs": 1} and recovering.remove(RUN_ID) == [] and recovering.runs() == {}
+
+
+def settled(shop: Shop) -> None:
+    """The cluster does what is asked of it."""
+    for _ in range(shop.ready_after + 1):
+        shop.ask("GET", "/api/v1/nodes")
+
+
+def test_it_does_the_work_until_what_was_there_does_it_again(
+    shop: Shop, changes: Changes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A recovery that could not bring the target back removes what it can all the same."""
+    found = noted(shop, tmp_path)
+    changes.switch("worker", {}, 5)
+    monkeypatch.setattr(attaching, "_BACK_S", 0.0)
+    shop.slow.add("jobs")
+    with pytest.raises(EnvironmentFailure, match="of Deployment jobs 0 of 1 pods are available"):
+        recovering.settle(found)
+    (said,) = recovering.remove(RUN_ID)
+    named = "left Deployment jobs-v2 of namespace shop: Deployment jobs, in whose place it is,"
+    assert said.startswith(f"{named} has 0 of 1 pods available. ") and numbers(shop)["jobs-v2"] == 1
+    shop.slow.clear()
+    shop.deployments["jobs"]["metadata"]["generation"] = 2
+    assert recovering.remove(RUN_ID)[0].startswith(f"{named} is being changed by the cluster just now. ")
+    shop.deployments["jobs"]["metadata"]["generation"] = 1
+    assert recovering.remove(RUN_ID) == ["removed Deployment jobs-v2 of namespace shop"]
 
 
 def test_a_service_that_selects_one_version_only_is_not_forgotten(shop: Shop, changes: Changes):
@@ -80,6 +107,7 @@ def test_a_service_that_selects_one_version_only_is_not_forgotten(shop: Shop, ch
     (said,) = recovering.remove(RUN_ID)
     assert f"left Deployment jobs-v2 of namespace shop: Service web still has the label {HASH}" in said
     changes._select({HASH: None}, RUN_ID)
+    settled(shop)
     assert recovering.remove(RUN_ID) == ["removed Deployment jobs-v2 of namespace shop"]
 
 
@@ -88,6 +116,7 @@ def test_one_that_does_not_go_is_named(shop: Shop, changes: Changes, monkeypatch
     changes.switch("worker", {}, 5)
     shop.deployments["jobs"]["spec"]["replicas"] = 1
     shop.ends_after = 10_000
+    settled(shop)
     with pytest.raises(EnvironmentFailure, match="Deployment jobs-v2 of namespace shop: still there"):
         recovering.remove(RUN_ID)
 
