@@ -189,7 +189,7 @@ class KubernetesPlatform:
 
     def _see(self, up: Up, about: Seen) -> None:
         if up.part.attach is not None and about.role is None:
-            # Of a namespace of somebody else's, the rest is his: neither waited for nor watched.
+            up.roster.see_theirs(about)
             return
         life = up.roster.see(about)
         name, known = life.name if life else about.name, (about.uid, about.restarts)

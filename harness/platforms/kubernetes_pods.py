@@ -37,6 +37,8 @@ class Seen:
     ended: str
     waits: str
     node: str
+    is_job: bool
+    """It is to end some day, and is tried again by itself until it has."""
 
     @property
     def done(self) -> bool:
@@ -73,6 +75,7 @@ def seen(pod: Object, selectors: Mapping[str, Mapping[str, str]] | None = None) 
         ended=ended,
         waits="" if ended else _waits(conditions, waiting, status),
         node=spec.get("nodeName") or "",
+        is_job=spec.get("restartPolicy", "Always") != "Always",
     )
 
 
@@ -141,6 +144,7 @@ class Roster:
         self.lives: dict[str, Life] = {}
         self.others: dict[str, Seen] = {}
         self.broken: dict[str, str] = {}
+        self._theirs: dict[str, Seen] = {}
 
     def see(self, pod: Seen) -> Life | None:
         """Takes note of a pod; returns its present life, None when it is no member's."""
@@ -172,6 +176,16 @@ class Roster:
             self.broken[pod.name] = f"{pod.name} was restarted by the cluster during the run"
         self.others[pod.name] = pod
 
+    def see_theirs(self, pod: Seen) -> None:
+        """Takes note of a pod of somebody else's, beside the target: whether it goes on as it was found.
+
+        Nothing says which of them has the target's data, so a restart of any that worked may have lost some. What comes
+        or goes is its owner's affair, and so is one that did not work when it was found.
+        """
+        first = self._theirs.setdefault(pod.uid, pod)
+        if first.ready and not pod.is_job and pod.restarts > first.restarts:
+            self.broken[pod.name] = f"{pod.name}, which may be the store of the target, was restarted during the run"
+
     def _begin(self, role: Role, pod: Seen) -> Life:
         number = self._numbers[role] = self._numbers.get(role, 0) + 1
         name = f"{role}-{number}"
@@ -184,6 +198,7 @@ class Roster:
 
     def lost(self, uid: str) -> None:
         """The cluster knows this pod no more."""
+        self._theirs.pop(uid, None)
         for life in self.lives.values():
             if life.about.uid == uid and life.state not in DEAD:
                 life.state = "gone"

@@ -444,6 +444,31 @@ def test_of_somebody_elses_namespace_only_what_the_contract_names_is_watched(sho
     assert list(up.roster.broken) == ["ledger-1"]
 
 
+def a_state(pod: dict[str, Any], restarts: int = 0, *, ready: bool = True, policy: str = "Always") -> dict[str, Any]:
+    running = {"name": "c", "restartCount": restarts, "state": {"running": {"startedAt": "then"}}}
+    conditions = [{"type": "Ready", "status": str(ready)}]
+    spec = {"containers": [{"name": "c"}], "restartPolicy": policy}
+    return {**pod, "spec": spec, "status": {"containerStatuses": [running], "conditions": conditions}}
+
+
+def test_a_restart_of_what_may_be_the_store_is_noticed(shop: Shop, tmp_path: Path):
+    """The contract does not name it; nor need anything else of its owner's stay as it is."""
+    up = up_of(shop, tmp_path)
+    up.selectors = attaching.selectors(up.cluster, up.deployment, up.part, "shop")
+    platform = KubernetesPlatform()
+    platform._up = up
+    store, job, loops, leaves = (a_pod(name, app=name) for name in ("store-1", "report-1", "loops-1", "leaves-1"))
+    platform._listed([a_state(store, 2), a_state(job, policy="OnFailure"), a_state(loops, ready=False), leaves])
+    for pod in (a_state(job, 1, policy="OnFailure"), a_state(loops, 1), a_state(store, 2, ready=False)):
+        platform._changed("MODIFIED", pod)
+    platform._changed("DELETED", leaves)
+    platform._changed("ADDED", a_state(a_pod("new-1", app="new"), ready=False))
+    platform._changed("MODIFIED", a_state(a_pod("new-1", app="new"), 1))
+    assert platform.failures() == [] and up.roster.others == {} and platform.members() == []
+    platform._changed("MODIFIED", a_state(store, 3))
+    assert platform.failures() == ["store-1, which may be the store of the target, was restarted during the run"]
+
+
 def test_a_ledger_that_is_not_there_is_told_before_anything_is_noted(shop: Shop, tmp_path: Path):
     up = up_of(shop, tmp_path)
     part = PART.model_copy(update={"ledger": "ledger"})
