@@ -387,7 +387,7 @@ def test_a_cluster_that_goes_away_is_told_and_what_stays_is_found_later(
     try:
         kube.deploy(order)
         wire.cut()
-        eventually(kube.failures, "the loss of the cluster", 20)
+        eventually(kube.problems, "the loss of the cluster", 20)
         assert "went away during the run" in kube.problems()[0] and "does not answer" in kube.problems()[0]
         with pytest.raises(EnvironmentFailure, match="does not answer"):
             kube.tear_down()
