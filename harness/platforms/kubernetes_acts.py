@@ -77,7 +77,8 @@ def _get(up: Up, life: Life, path: str) -> tuple[int, dict[str, str]]:
 def has_ended(up: Up, life: Life) -> bool:
     """Whether no process of its container is left, as this machine sees it."""
     if not life.about.container:
-        return False
+        # It was asked to end before it had begun; the cluster may go on naming it for a minute.
+        return not node.processes(life.about.uid)
     found = up.processes.get(life.name) or node.processes(life.about.container)
     up.processes[life.name] = found
     return not node.is_there(found) and not node.processes(life.about.container)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
 from harness.contract.start import Kubernetes
 from harness.errors import UsageError
+from harness.platforms import kubernetes_acts as acts
 from harness.platforms import kubernetes_deploy as deploying
 from harness.platforms import kubernetes_manifests as manifests
+from harness.platforms import kubernetes_node
 from harness.platforms.base import Deployment, Program, Slot
 from harness.platforms.kubernetes_pods import Roster, Seen, seen
+from harness.platforms.procfs import Found
 
 ROOT = Path(__file__).parents[3]
 PART = Kubernetes(
@@ -251,6 +254,16 @@ def test_a_pod_that_was_evicted_or_refused_has_ended_without_a_container():
     found = deploying.why_not_up([pod(**evicted)], True)
     assert found == ("pod-u1", "its container ended: Evicted: low on memory")
     assert not pod(**evicted).done and pod(phase="Succeeded", containerStatuses=[]).done
+
+
+def test_a_pod_that_is_to_end_before_it_began_has_ended_when_nothing_of_it_runs_here(monkeypatch: pytest.MonkeyPatch):
+    life = Roster(boots_are_asked=True).see(pod("u1", phase="Pending", containerStatuses=[]))
+    assert life is not None
+    there = [Found(1, 1, "", "sandbox", "")]
+    monkeypatch.setattr(kubernetes_node, "processes", lambda mark: there if mark == "u1" else [])
+    assert not acts.has_ended(cast(Any, None), life), "what is to hold its container is there"
+    there.clear()
+    assert acts.has_ended(cast(Any, None), life)
 
 
 def test_the_role_of_a_pod_without_our_label_is_told_by_selectors():
