@@ -53,7 +53,7 @@ BAD: dict[str, tuple[Broken, str]] = {
         f"scenario.yaml:{LAST}: sede: unknown key; did you mean `seed`?",
     ),
     "wrong type": (
-        lambda at: edit(at / "scenario.yaml", "duration_s: 30", "duration_s: long"),
+        lambda at: edit(at / "scenario.yaml", "duration_s: 35", "duration_s: long"),
         "scenario.yaml:12: load.duration_s: input should be a valid number",
     ),
     "no such fault": (
@@ -121,7 +121,7 @@ def test_all_problems_of_both_files_at_once(folder: Path):
     )
     BAD["contract's key"][0](folder)
     edit(folder / "scenario.yaml", "sede: 1", "seed: 1")
-    edit(folder / "scenario.yaml", "duration_s: long", "duration_s: 30")
+    edit(folder / "scenario.yaml", "duration_s: long", "duration_s: 35")
     result = harness("run", folder / "scenario.yaml")
     assert all(BAD[name][1] in result.output for name in ("no such fault", "fault parameter", "contract's key"))
 
