@@ -46,7 +46,7 @@ COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --an
 lock:  ## pin every dependency again, with hashes; the images' are a part of them
 	$(BIN)/$(COMPILE) pyproject.toml --extra target --extra dev -o requirements.lock
 	$(BIN)/$(COMPILE) target_service/requirements.in -c requirements.lock -o target_service/requirements.lock
-	$(BIN)/$(COMPILE) harness/ledger/requirements.in -c requirements.lock -o harness/ledger/requirements.lock
+	$(BIN)/$(COMPILE) harness/doubles/ledger/requirements.in -c requirements.lock -o harness/doubles/ledger/requirements.lock
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

@@ -7,7 +7,7 @@
     ├── Aborted              4    the scenario's own guard ended the run; it was healed and reported
     └── Interrupted          130  the user stopped the run; it was healed and reported first
 
-Verdicts are not errors: 0 valid, 1 invalid, 3 valid with a missed SLO, 4 unknown (`harness.checks.verdict`).
+Verdicts are not errors: 0 valid, 1 invalid, 3 valid with a missed SLO, 4 unknown (`harness.judging.verdict`).
 """
 
 from __future__ import annotations

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from harness.contract.access import Access
-from harness.contract.cart import Cart
-from harness.contract.limit import Limit
-from harness.contract.operation import Operation, Strict
-from harness.contract.order import Order
-from harness.contract.preference import Preference
 from harness.contract.start import Start
+from harness.http.operation import Operation, Strict
+from harness.properties.access.contract import Access
+from harness.properties.cart.contract import Cart
+from harness.properties.limit.contract import Limit
+from harness.properties.order.contract import Order
+from harness.properties.preference.contract import Preference
 
 
 class Identity(Strict):

@@ -12,10 +12,10 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from harness.contract.model import Contract, placeholders
-from harness.contract.operation import Operation
-from harness.document import Document, check, nearest, read
 from harness.errors import UsageError
-from harness.load.requests import Template
+from harness.http.operation import Operation
+from harness.http.template import Template
+from harness.yamlfile import Document, check, nearest, read
 
 COMMON = {"username", "password"}
 AVAILABLE: dict[str, set[str]] = {

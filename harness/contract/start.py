@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from harness.contract.operation import Strict
+from harness.http.operation import Strict
 
 
 class Program(Strict):

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.platforms.base import Member, Platform
-from harness.platforms.keeper import Keeper
+from harness.supervision.supervisor import Keeper
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Span = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]

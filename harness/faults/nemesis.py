@@ -15,10 +15,10 @@ from typing import Any
 
 from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError
 from harness.faults.base import Context
-from harness.faults.intents import FaultRecord
 from harness.faults.schedule import Planned
 from harness.platforms.base import DEAD, Member, Platform, Role
-from harness.platforms.keeper import Keeper
+from harness.rundir.faults import FaultRecord
+from harness.supervision.supervisor import Keeper
 
 _SPARE_WAIT_S = 6.0
 _LOOK_S = 0.02

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.faults.base import Context, Fault, Span
-from harness.platforms.rollout import Rollout
+from harness.supervision.rollout import Rollout
 
 
 class Restart(Fault):

@@ -14,8 +14,8 @@ import duckdb
 
 from harness.errors import UsageError
 from harness.history import small
-from harness.history.lines import Torn, clean, journal_event
 from harness.history.schema import LINES, OP_COLUMNS, SEEN, connect, create_tables, scratch
+from harness.rundir.lines import Torn, clean, journal_event
 
 Connection = duckdb.DuckDBPyConnection
 

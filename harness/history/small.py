@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import orjson
 
-from harness.history.lines import Torn, clean, events
 from harness.history.schema import LINES, TABLES, scratch
+from harness.rundir.lines import Torn, clean, events
 
 Connection = duckdb.DuckDBPyConnection
 Event = dict[str, Any]

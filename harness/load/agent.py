@@ -21,11 +21,12 @@ from gevent.queue import Empty, Queue
 from locust import User, constant, task
 from locust.env import Environment
 
+from harness.client.caller import Caller, Context, Op, spread
+from harness.client.visitor import Visitor, Workload
 from harness.load.arrivals import arrivals
-from harness.load.caller import Caller, Context, Op, spread
-from harness.load.journal import Journal
 from harness.load.settings import AgentSettings
-from harness.workloads import WORKLOADS, Visitor, Workload
+from harness.properties.registry import WORKLOADS
+from harness.rundir.journal import Journal
 
 LAG_STEP_S = 0.02
 

@@ -11,19 +11,19 @@ from harness.platforms.base import Platform
 
 
 def _process() -> Platform:
-    from harness.platforms.process import ProcessPlatform
+    from harness.platforms.process.platform import ProcessPlatform
 
     return ProcessPlatform()
 
 
 def _kubernetes() -> Platform:
-    from harness.platforms.kubernetes import KubernetesPlatform
+    from harness.platforms.kubernetes.platform import KubernetesPlatform
 
     return KubernetesPlatform()
 
 
 def _docker() -> Platform:
-    from harness.platforms.docker import DockerPlatform
+    from harness.platforms.docker.platform import DockerPlatform
 
     return DockerPlatform()
 

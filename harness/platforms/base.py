@@ -204,15 +204,16 @@ class Platform(Protocol):
     def keep(self) -> None:
         """Shows on the engine that the run is in progress; called every few seconds, from before `deploy` on.
 
-        Nothing to do where all who can reach the engine see the name that the run holds (`harness.platforms.hold`).
+        Nothing to do where all who can reach the engine see the name that the run holds
+        (`harness.platforms.common.lock`).
         """
 
     def runs(self) -> Mapping[str, Standing]:
         """Ids of all runs of which something is there, by looking at the engine alone.
 
-        A run of this place (`harness.platforms.hold`) is false: the name that it holds tells. One of another place is
-        true if `keep` goes on showing that it is in progress; a text where that cannot be shown. It may take as long
-        as it takes to see that nothing is shown any more. `EnvironmentFailure` if one cannot look.
+        A run of this place (`harness.platforms.common.lock`) is false: the name that it holds tells. One of another
+        place is true if `keep` goes on showing that it is in progress; a text where that cannot be shown. It may
+        take as long as it takes to see that nothing is shown any more. `EnvironmentFailure` if one cannot look.
         """
 
     def leftovers(self, run_id: str) -> list[str]:

@@ -23,9 +23,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from harness.checks import CHECKS, Terms, Verdict
 from harness.history import connect, create_tables
 from harness.history.schema import SEEN
+from harness.judging.criteria import Terms
+from harness.judging.registry import CHECKS
+from harness.judging.verdict import Verdict
 from tests.benchmarks import synthetic, synthetic_shop
 
 TERMS = Terms(

@@ -49,9 +49,9 @@ def bare(port: int, seconds: float) -> Rate:
     """Journalled ops a second of the recording client alone."""
     import gevent
 
-    from harness.load.client import Connections
-    from harness.load.journal import Journal
-    from harness.load.requests import Template
+    from harness.client.connection import Connections
+    from harness.http.template import Template
+    from harness.rundir.journal import Journal
 
     template = Template("GET", "/profile", {"Authorization": "Bearer {token}"}, None)
     host = f"127.0.0.1:{port}"

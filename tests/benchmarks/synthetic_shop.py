@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.checks import Terms
 from harness.history.schema import SEEN
+from harness.judging.criteria import Terms
 from tests.benchmarks.synthetic import Connection, Expected, insert, plant
 from tests.unit.checks import test_access, test_cart, test_order, test_preference, test_rate_limit
 from tests.unit.checks.histories import MS, fill, op

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from harness.platforms.docker_engine import host
+from harness.platforms.docker.engine import host
 
 
 class Between:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.platforms.base import Platform
-from harness.platforms.process import ProcessPlatform
+from harness.platforms.process.platform import ProcessPlatform
 
 from .kube import require_cluster
 from .support import FACTORIES, require_engine

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness.contract.start import Kubernetes
-from harness.platforms.kubernetes import KubernetesPlatform
+from harness.platforms.kubernetes.platform import KubernetesPlatform
 
 TINY = Path(__file__).parent.parent / "services" / "tiny.py"
 IMAGE = "python:3.11-slim-bookworm"

@@ -14,10 +14,10 @@ import pytest
 
 from harness.contract.start import Compose
 from harness.platforms.base import Deployment, Platform, Program, Slot
-from harness.platforms.docker import DockerPlatform
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.memory import MemoryPlatform
-from harness.platforms.process import ProcessPlatform
+from harness.platforms.docker.platform import DockerPlatform
+from harness.platforms.kubernetes.platform import KubernetesPlatform
+from harness.platforms.memory.platform import MemoryPlatform
+from harness.platforms.process.platform import ProcessPlatform
 
 from .kube import tiny_part
 

@@ -15,8 +15,8 @@ import pytest
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import docker
-from harness.platforms.docker import DockerPlatform
+from harness.platforms.docker import platform as docker
+from harness.platforms.docker.platform import DockerPlatform
 
 from .support import TINY, deployment, eventually
 

@@ -15,11 +15,11 @@ import pytest
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen, UsageError
 from harness.platforms.base import Deployment
-from harness.platforms.docker import DockerPlatform
-from harness.platforms.docker_engine import LABEL, connect
-from harness.platforms.keeper import Keeper
-from harness.platforms.ports import Ports
-from harness.platforms.rollout import Rollout
+from harness.platforms.common.ports import Ports
+from harness.platforms.docker.engine import LABEL, connect
+from harness.platforms.docker.platform import DockerPlatform
+from harness.supervision.rollout import Rollout
+from harness.supervision.supervisor import Keeper
 
 from .between import Between
 from .support import COMPOSE, deployment, eventually, require_engine, tiny

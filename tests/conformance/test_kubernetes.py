@@ -21,19 +21,14 @@ import yaml
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import (
-    kubernetes_deploy,
-    kubernetes_manifests,
-    kubernetes_namespace,
-    kubernetes_node,
-    kubernetes_pods,
-)
 from harness.platforms.base import Deployment, Member
-from harness.platforms.keeper import Keeper
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster, Refused
-from harness.platforms.kubernetes_manifests import namespace_of
-from harness.platforms.rollout import Rollout
+from harness.platforms.kubernetes import deploy, manifests, namespace, node
+from harness.platforms.kubernetes import pods as kubernetes_pods
+from harness.platforms.kubernetes.api import Cluster, Refused
+from harness.platforms.kubernetes.manifests import namespace_of
+from harness.platforms.kubernetes.platform import KubernetesPlatform
+from harness.supervision.rollout import Rollout
+from harness.supervision.supervisor import Keeper
 
 from .kube import require_cluster, tiny_part
 from .support import deployment, eventually, new_run_id
@@ -171,7 +166,7 @@ def test_a_container_that_dies_by_itself_is_another_member_in_the_same_pod(
 ) -> None:
     kube, keeper = kept
     container = kube._life("replica-1").about.container
-    kubernetes_node.kill(container, "replica-1")
+    node.kill(container, "replica-1")
     assert keeper.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
     assert states(kube) == {"replica-1": "gone", "replica-2": "ready", "replica-3": "ready"}
     assert kube._life("replica-3").about.uid == kube._life("replica-1").about.uid
@@ -397,9 +392,9 @@ def test_a_cluster_that_goes_away_is_told_and_what_stays_is_found_later(
 
 
 def test_only_root_on_the_node_itself_freezes() -> None:
-    assert kubernetes_node.is_mine([kubernetes_node.kernel()]) is (os.geteuid() == 0)
-    assert not kubernetes_node.is_mine([kubernetes_node.kernel(), "another"])
-    assert not kubernetes_node.is_mine([])
+    assert node.is_mine([node.kernel()]) is (os.geteuid() == 0)
+    assert not node.is_mine([node.kernel(), "another"])
+    assert not node.is_mine([])
 
 
 @pytest.fixture
@@ -409,18 +404,18 @@ def somebodys(tmp_path: Path) -> Iterator[Kubernetes]:
     # Requests under way to a pod that is taken out of the Service are answered before it is told to end.
     lifecycle = {"preStop": {"exec": {"command": ["sleep", "2"]}}}
     cluster, owner, part = Cluster.connect(), new_run_id(), tiny_part(tmp_path, lifecycle=lifecycle)
-    name = kubernetes_namespace.create(cluster, owner)
+    name = namespace.create(cluster, owner)
     try:
-        objects = kubernetes_manifests.read(part.manifests, tmp_path)
+        objects = manifests.read(part.manifests, tmp_path)
         for each in objects:
             if each["kind"] == "Deployment":
                 each["spec"]["replicas"] = 1
             if each["kind"] == "Service":
                 each["spec"]["type"] = "NodePort"
-        kubernetes_deploy.apply(cluster, name, kubernetes_deploy.placed(cluster, objects))
+        deploy.apply(cluster, name, deploy.placed(cluster, objects))
         yield part.model_copy(update={"attach": name})
     finally:
-        kubernetes_namespace.remove(cluster, owner)
+        namespace.remove(cluster, owner)
 
 
 def shape(name: str) -> dict[str, object]:
@@ -430,7 +425,7 @@ def shape(name: str) -> dict[str, object]:
     service = cluster.ask("GET", f"/api/v1/namespaces/{name}/services/tiny")
     marks = [mark for each in [service, *found] for mark in each["metadata"].get("annotations") or {}]
     parts = {each["metadata"]["name"]: (each["spec"]["replicas"], each["spec"]["template"]) for each in found}
-    ours = sorted(mark for mark in marks if mark.startswith(kubernetes_manifests.OURS))
+    ours = sorted(mark for mark in marks if mark.startswith(manifests.OURS))
     return {"service": service["spec"]["selector"], "marks": ours, **parts}
 
 
@@ -449,7 +444,7 @@ def used_by_others(name: str, address: tuple[str, int]) -> Iterator[Meanwhile]:
 
     def look() -> None:
         while not over.wait(0.05):
-            pods = [kubernetes_pods.seen(pod) for pod in kubernetes_namespace.pods(cluster, name)]
+            pods = [kubernetes_pods.seen(pod) for pod in namespace.pods(cluster, name)]
             mine = [pod for pod in pods if pod.name.startswith("tiny-")]
             seen.ready.append(sum(pod.ready and not pod.leaving for pod in mine))
 

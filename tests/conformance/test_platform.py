@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Member, Platform
-from harness.platforms.keeper import Keeper
+from harness.supervision.supervisor import Keeper
 
 from .support import deployment, eventually, tiny
 

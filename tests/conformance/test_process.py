@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms import outside, procfs
 from harness.platforms.base import Launcher, Program, Slot
-from harness.platforms.keeper import Keeper
-from harness.platforms.process import ProcessPlatform
+from harness.platforms.common import ledger_program, procfs
+from harness.platforms.process.platform import ProcessPlatform
+from harness.supervision.supervisor import Keeper
 
 from .support import deployment, eventually, tiny
 
@@ -201,7 +201,7 @@ def test_the_ledger_is_started_as_the_deployment_says(process: ProcessPlatform, 
     process.deploy(wanted)
     command = processes(wanted.run_id)["ledger"].command
     assert command.endswith("--no-deduplicate --no-fences --fail-every 7 --answer-twice-every 9")
-    assert "--no" not in " ".join(outside.command(deployment(tmp_path), 1))
+    assert "--no" not in " ".join(ledger_program.command(deployment(tmp_path), 1))
 
 
 def test_one_member_that_will_not_die_leaves_nothing_else_behind(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import remains
-from harness.recover import find, hold, recover
+from harness.platforms.process import leftovers
+from harness.recovery.recover import find, hold, recover
 
 from .support import new_run_id
 
@@ -30,7 +30,7 @@ def deployed(folder: Path, run_id: str) -> Iterator[subprocess.Popen[str]]:
         parent.kill()
         parent.wait()
         parent.stdout.close()
-        remains.remove(run_id)
+        leftovers.remove(run_id)
 
 
 def test_a_killed_run_is_recovered_once_and_a_living_one_left_alone(tmp_path: Path) -> None:
@@ -40,15 +40,15 @@ def test_a_killed_run_is_recovered_once_and_a_living_one_left_alone(tmp_path: Pa
         assert find(reports, dead) == [] and find(reports, alive) == []
         killed.kill()
         killed.wait()
-        before = len(remains.leftovers(alive))
+        before = len(leftovers.leftovers(alive))
 
         (left,) = find(reports, dead)
         assert left.folder == reports / "kill" / "1" and len(left.things) == 7
         done = recover(reports, dead)
         assert len([line for line in done if "ended process" in line]) == 6
-        assert remains.leftovers(dead) == [] and find(reports, dead) == [] and recover(reports, dead) == []
+        assert leftovers.leftovers(dead) == [] and find(reports, dead) == [] and recover(reports, dead) == []
 
-        assert recover(reports, alive) == [] and len(remains.leftovers(alive)) == before == 7
+        assert recover(reports, alive) == [] and len(leftovers.leftovers(alive)) == before == 7
     lines = (reports / "kill" / "1" / "run.jsonl").read_text().splitlines()
     assert lines[1] == '{"e":"pha'
     assert {key: value for key, value in json.loads(lines[2]).items() if key != "at"} == {
@@ -65,14 +65,14 @@ def test_a_dead_run_is_found_without_its_folder(tmp_path: Path) -> None:
         (left,) = find(tmp_path / "none", run_id)
         assert (left.run, left.folder, len(left.things)) == (run_id, None, 7)
         assert len(recover(tmp_path / "none", run_id)) == 7
-        assert remains.leftovers(run_id) == []
+        assert leftovers.leftovers(run_id) == []
 
 
 @pytest.fixture
 def folders_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other runs of this machine are none of a test's business."""
-    monkeypatch.setattr(remains, "runs", dict)
-    monkeypatch.setattr(remains, "scratch", list)
+    monkeypatch.setattr(leftovers, "runs", dict)
+    monkeypatch.setattr(leftovers, "scratch", list)
 
 
 def folder_of(reports: Path, *lines: str) -> Path:

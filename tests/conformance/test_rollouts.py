@@ -12,9 +12,9 @@ import pytest
 
 from harness.errors import FaultNotSeen
 from harness.platforms.base import Platform
-from harness.platforms.keeper import Keeper
-from harness.platforms.process import ProcessPlatform
-from harness.platforms.rollout import Rollout
+from harness.platforms.process.platform import ProcessPlatform
+from harness.supervision.rollout import Rollout
+from harness.supervision.supervisor import Keeper
 
 from .support import deployment, eventually, tiny
 

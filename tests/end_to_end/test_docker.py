@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conformance.between import Between
 
-from harness.platforms.docker import DockerPlatform
+from harness.platforms.docker.platform import DockerPlatform
 
 from .support import ROOT, Place, Run, command, eventually, scenario, why
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.faults.intents import read
-from harness.platforms import kubernetes_namespace, kubernetes_node, procfs
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster
-from harness.platforms.kubernetes_manifests import namespace_of
+from harness.platforms.common import procfs
+from harness.platforms.kubernetes import namespace, node
+from harness.platforms.kubernetes.api import Cluster
+from harness.platforms.kubernetes.manifests import namespace_of
+from harness.platforms.kubernetes.platform import KubernetesPlatform
+from harness.rundir.faults import read
 
 from .support import ROOT, Place, Run, command, eventually, scenario, why
 
@@ -73,8 +74,8 @@ def test_a_seeded_defect_is_caught(place: Place) -> None:
 
 def frozen(run: Run) -> list[int]:
     """Processes of the run's pods that are stopped."""
-    uids = [pod["metadata"]["uid"] for pod in kubernetes_namespace.pods(Cluster.connect(), namespace_of(run.id))]
-    found = [each.pid for uid in uids for each in kubernetes_node.processes(uid)]
+    uids = [pod["metadata"]["uid"] for pod in namespace.pods(Cluster.connect(), namespace_of(run.id))]
+    found = [each.pid for uid in uids for each in node.processes(uid)]
     return [pid for pid in found if procfs.states(pid) == {"T"}]
 
 

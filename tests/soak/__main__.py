@@ -21,10 +21,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 
-from harness.catalogue import read_catalogue
+from harness.contract.catalogue import read_catalogue
 from harness.contract.read import read_contract
-from harness.engines import missing
-from harness.scenario import load_scenario
+from harness.recovery.engines import missing
+from harness.scenario.file import load_scenario
 from tests.end_to_end.support import ROOT
 from tests.soak import state
 from tests.soak.plan import KILLS_ON, Repetition, fits, plan, remaining, sample

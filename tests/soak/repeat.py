@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.engines import look
+from harness.recovery.engines import look
 from tests.end_to_end.support import ROOT, Place, Run, command, place_in
 from tests.soak.plan import CLEAN, KILLED, Repetition, moment_s
 from tests.soak.state import Finding

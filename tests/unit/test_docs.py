@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
-from harness.checks import CHECKS
-from harness.cli import main
+from harness.cli.main import main
 from harness.faults import FAULTS
-from harness.workloads import WORKLOADS
+from harness.judging.registry import CHECKS
+from harness.properties.registry import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
-from harness.checks import Result
 from harness.history.schema import OP_COLUMNS, SEEN, TABLES
+from harness.judging.verdict import Result
 
 MS = 1_000_000
 FAIL = ("absent", "refused", "in_progress", "mismatch", "missing", "limited", "no_effect")

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.checks import Terms, access, session
-from harness.checks.evidence import gather
-from harness.checks.verdict import Verdict
+from harness.judging.criteria import Terms
+from harness.judging.evidence import gather
+from harness.judging.verdict import Verdict
+from harness.properties.access import check as access
+from harness.properties.session import check as session
 
 from .histories import fault, history, rows_history, told
 from .test_oracles import linearizable, row

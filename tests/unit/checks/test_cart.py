@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.checks import Terms, cart
-from harness.checks.verdict import Result, Verdict, Witness
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Result, Verdict, Witness
+from harness.properties.cart import check as cart
 
 from .histories import history, rows_history, told
 from .test_oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.checks import Result, Terms, idempotency
-from harness.checks.verdict import Verdict, Witness
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Result, Verdict, Witness
+from harness.properties.idempotency import check as idempotency
 
 from .histories import MS, effect, fault, history, told
 

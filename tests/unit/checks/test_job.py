@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.checks import Terms, job
-from harness.checks.verdict import Verdict
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Verdict
+from harness.properties.job import check as job
 
 from .histories import effect, history, told
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.checks import CHECKS, Judgement, Terms, judge, results
-from harness.checks.terms import PROPERTIES
-from harness.checks.verdict import Verdict
+from harness.judging.criteria import PROPERTIES, Terms
+from harness.judging.judge import Judgement, judge, results
+from harness.judging.registry import CHECKS
+from harness.judging.verdict import Verdict
 
 from .histories import MS, fault, history
 
@@ -268,7 +269,7 @@ def test_evidence_that_cannot_be_gathered_is_said_at_each_check(monkeypatch: pyt
     def broken(db: Any, terms: Terms) -> Any:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("harness.checks.evidence.gather", broken)
+    monkeypatch.setattr("harness.judging.evidence.gather", broken)
     judgement = judged()
     assert judgement.verdict is Verdict.UNKNOWN
     assert judgement.results[1].evidence == {"evidence": "could not be gathered: ZeroDivisionError: by zero"}

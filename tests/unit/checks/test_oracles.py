@@ -15,7 +15,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.checks import Terms, idempotency, job, refresh, session
+from harness.judging.criteria import Terms
+from harness.properties.idempotency import check as idempotency
+from harness.properties.job import check as job
+from harness.properties.session import check as session
+from harness.properties.session import refresh
 
 from .histories import MS, rows_history
 

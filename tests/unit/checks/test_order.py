@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.checks import Result, Terms, order
-from harness.checks.verdict import Verdict, Witness
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Result, Verdict, Witness
+from harness.properties.order import check as order
 
 from .histories import MS, effect, fault, history, rows_history, told
 from .test_oracles import ITEMS, QUICK, Row, guilty, lengths, row, times

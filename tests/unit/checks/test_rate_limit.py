@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.checks import Terms, rate_limit
-from harness.checks.verdict import Result, Verdict, Witness
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Result, Verdict, Witness
+from harness.properties.limit import check as rate_limit
 
 from .histories import MS, history, rows_history, told
 from .test_oracles import ITEMS, QUICK, Row, guilty, row

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.checks import Terms, refresh
-from harness.checks.verdict import Verdict
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Verdict
+from harness.properties.session import refresh
 
 from .histories import history, told
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.checks import Terms
-from harness.checks.evidence import gather
+from harness.judging.criteria import Terms
+from harness.judging.evidence import gather
 
 from .histories import fault, history
 

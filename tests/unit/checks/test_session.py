@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.checks import Terms, session
-from harness.checks.verdict import Result, Verdict, Witness
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Result, Verdict, Witness
+from harness.properties.session import check as session
 
 from .histories import history, told
 

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 
 import target_service
-from harness.checks import Terms, accounting, graceful, hostile, job, steady, unique_ids
-from harness.checks.verdict import Verdict
 from harness.contract.read import read_contract
-from harness.judge import OPERATION_OF
-from harness.workloads.hostile import VARIANTS
+from harness.judging import accounting, graceful, steady, unique_ids
+from harness.judging.criteria import Terms
+from harness.judging.verdict import Verdict
+from harness.offline import OPERATION_OF
+from harness.properties.hostile import check as hostile
+from harness.properties.hostile.workload import VARIANTS
+from harness.properties.job import check as job
 
 from .histories import MS, effect, fault, history, told
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.checks.verdict import Verdict, combine, exit_code
+from harness.judging.verdict import Verdict, combine, exit_code
 
 VALID, INVALID, UNKNOWN = Verdict.VALID, Verdict.INVALID, Verdict.UNKNOWN
 

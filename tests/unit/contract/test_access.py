@@ -10,8 +10,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from harness.contract.access import Access
 from harness.contract.read import read_contract
+from harness.properties.access.contract import Access
 
 REFERENCE = Path(__file__).parents[3] / "target_service" / "contract.yaml"
 GIVEN: dict[str, Any] = yaml.safe_load(REFERENCE.read_text(encoding="utf-8"))["access"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.contract.answers import MISSING, Answers, outcome, point
-from harness.contract.operation import DEFINITE, Operation
+from harness.http.answers import MISSING, Answers, outcome, point
+from harness.http.operation import DEFINITE, Operation
 
 
 def operation(**more: Any) -> Operation:

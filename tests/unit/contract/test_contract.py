@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.catalogue import known, read_catalogue
+from harness.contract.catalogue import known, read_catalogue
 from harness.contract.model import Contract, placeholders
 from harness.contract.read import masked, read_contract, read_users
 from harness.errors import UsageError
@@ -323,7 +323,7 @@ def test_masking_something_that_is_not_yaml_keeps_nothing():
 
 
 def test_the_catalogue_names_what_exists():
-    from harness.checks import CHECKS
+    from harness.judging.registry import CHECKS
 
     defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
     assert len(defects) >= 7

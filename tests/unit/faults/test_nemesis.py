@@ -12,12 +12,12 @@ import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.faults import Fault, Kill, Noop, Pause, Scale, Stop
-from harness.faults.intents import FaultRecord, read, unhealed
 from harness.faults.nemesis import Nemesis
 from harness.faults.schedule import plan
 from harness.platforms.base import Deployment, Member, Program
-from harness.platforms.keeper import Keeper
-from harness.platforms.memory import MemoryPlatform
+from harness.platforms.memory.platform import MemoryPlatform
+from harness.rundir.faults import FaultRecord, read, unhealed
+from harness.supervision.supervisor import Keeper
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.faults import Cut, Fault, Kill, Pause, Restart, Roll, Scale, Switch
-from harness.platforms.rollout import Rollout
+from harness.supervision.rollout import Rollout
 
 from .test_nemesis import Stage, eventually, staged
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from harness.ledger.book import BadRequest, Book, Record, RecordBroken, parse
-from harness.platforms.ports import HOST, Ports
+from harness.doubles.ledger.book import BadRequest, Book, Record, RecordBroken, parse
+from harness.platforms.common.ports import HOST, Ports
 
 
 @dataclass
@@ -61,7 +61,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def running(tmp_path: Path, *options: str, **said: str) -> Iterator[Ledger]:
     ports = Ports()
     port, record = ports.take(), tmp_path / "ledger.jsonl"
-    command = [sys.executable, "-m", "harness.ledger", "--port", str(port), "--record", str(record)]
+    command = [sys.executable, "-m", "harness.doubles.ledger", "--port", str(port), "--record", str(record)]
     process = subprocess.Popen([*command, "--delay-ms", "0", *options], env={"LEDGER_CONTROL": "secret", **said})
     made = Ledger(port, record, process)
     until = time.monotonic() + 10
@@ -209,7 +209,7 @@ def test_a_record_that_cannot_be_written_is_no_effect() -> None:
 def test_a_ledger_without_a_record_ends_and_says_why(tmp_path: Path) -> None:
     ports = Ports()
     port = ports.take()
-    command = [sys.executable, "-m", "harness.ledger", "--port", str(port), "--record", "/dev/full"]
+    command = [sys.executable, "-m", "harness.doubles.ledger", "--port", str(port), "--record", "/dev/full"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
     made = Ledger(port, tmp_path, process)
     until = time.monotonic() + 10
@@ -280,6 +280,6 @@ def test_options_may_be_variables_and_the_command_line_wins(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("wrong", ["-1", "x"])
 def test_a_count_that_is_none_is_refused(tmp_path: Path, wrong: str) -> None:
-    command = [sys.executable, "-m", "harness.ledger", "--port", "1", "--record", str(tmp_path / "l")]
+    command = [sys.executable, "-m", "harness.doubles.ledger", "--port", "1", "--record", str(tmp_path / "l")]
     done = subprocess.run([*command, f"--fail-every={wrong}"], capture_output=True, check=False)
     assert done.returncode == 2 and b"--fail-every" in done.stderr

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import gevent
 import pytest
 
+from harness.client import connection as client
+from harness.client.connection import Broken, Connection, Connections, NotSent
 from harness.errors import EnvironmentFailure
-from harness.load import client
-from harness.load.client import Broken, Connection, Connections, NotSent
 
 from .peer import DEADLINE_S, Peer, Server
 from .test_response import FRAMED, MALFORMED, UNFRAMED
@@ -407,7 +407,7 @@ def test_it_works_in_a_patched_interpreter() -> None:
     code = (
         "from gevent import monkey; monkey.patch_all()\n"
         "import sys\n"
-        "from harness.load.client import Connections\n"
+        "from harness.client.connection import Connections\n"
         "print(Connections().connect(('127.0.0.1', int(sys.argv[1]))).exchange("
         "b'GET / HTTP/1.1\\r\\nHost: t\\r\\n\\r\\n', 5.0).body.decode())"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.load.caller import set_cookies, with_cookies
+from harness.client.caller import set_cookies, with_cookies
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import gevent
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.load import journal as journal_module
-from harness.load.journal import Hasher, Journal
+from harness.rundir import journal as journal_module
+from harness.rundir.journal import Hasher, Journal
 
 
 @pytest.fixture

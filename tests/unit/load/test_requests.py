@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.requests import Template
+from harness.http.template import Template
 
 HOST = "127.0.0.1:8000"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.response import LIMIT_BYTES, Malformed, Response
+from harness.client.response import LIMIT_BYTES, Malformed, Response
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from harness.load import routing
-from harness.load.routing import Hop, Members
+from harness.client import routing
+from harness.client.routing import Hop, Members
 
 
 def member(number: int, state: str = "ready") -> dict[str, object]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.contract.start import Kubernetes
-from harness.platforms import kubernetes_attach as attaching
 from harness.platforms.base import Deployment
-from harness.platforms.kubernetes_acts import Up
-from harness.platforms.kubernetes_api import Cluster, Refused
-from harness.platforms.kubernetes_manifests import HASH
+from harness.platforms.kubernetes import attach as attaching
+from harness.platforms.kubernetes.actions import Up
+from harness.platforms.kubernetes.api import Cluster, Refused
+from harness.platforms.kubernetes.manifests import HASH
 
 Object = dict[str, Any]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.platforms import docker
-from harness.platforms.docker import DockerPlatform
-from harness.platforms.docker_compose import Project, prepared
+from harness.platforms.docker import platform as docker
+from harness.platforms.docker.compose import Project, prepared
+from harness.platforms.docker.platform import DockerPlatform
 
 from .test_docker_parts import COMPOSE, model, order
 

@@ -21,12 +21,12 @@ import pytest
 from docker.errors import NotFound
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import docker as docker_platform
-from harness.platforms import docker_engine, docker_found, docker_keep
-from harness.platforms.docker import DockerPlatform
-from harness.platforms.docker_engine import Thing, standing
-from harness.platforms.docker_state import Entry
-from harness.platforms.hold import here
+from harness.platforms.common.lock import here
+from harness.platforms.docker import engine, found_state, log_files
+from harness.platforms.docker import platform as docker_platform
+from harness.platforms.docker.engine import Thing, standing
+from harness.platforms.docker.platform import DockerPlatform
+from harness.platforms.docker.state import Entry
 
 # -- whose it is
 
@@ -61,11 +61,11 @@ def test_who_shares_the_engine_but_not_the_place_is_left_alone() -> None:
     }
     said = str(seen["next-door"])
     assert f"it belongs to another host or container ({boot}/1)" in said
-    assert "docker ps -aqf label=stateless-harness.run=next-door | xargs -r docker rm -fv" in said
+    assert "docker ps -aqf label=stateless-harness.run.phases=next-door | xargs -r docker rm -fv" in said
 
 
 def test_when_and_where_things_were_made_is_read_from_what_the_engine_tells() -> None:
-    labels = {"stateless-harness.run": "r", "stateless-harness.place": "b/1"}
+    labels = {"stateless-harness.run.phases": "r", "stateless-harness.place": "b/1"}
     api: Any = SimpleNamespace(
         containers=lambda **_: [
             {"Id": "c", "Names": ["/n"], "Labels": labels, "State": "running", "Created": 1700000000}
@@ -80,7 +80,7 @@ def test_when_and_where_things_were_made_is_read_from_what_the_engine_tells() ->
             ]
         },
     )
-    found = {each.id: (each.place, each.made_s) for each in docker_engine.things(api)}
+    found = {each.id: (each.place, each.made_s) for each in engine.things(api)}
     assert {
         name: (place, round(made_s) if made_s < math.inf else made_s) for name, (place, made_s) in found.items()
     } == {
@@ -89,7 +89,7 @@ def test_when_and_where_things_were_made_is_read_from_what_the_engine_tells() ->
         "v": ("b/1", 1700000000),
         "w": ("b/1", math.inf),
     }
-    assert 0 < docker_engine.booted_s() < time.time()
+    assert 0 < engine.booted_s() < time.time()
 
 
 # -- an engine that hangs
@@ -127,7 +127,7 @@ def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[docker.
     made = Engine(str(tmp_path / "docker.sock"), Hangs)
     made.over = threading.Event()
     threading.Thread(target=made.serve_forever, daemon=True).start()
-    monkeypatch.setattr(docker_keep, "_KEPT_S", 0.5)
+    monkeypatch.setattr(log_files, "_KEPT_S", 0.5)
     yield docker.APIClient(base_url=f"unix://{tmp_path}/docker.sock", version="1.41", timeout=5)
     made.over.set()
     made.shutdown()
@@ -139,12 +139,12 @@ def test_a_log_that_never_ends_is_given_up_and_named(hanging: docker.APIClient, 
     with pytest.raises(
         EnvironmentFailure, match=r"keeping replica-1.log: the Docker engine did not send all of it with"
     ):
-        docker_keep.save_log(hanging, "c", log)
+        log_files.save_log(hanging, "c", log)
     assert log.read_bytes() == b"begun\n", "what came is kept"
 
 
 def test_a_record_that_never_ends_is_given_up_and_named(hanging: docker.APIClient, tmp_path: Path) -> None:
-    (why,) = docker_keep.save_record(hanging, "c", tmp_path / "ledger.jsonl")
+    (why,) = log_files.save_record(hanging, "c", tmp_path / "ledger.jsonl")
     assert "keeping the ledger's record: the Docker engine did not send all of it" in why
     assert not (tmp_path / "ledger.jsonl").exists()
 
@@ -152,10 +152,10 @@ def test_a_record_that_never_ends_is_given_up_and_named(hanging: docker.APIClien
 def test_all_logs_together_have_one_time(
     hanging: docker.APIClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_keep, "_KEPT_S", 30)
+    monkeypatch.setattr(log_files, "_KEPT_S", 30)
     begun = time.monotonic()
     with pytest.raises(EnvironmentFailure):
-        docker_keep.save_log(hanging, "c", tmp_path / "log", until=begun)
+        log_files.save_log(hanging, "c", tmp_path / "log", until=begun)
     assert time.monotonic() - begun < 5
 
 
@@ -173,8 +173,8 @@ def test_a_stream_that_breaks_off_is_told(tmp_path: Path) -> None:
 
     api = cast(docker.APIClient, Torn())
     with pytest.raises(EnvironmentFailure, match="keeping log: it broke off: AttributeError"):
-        docker_keep.save_log(api, "c", tmp_path / "log")
-    assert "the engine sent no archive" in docker_keep.save_record(api, "c", tmp_path / "record")[0]
+        log_files.save_log(api, "c", tmp_path / "log")
+    assert "the engine sent no archive" in log_files.save_record(api, "c", tmp_path / "record")[0]
 
 
 # -- a project that ran before
@@ -205,7 +205,7 @@ def test_of_the_older_dead_only_what_the_run_made_is_removed(tmp_path: Path, mon
     entries = [Entry(f"replica-{number}", "replica", 8000, state="killed") for number in (1, 2, 3)]
     for entry in entries:
         # The first was there before the run.
-        labels = {} if entry is entries[0] else {"stateless-harness.run": "r-ab12cd"}
+        labels = {} if entry is entries[0] else {"stateless-harness.run.phases": "r-ab12cd"}
         entry.container, entry.inspected = f"c-{entry.name}", {"Config": {"Labels": labels}}
     up = cast(Any, SimpleNamespace(api=api, entries={entry.name: entry for entry in entries}))
     up.deployment = SimpleNamespace(run_id="r-ab12cd", logs=tmp_path)
@@ -229,14 +229,14 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_project_is_brought_back_once_and_what_was_replaced_is_settled(found: Path) -> None:
     api = Containers()
-    assert docker_found.settle(cast(docker.APIClient, api), found) == [
+    assert found_state.settle(cast(docker.APIClient, api), found) == [
         "thawed shop-a",
         "shop-c is not there any more: somebody removed or replaced it",
     ]
     assert not found.exists()
     # What its owner does to it later is his affair.
     api.paused["a"] = True
-    assert docker_found.settle(cast(docker.APIClient, api), found) == [] and api.paused["a"]
+    assert found_state.settle(cast(docker.APIClient, api), found) == [] and api.paused["a"]
 
 
 def test_a_project_that_cannot_be_brought_back_stays_noted(found: Path) -> None:
@@ -245,20 +245,20 @@ def test_a_project_that_cannot_be_brought_back_stays_noted(found: Path) -> None:
             raise OSError("no answer")
 
     with pytest.raises(EnvironmentFailure, match="not all is as it was found: bringing shop-a back"):
-        docker_found.settle(cast(docker.APIClient, Refusing()), found)
+        found_state.settle(cast(docker.APIClient, Refusing()), found)
     assert found.exists()
 
 
 def test_a_project_that_a_living_run_has_is_not_touched(found: Path) -> None:
-    name = docker_found.target_of("shop")
+    name = found_state.target_of("shop")
     script = (
-        "import sys\nfrom harness.platforms.hold import hold_target\n"
+        "import sys\nfrom harness.platforms.common.lock import hold_target\n"
         f"with hold_target({name!r}):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     api = Containers()
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
         with pytest.raises(EnvironmentFailure, match=r"project shop of the engine .* another run in progress"):
-            docker_found.settle(cast(docker.APIClient, api), found)
+            found_state.settle(cast(docker.APIClient, api), found)
         other.communicate()
     assert found.exists() and api.paused["a"]

@@ -14,10 +14,10 @@ from docker.errors import APIError
 from requests import Response
 
 from harness.errors import FaultNotSeen
-from harness.platforms import docker_acts, docker_attach, docker_found
-from harness.platforms.docker import DockerPlatform
-from harness.platforms.docker_acts import Acts
-from harness.platforms.docker_state import Entry
+from harness.platforms.docker import actions, attach, found_state
+from harness.platforms.docker.actions import Acts
+from harness.platforms.docker.platform import DockerPlatform
+from harness.platforms.docker.state import Entry
 
 
 class Engine:
@@ -63,11 +63,11 @@ def ending(life: str = "life 1", grace_s: float = 30, **more: bool) -> str:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///no/such.sock")
-    monkeypatch.setattr(docker_found, "_LOOK_S", 0)
+    monkeypatch.setattr(found_state, "_LOOK_S", 0)
 
 
 def settle(engine: Engine, place: Path) -> list[str]:
-    return docker_found.settle(cast(docker.APIClient, engine), place)
+    return found_state.settle(cast(docker.APIClient, engine), place)
 
 
 # -- back to how it was found
@@ -113,7 +113,7 @@ def test_one_that_may_not_have_been_told_to_end_is_told_and_given_its_grace(tmp_
 
 def test_the_grace_begins_when_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(docker_found, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda _: None))
+    monkeypatch.setattr(found_state, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda _: None))
 
     class Late(Engine):
         def unpause(self, name: str) -> None:
@@ -197,7 +197,7 @@ def test_what_cannot_be_noted_is_not_done(tmp_path: Path, how: str) -> None:
 
 def test_of_what_the_run_has_made_nothing_is_noted(tmp_path: Path) -> None:
     engine = Watched(found(tmp_path))
-    platform(engine, {"stateless-harness.run": "r-ab12cd"}).stop("replica-1", 7.0)
+    platform(engine, {"stateless-harness.run.phases": "r-ab12cd"}).stop("replica-1", 7.0)
     assert len(engine.noted) == 1 and engine.said == ["SIGTERM"]
 
 
@@ -264,14 +264,14 @@ def test_what_was_noted_and_not_sent_is_taken_back_before_anything_is_settled(
 ) -> None:
     engine = Watched(found(tmp_path))
     torn = platform(engine)
-    acts, note = cast(Any, torn._up).acts, docker_found.note_ending
+    acts, note = cast(Any, torn._up).acts, found_state.note_ending
 
     def closing(*given: Any) -> None:
         note(*given)
         acts.close()
         assert sent(engine.place) == [None, False]
 
-    monkeypatch.setattr(docker_found, "note_ending", closing)
+    monkeypatch.setattr(found_state, "note_ending", closing)
     with pytest.raises(FaultNotSeen, match=r"replica-1 is not sent SIG(TERM|KILL): the run is being torn down"):
         act(torn, how)
     assert settle(engine, engine.place) == [] and engine.said == []
@@ -319,7 +319,7 @@ def test_nothing_is_killed_after_the_end_of_its_grace_once_the_run_is_being_torn
     up.parts, up.deployment.found = {}, None
     engine.containers = engine.networks = lambda **_: []  # type: ignore[attr-defined]
     engine.volumes = lambda **_: {"Volumes": []}  # type: ignore[attr-defined]
-    docker_attach.leave(up, {})
+    attach.leave(up, {})
     over.set()
     thread.join(10)
     assert engine.said == ["SIGTERM"]
@@ -350,6 +350,6 @@ def test_what_is_being_told_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     thread.join(10)
     assert not closing.is_alive()
     # An engine that hangs does not hold it up.
-    monkeypatch.setattr(docker_acts, "_LANDING_S", 0.05)
+    monkeypatch.setattr(actions, "_LANDING_S", 0.05)
     acts._sending = 1
     acts.close()

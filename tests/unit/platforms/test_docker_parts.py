@@ -17,12 +17,12 @@ import pytest
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
-from harness.platforms import docker_clone, docker_compose, docker_engine
 from harness.platforms.base import Deployment, Program
-from harness.platforms.docker import DockerPlatform
-from harness.platforms.docker_compose import Project, prepared, project_of
-from harness.platforms.docker_ready import Asked, Asker
-from harness.platforms.hold import here
+from harness.platforms.common.lock import here
+from harness.platforms.docker import clone, compose, engine
+from harness.platforms.docker.compose import Project, prepared, project_of
+from harness.platforms.docker.platform import DockerPlatform
+from harness.platforms.docker.readiness import Asked, Asker
 
 COMPOSE = Compose(
     file="compose.yaml", replica="app", worker="jobs", balancer="lb", balancer_port=80, port=8000, ledger="book",
@@ -63,7 +63,7 @@ def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
     given = model()
     wanted = order(tmp_path, environment=environment, ledger_fail_every=7, allowed=["corp"])
     made = prepared(given, COMPOSE, wanted, 12345)
-    label = {"stateless-harness.run": "Run-1.T-ab12cd", "stateless-harness.place": here()}
+    label = {"stateless-harness.run.phases": "Run-1.T-ab12cd", "stateless-harness.place": here()}
     book = {
         "LEDGER_DELAY_MS": "50",
         "LEDGER_NO_DEDUPLICATE": "0",
@@ -189,11 +189,11 @@ def test_without_the_command_line_or_the_plugin_is_told_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saying(tmp_path, monkeypatch, "exit 1")
-    assert "there is no `docker compose`: install" in docker_compose.lacking()[0]
+    assert "there is no `docker compose`: install" in compose.lacking()[0]
     (tmp_path / "bin" / "docker").write_text("#!/bin/sh\necho 2.26.1-4\n")
-    assert docker_compose.lacking() == []
+    assert compose.lacking() == []
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "no program `docker` on the PATH" in docker_compose.lacking()[0]
+    assert "no program `docker` on the PATH" in compose.lacking()[0]
     with pytest.raises(EnvironmentFailure, match="no program `docker` on the PATH"):
         Project("r-ab12cd", tmp_path, "compose.yaml", "unix:///x", tmp_path / "log").resolve()
 
@@ -215,7 +215,7 @@ def test_no_engine_is_told_with_how_to_get_one(tmp_path: Path, monkeypatch: pyte
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(place))
     with pytest.raises(EnvironmentFailure, match=r"does not answer on .*docker.sock .*refused"):
-        docker_engine.connect()
+        engine.connect()
 
 
 def test_a_socket_without_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,16 +224,16 @@ def test_a_socket_without_permission_is_told(tmp_path: Path, monkeypatch: pytest
             raise PermissionError(13, "Permission denied")
 
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
-    monkeypatch.setattr(docker_engine.socket, "socket", Closed)
+    monkeypatch.setattr(engine.socket, "socket", Closed)
     with pytest.raises(EnvironmentFailure, match=r"no permission on the Docker engine's socket .*group"):
-        docker_engine.connect()
+        engine.connect()
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.1:2375", "ssh://host", "tcp://docker.example:2376"])
 def test_an_engine_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("DOCKER_HOST", address)
     with pytest.raises(EnvironmentFailure, match="is on another machine"):
-        docker_engine.connect()
+        engine.connect()
 
 
 # -- one more container
@@ -247,7 +247,7 @@ INSPECTED = {
         "Hostname": "0123456789ab",
         "Image": "app:latest",
         "Env": ["A=1", "B=x=y"],
-        "Labels": {"com.docker.compose.container-number": "1", "stateless-harness.run": "r"},
+        "Labels": {"com.docker.compose.container-number": "1", "stateless-harness.run.phases": "r"},
         "StopSignal": "SIGTERM",
     },
     "HostConfig": {"NetworkMode": "harness-r_front", "ReadonlyRootfs": True},
@@ -274,13 +274,13 @@ class Api:
 
 def test_another_container_is_like_the_first_but_for_what_makes_it_another() -> None:
     api: Any = Api()
-    assert docker_clone.create(api, INSPECTED, 4, {"A": "2"}, without=None) == "new"
+    assert clone.create(api, INSPECTED, 4, {"A": "2"}, without=None) == "new"
     name, config = api.said[0]
     assert name == "harness-r-app-4"
     assert config == {
         "Image": "sha256:11",
         "Env": ["A=2", "B=x=y"],
-        "Labels": {"com.docker.compose.container-number": "4", "stateless-harness.run": "r"},
+        "Labels": {"com.docker.compose.container-number": "4", "stateless-harness.run.phases": "r"},
         "StopSignal": "SIGTERM",
         "HostConfig": {"NetworkMode": "harness-r_front", "ReadonlyRootfs": True},
         "NetworkingConfig": {"EndpointsConfig": {"harness-r_front": {"Aliases": ["app", "harness-r-app-4"]}}},
@@ -290,15 +290,15 @@ def test_another_container_is_like_the_first_but_for_what_makes_it_another() -> 
 
 def test_one_that_is_held_is_not_on_the_network_of_the_balancer() -> None:
     api: Any = Api()
-    docker_clone.create(api, INSPECTED, 4, {}, without="harness-r_front")
+    clone.create(api, INSPECTED, 4, {}, without="harness-r_front")
     assert api.said[0][1]["HostConfig"]["NetworkMode"] == "harness-r_back" and len(api.said) == 1
 
 
 def test_a_replica_is_asked_where_it_cannot_be_cut_off() -> None:
-    assert docker_clone.address(INSPECTED, "harness-r_front") == "172.19.0.2"
-    assert docker_clone.address(INSPECTED, "harness-r_back") == "172.18.0.2"
+    assert clone.address(INSPECTED, "harness-r_front") == "172.19.0.2"
+    assert clone.address(INSPECTED, "harness-r_back") == "172.18.0.2"
     only = {**INSPECTED, "NetworkSettings": {"Networks": {"front": {"IPAddress": "172.18.0.9"}}}}
-    assert docker_clone.address(only, "front") == "172.18.0.9"
+    assert clone.address(only, "front") == "172.18.0.9"
 
 
 # -- ready
@@ -373,8 +373,9 @@ def test_health_is_asked_once_and_readiness_each_time(server: Any, tmp_path: Pat
 
 
 def test_the_sdk_is_imported_only_where_it_is_used() -> None:
-    code = (
-        "import sys, harness.platforms, harness.cli; print([n for n in ('docker', 'kubernetes') if n in sys.modules])"
-    )
+    code = """
+import sys, harness.platforms, harness.cli.main
+print([name for name in ('docker', 'kubernetes') if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from harness import prove
 from harness.errors import EnvironmentFailure, Interrupted
 from harness.load.handle import AgentDied, AgentHandle
 from harness.platforms.base import Deployment, Program
-from harness.platforms.children import Child, end_all
-from harness.platforms.hold import hold_name
-from harness.platforms.keeper import Keeper
-from harness.platforms.memory import MemoryPlatform
-from harness.prove import Finding, Prover, Trial
+from harness.platforms.common.lock import hold_name
+from harness.platforms.memory.platform import MemoryPlatform
+from harness.platforms.process.children import Child, end_all
+from harness.prove import prover
+from harness.prove.prover import Finding, Prover, Trial
 from harness.signals import Stoppable
+from harness.supervision.supervisor import Keeper
 
 
 def test_a_child_that_will_not_die_keeps_no_other_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ class Proof:
             self.wait_up()
             return child  # type: ignore[no-any-return]
 
-        monkeypatch.setattr(prove.subprocess, "Popen", popen)
+        monkeypatch.setattr(prover.subprocess, "Popen", popen)
         self.prover = Prover(folder, folder, 1)
         self.heard: list[Finding] = []
 
@@ -156,8 +156,8 @@ def test_a_signal_ends_the_runs_of_a_proof_and_waits_for_them(
 def test_a_run_that_ends_neither_in_time_nor_when_asked_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(prove, "RUN_DEADLINE_S", 0.5)
-    monkeypatch.setattr(prove, "GRACE_S", 0.3)
+    monkeypatch.setattr(prover, "RUN_DEADLINE_S", 0.5)
+    monkeypatch.setattr(prover, "GRACE_S", 0.3)
     proof = Proof(tmp_path, monkeypatch, "deaf")
     found = proof.prover.prove([Trial("a.yaml", None, 1)], proof.heard.append)
     assert [(each.verdict, each.exit_code, each.right) for each in found] == [("unknown", 5, False)]

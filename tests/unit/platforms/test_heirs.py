@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.platforms.base import LIVING, Member, State
-from harness.platforms.heirs import NOT_WANTED, Heirs
+from harness.supervision.succession import NOT_WANTED, Heirs
 
 
 def members(**states: State) -> list[Member]:

@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from harness.platforms.base import Deployment, Member, Program
-from harness.platforms.keeper import Keeper
-from harness.platforms.memory import MemoryPlatform
+from harness.platforms.memory.platform import MemoryPlatform
+from harness.supervision.supervisor import Keeper
 
 
 class Counting(MemoryPlatform):

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import kubernetes_attach as attaching
-from harness.platforms import kubernetes_beside as besides
-from harness.platforms import kubernetes_namespace as namespaces
-from harness.platforms import kubernetes_recover as recovering
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster, Refused
-from harness.platforms.kubernetes_changes import Changes
-from harness.platforms.kubernetes_manifests import HASH, HOST, LEASE, MANAGED, OURS, RUN, VERSION
+from harness.platforms.kubernetes import attach as attaching
+from harness.platforms.kubernetes import namespace as namespaces
+from harness.platforms.kubernetes import recover as recovering
+from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes.api import Cluster, Refused
+from harness.platforms.kubernetes.changes import Changes
+from harness.platforms.kubernetes.manifests import HASH, HOST, LEASE, MANAGED, OURS, RUN, VERSION
+from harness.platforms.kubernetes.platform import KubernetesPlatform
 
 from .shop import Shop, a_shop, noted, numbers, up_of
 

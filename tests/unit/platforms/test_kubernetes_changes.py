@@ -9,15 +9,15 @@ from typing import Any, cast
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import kubernetes_attach as attaching
-from harness.platforms import kubernetes_changes as changing
 from harness.platforms.base import Member
-from harness.platforms.keeper import Keeper
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
-from harness.platforms.kubernetes_changes import Changes
-from harness.platforms.kubernetes_manifests import HASH, RUN, VERSION
-from harness.platforms.rollout import Rollout
+from harness.platforms.kubernetes import attach as attaching
+from harness.platforms.kubernetes import changes as changing
+from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable
+from harness.platforms.kubernetes.changes import Changes
+from harness.platforms.kubernetes.manifests import HASH, RUN, VERSION
+from harness.platforms.kubernetes.platform import KubernetesPlatform
+from harness.supervision.rollout import Rollout
+from harness.supervision.supervisor import Keeper
 
 from .shop import PART, Shop, a_shop, noted, numbers, up_of
 

@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import kubernetes_attach as attaching
-from harness.platforms.kubernetes_api import Cluster
-from harness.platforms.kubernetes_changes import Changes
-from harness.platforms.kubernetes_found import of_deployment
-from harness.platforms.kubernetes_manifests import HASH, MANAGED, OURS, RUN, SCALED, VERSION
+from harness.platforms.kubernetes import attach as attaching
+from harness.platforms.kubernetes.api import Cluster
+from harness.platforms.kubernetes.changes import Changes
+from harness.platforms.kubernetes.found_state import of_deployment
+from harness.platforms.kubernetes.manifests import HASH, MANAGED, OURS, RUN, SCALED, VERSION
 
 from .shop import PART, Shop, a_shop, noted, numbers, up_of
 

@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import kubernetes_beside as besides
-from harness.platforms import kubernetes_namespace as namespaces
-from harness.platforms.hold import here
-from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
-from harness.platforms.kubernetes_manifests import HOST, LEASE, RUN, namespace_of
+from harness.platforms.common.lock import here
+from harness.platforms.kubernetes import namespace as namespaces
+from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable
+from harness.platforms.kubernetes.manifests import HOST, LEASE, RUN, namespace_of
 
 
 class Pretended:

@@ -8,13 +8,12 @@ import yaml
 
 from harness.contract.start import Kubernetes
 from harness.errors import UsageError
-from harness.platforms import kubernetes_acts as acts
-from harness.platforms import kubernetes_deploy as deploying
-from harness.platforms import kubernetes_manifests as manifests
-from harness.platforms import kubernetes_node
 from harness.platforms.base import Deployment, Program, Slot
-from harness.platforms.kubernetes_pods import Roster, Seen, seen
-from harness.platforms.procfs import Found
+from harness.platforms.common.procfs import Found
+from harness.platforms.kubernetes import actions as acts
+from harness.platforms.kubernetes import deploy as deploying
+from harness.platforms.kubernetes import manifests, node
+from harness.platforms.kubernetes.pods import Roster, Seen, seen
 
 ROOT = Path(__file__).parents[3]
 PART = Kubernetes(
@@ -260,7 +259,7 @@ def test_a_pod_that_is_to_end_before_it_began_has_ended_when_nothing_of_it_runs_
     life = Roster(boots_are_asked=True).see(pod("u1", phase="Pending", containerStatuses=[]))
     assert life is not None
     there = [Found(1, 1, "", "sandbox", "")]
-    monkeypatch.setattr(kubernetes_node, "processes", lambda mark: there if mark == "u1" else [])
+    monkeypatch.setattr(node, "processes", lambda mark: there if mark == "u1" else [])
     assert not acts.has_ended(cast(Any, None), life), "what is to hold its container is there"
     there.clear()
     assert acts.has_ended(cast(Any, None), life)

@@ -16,14 +16,15 @@ from typing import Any
 
 import pytest
 
-from harness import engines as looking
 from harness.errors import EnvironmentFailure
-from harness.platforms import kubernetes_attach, kubernetes_keys, remains
 from harness.platforms.base import NotConfigured
-from harness.platforms.hold import hold_target
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster, Refused, Unreachable
-from harness.platforms.kubernetes_recover import settle, target
+from harness.platforms.common.lock import hold_target
+from harness.platforms.kubernetes import attach, key_files
+from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable
+from harness.platforms.kubernetes.platform import KubernetesPlatform
+from harness.platforms.kubernetes.recover import settle, target
+from harness.platforms.process import leftovers
+from harness.recovery import engines as looking
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -101,7 +102,7 @@ def test_without_a_configuration_there_is_nothing_to_see_and_no_noise(
 KEY = base64.b64encode(b"a private key").decode()
 CONNECTS = """
 import sys
-from harness.platforms.kubernetes_api import Cluster
+from harness.platforms.kubernetes.api import Cluster
 Cluster.connect()
 print("up", flush=True)
 sys.stdin.read()
@@ -115,7 +116,7 @@ def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
     temporary.mkdir()
     configure(tmp_path / "config", "https://127.0.0.1:9", {"client-certificate-data": KEY, "client-key-data": KEY})
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "config"), "TMPDIR": str(temporary)}
-    monkeypatch.setattr(remains.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(temporary))
     for number in (None, signal.SIGKILL):
         words = [sys.executable, "-c", CONNECTS]
         with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -123,14 +124,15 @@ def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
             (place,) = temporary.iterdir()
             assert place.name.startswith("harness-keys-") and place.stat().st_mode & 0o777 == 0o700
             assert any(file.read_bytes() == b"a private key" for file in place.iterdir())
-            assert remains.scratch() == [], "its process lives"
+            assert leftovers.scratch() == [], "its process lives"
             if number:
                 process.send_signal(number)
             process.communicate()
         assert [*temporary.iterdir()] == ([place] if number else [])
-    assert remains.scratch() == [place]
+    assert leftovers.scratch() == [place]
     assert (
-        remains.remove_scratch(place) == f"removed directory {place} of a process that held keys of a cluster that died"
+        leftovers.remove_scratch(place)
+        == f"removed directory {place} of a process that held keys of a cluster that died"
     )
     assert [*temporary.iterdir()] == []
 
@@ -143,23 +145,23 @@ def test_a_directory_that_holds_no_keys_is_recovered_at_once_too(
     temporary.mkdir()
     configure(tmp_path / "config", "https://127.0.0.1:9", {"token": "t"})
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "config"), "TMPDIR": str(temporary)}
-    monkeypatch.setattr(remains.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(temporary))
     words = [sys.executable, "-c", CONNECTS]
     with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"up\n"
-        assert remains.scratch() == [], "its process lives"
+        assert leftovers.scratch() == [], "its process lives"
         process.kill()
         process.communicate()
-    assert remains.scratch() == [*temporary.iterdir()]
+    assert leftovers.scratch() == [*temporary.iterdir()]
 
 
 def test_the_directory_of_this_process_is_one_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubernetes_keys, "_made", {})
-    monkeypatch.setattr(kubernetes_keys.tempfile, "tempdir", str(tmp_path))
-    place = kubernetes_keys.directory()
-    assert kubernetes_keys.directory() == place and place.parent == tmp_path
-    kubernetes_keys.remove()
-    kubernetes_keys.remove()
+    monkeypatch.setattr(key_files, "_made", {})
+    monkeypatch.setattr(key_files.tempfile, "tempdir", str(tmp_path))
+    place = key_files.directory()
+    assert key_files.directory() == place and place.parent == tmp_path
+    key_files.remove()
+    key_files.remove()
     assert [*tmp_path.iterdir()] == []
 
 
@@ -176,7 +178,7 @@ def found(tmp_path: Path) -> Path:
 def test_a_target_that_was_brought_back_is_its_owners(
     found: Path, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kubernetes_attach, "restore", lambda found: [f"{found.name} is as it was"])
+    monkeypatch.setattr(attach, "restore", lambda found: [f"{found.name} is as it was"])
     assert settle(found) == ["found.json is as it was"] and not found.exists()
     assert settle(found) == []
 
@@ -208,17 +210,17 @@ def test_one_that_could_not_be_brought_back_stays_noted(
     def refused(_: Path) -> list[str]:
         raise EnvironmentFailure("not yet")
 
-    monkeypatch.setattr(kubernetes_attach, "restore", refused)
+    monkeypatch.setattr(attach, "restore", refused)
     with pytest.raises(EnvironmentFailure, match="not yet"):
         settle(found)
     assert found.exists()
 
 
 def test_one_that_a_living_run_has_is_not_touched(found: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kubernetes_attach, "restore", lambda found: pytest.fail("it was touched"))
+    monkeypatch.setattr(attach, "restore", lambda found: pytest.fail("it was touched"))
     name = target(Cluster.connect(), "shop")
     script = (
-        "import sys\nfrom harness.platforms.hold import hold_target\n"
+        "import sys\nfrom harness.platforms.common.lock import hold_target\n"
         f"with hold_target({name!r}):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:

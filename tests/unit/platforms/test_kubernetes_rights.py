@@ -13,11 +13,11 @@ import yaml
 
 from harness.contract.start import Kubernetes
 from harness.errors import UsageError
-from harness.platforms import kubernetes_deploy as deploying
-from harness.platforms import kubernetes_rights as rights
 from harness.platforms.base import Deployment
-from harness.platforms.kubernetes import KubernetesPlatform
-from harness.platforms.kubernetes_api import Cluster, Refused
+from harness.platforms.kubernetes import deploy as deploying
+from harness.platforms.kubernetes import rights
+from harness.platforms.kubernetes.api import Cluster, Refused
+from harness.platforms.kubernetes.platform import KubernetesPlatform
 
 ROOT = Path(__file__).parents[3]
 NEAR, FAR = "https://127.0.0.1:6443", "https://203.0.113.9:6443"

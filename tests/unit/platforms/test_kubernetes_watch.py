@@ -18,9 +18,9 @@ import kubernetes.client
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms import kubernetes_api as api
-from harness.platforms.kubernetes_api import Cluster
-from harness.platforms.kubernetes_watch import LogFollower, PodWatch
+from harness.platforms.kubernetes import api
+from harness.platforms.kubernetes.api import Cluster
+from harness.platforms.kubernetes.watch import LogFollower, PodWatch
 
 Answer = Callable[[socket.socket, str], None]
 
@@ -138,7 +138,7 @@ HALF = event("MODIFIED", "b")[:30]
 def test_a_watch_goes_on_after_half_an_event(
     served: Callable[..., Server], broken: Answer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("harness.platforms.kubernetes_watch._AGAIN_S", 0.01)
+    monkeypatch.setattr("harness.platforms.kubernetes.watch._AGAIN_S", 0.01)
     heard, never = Heard(), threading.Event()
     server = served(whole(pods("a")), broken, whole(pods("a", "b")), lambda near, _: never.wait(20) and None)
     watch = heard.watch(server.cluster())
@@ -153,7 +153,7 @@ def test_a_watch_goes_on_after_half_an_event(
 
 
 def test_a_watch_whose_news_nobody_can_take_is_lost(served: Callable[..., Server], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("harness.platforms.kubernetes_watch._AGAIN_S", 0.01)
+    monkeypatch.setattr("harness.platforms.kubernetes.watch._AGAIN_S", 0.01)
     heard = Heard()
     monkeypatch.setattr(heard, "listed", lambda found: found[0]["spec"])
     server = served(whole(pods("a")))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms.children import Child
-from harness.platforms.masks import mask_patterns, mask_values, shown_command
-from harness.platforms.procfs import Found
+from harness.platforms.common.procfs import Found
+from harness.platforms.common.redact_command import mask_patterns, mask_values, shown_command
+from harness.platforms.process.children import Child
 
 HEX = "0123456789abcdef" * 4
 GIVEN = {"JWT_SECRET": "tr0ub4dor", "db_password": "it's quoted", "API_KEY": "abc", "HOST": "127.0.0.1"}

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure, UsageError
-from harness.platforms import binaries, procfs, remains
-from harness.platforms.children import Child, tail
-from harness.platforms.haproxy import Balancer
-from harness.platforms.hold import check_run_id, hold_name, name_is_held
-from harness.platforms.ports import HOST, Ports, candidates
+from harness.platforms.common import binaries, procfs
+from harness.platforms.common.lock import check_run_id, hold_name, name_is_held
+from harness.platforms.common.ports import HOST, Ports, candidates
+from harness.platforms.process import leftovers
+from harness.platforms.process.children import Child, tail
+from harness.platforms.process.haproxy import Balancer
 
 
 def test_ports_are_outside_the_ephemeral_range_and_never_given_twice() -> None:
@@ -49,7 +50,7 @@ def test_a_held_name_is_seen_and_given_back() -> None:
         with hold_name(run_id):
             assert name_is_held(run_id)
         assert name_is_held(run_id)
-        script = f"from harness.platforms.hold import hold_name\nwith hold_name({run_id!r}): pass"
+        script = f"from harness.platforms.common.lock import hold_name\nwith hold_name({run_id!r}): pass"
         other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         assert other.returncode == 1 and "already in progress in another process" in other.stderr
     assert not name_is_held(run_id)
@@ -80,14 +81,14 @@ def test_a_directory_that_no_run_marked_is_not_removed(tmp_path: Path, monkeypat
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     (tmp_path / "harness-mine").mkdir()
     (tmp_path / "harness-mine" / "precious").write_text("x")
-    assert remains.remove_work_directory("mine") == [] and remains.leftovers("mine") == []
+    assert leftovers.remove_work_directory("mine") == [] and leftovers.leftovers("mine") == []
     with pytest.raises(EnvironmentFailure, match="cannot be made"):
-        remains.make_work_directory("mine")
-    place = remains.make_work_directory("run")
+        leftovers.make_work_directory("mine")
+    place = leftovers.make_work_directory("run")
     (place / "store").mkdir()
     (place / "store" / "data").write_text("x")
-    assert remains.leftovers("run") == [f"directory {place}"]
-    assert remains.remove("run") == [f"removed directory {place}"] and not place.exists()
+    assert leftovers.leftovers("run") == [f"directory {place}"]
+    assert leftovers.remove("run") == [f"removed directory {place}"] and not place.exists()
     assert (tmp_path / "harness-mine" / "precious").exists()
 
 
@@ -113,8 +114,8 @@ def test_without_its_mark_only_what_a_run_alone_makes_is_removed(
     for entry, text in holds.items():
         (place / entry).write_text(text)
     place.chmod(mode)
-    assert (name in remains.runs()) is is_ours
-    assert remains.remove_work_directory(name) == ([f"removed directory {place}"] if is_ours else [])
+    assert (name in leftovers.runs()) is is_ours
+    assert leftovers.remove_work_directory(name) == ([f"removed directory {place}"] if is_ours else [])
     assert place.exists() is not is_ours
 
 
@@ -136,7 +137,7 @@ def test_only_folders_that_a_dead_check_made_are_its_scratch(tmp_path: Path, mon
     made("harness-history-notes", "history.duckdb")
     made("harness-history-mixed000", "history.duckdb", "precious")
     made("harness-history-open0000", "history.duckdb", mode=0o755)
-    assert remains.scratch() == [dead, old]
+    assert leftovers.scratch() == [dead, old]
 
 
 def test_a_program_is_chosen_by_variable_then_package_then_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.report import matrix
+from harness.report import matrix_page
 
 from .test_html import HOSTILE, Page
 
@@ -45,7 +45,7 @@ def found(text: str = "shop") -> dict[str, object]:
 
 
 def test_it_says_what_was_found():
-    said = Page(matrix.render(found())).text
+    said = Page(matrix_page.render(found())).text
     for words in ("1 of 2 caught", "1 false alarm about", "2/2", "1.5 to 2.5 s", "120 to 1,300 ops", "0/1", "of the"):
         assert words in said
     assert "three : shop ; waits for a sweep" in said
@@ -53,11 +53,11 @@ def test_it_says_what_was_found():
 
 def test_foreign_text_stays_text():
     for text in HOSTILE:
-        page = Page(matrix.render(found(text.encode("utf-8", "replace").decode())))
+        page = Page(matrix_page.render(found(text.encode("utf-8", "replace").decode())))
         assert page.tags["script"] == 0
         assert page.tags["img"] == 0
         assert not [value for _, name, value in page.attributes if name in ("href", "src", "onerror")]
 
 
 def test_the_same_document_gives_the_same_bytes():
-    assert matrix.render(found()) == matrix.render(found())
+    assert matrix_page.render(found()) == matrix_page.render(found())

@@ -13,9 +13,9 @@ import pytest
 
 from harness.contract.launch import secret
 from harness.contract.model import Contract
-from harness.judge import terms_of
-from harness.load.journal import Hasher
-from harness.scenario import Scenario
+from harness.offline import terms_of
+from harness.rundir.journal import Hasher
+from harness.scenario.file import Scenario
 
 from .service import CONTRACT, Answer, Service
 from .test_agent import MASTER, agent, brief, do, ops

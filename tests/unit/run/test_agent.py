@@ -21,9 +21,9 @@ from harness.contract.launch import secret
 from harness.contract.model import Contract
 from harness.load import handle
 from harness.load.handle import AgentDied, AgentHandle
-from harness.load.journal import Hasher
 from harness.load.settings import AgentSettings
-from harness.platforms.hold import hold_name
+from harness.platforms.common.lock import hold_name
+from harness.rundir.journal import Hasher
 
 from .service import CONTRACT, Answer, Service
 
@@ -340,7 +340,7 @@ def test_settings_that_cannot_be_used_are_a_death_at_the_start(tmp_path: Path, s
 
 BUG = """
 import sys
-from harness.workloads import {module} as broken
+from harness.properties.{module} import workload as broken
 def bug(*_, **__):
     raise ZeroDivisionError("a bug")
 broken.{name} = bug
@@ -352,10 +352,10 @@ sys.exit(serve())
 @pytest.mark.parametrize(
     ("module", "name", "workload", "phase"),
     [
-        ("sessions", "Sessions.step", "sessions", "load"),
-        ("sessions", "Sessions.steady", "sessions", "steady"),
-        ("sessions", "Sessions.quiet", "sessions", "quiet"),
-        ("jobs", "Jobs.final", "jobs", "final"),
+        ("session", "Sessions.step", "sessions", "load"),
+        ("session", "Sessions.steady", "sessions", "steady"),
+        ("session", "Sessions.quiet", "sessions", "quiet"),
+        ("job", "Jobs.final", "jobs", "final"),
     ],
 )
 def test_a_bug_in_a_workload_is_never_silent(
@@ -375,7 +375,7 @@ def test_a_bug_in_a_workload_is_never_silent(
 
 SECOND = """
 import sys
-from harness.workloads import payments
+from harness.properties.idempotency import workload as payments
 whole = payments.Payments.attempt
 def bug(self, caller, *rest, **more):
     if caller.routing == "second":

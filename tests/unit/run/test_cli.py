@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.cli import main
-from harness.workloads import WORKLOADS
+from harness.cli.main import main
+from harness.properties.registry import WORKLOADS
 
 ROOT = Path(__file__).parents[3]
 SCENARIO = (ROOT / "scenarios" / "kill.yaml").read_text(encoding="utf-8")
@@ -334,6 +334,6 @@ def test_the_program_answers_as_its_commands_do(folder: Path):
 
 
 def test_what_is_only_asked_costs_no_import_of_the_engines():
-    script = "import sys, harness.cli; print([m for m in ('locust','gevent','duckdb','rich') if m in sys.modules])"
+    script = "import sys, harness.cli.main; print([m for m in ('locust','gevent','duckdb','rich') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert found.stdout == "[]\n"

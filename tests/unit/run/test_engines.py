@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from harness import engines as looking
-from harness.cli import main
-from harness.engines import Engines, Makers
+from harness.cli.main import main
 from harness.errors import EnvironmentFailure
-from harness.platforms import remains
 from harness.platforms.base import NotConfigured, Standing
-from harness.platforms.memory import MemoryPlatform
-from harness.recover import Lease, find, hold, recover
+from harness.platforms.memory.platform import MemoryPlatform
+from harness.platforms.process import leftovers as remains
+from harness.recovery import engines as looking
+from harness.recovery.engines import Engines, Makers
+from harness.recovery.recover import Lease, find, hold, recover
 
 
 class Engine(MemoryPlatform):
@@ -289,7 +289,7 @@ def test_what_is_missing_is_told_by_platform() -> None:
 
 
 def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.recover._RENEWED_S", 0.01)
+    monkeypatch.setattr("harness.recovery.recover._RENEWED_S", 0.01)
     kept, told = threading.Semaphore(0), []
 
     class Deaf(MemoryPlatform):
@@ -318,7 +318,7 @@ def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.Monkey
 def test_the_doctor_says_what_works(
     arguments: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.entry.PLATFORMS", two())
+    monkeypatch.setattr("harness.api.PLATFORMS", two())
     done = CliRunner().invoke(main, ["doctor", *arguments])
     assert (done.exit_code, done.output) == (code, said)
     if code != 2:

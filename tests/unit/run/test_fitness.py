@@ -8,14 +8,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from harness.cli import main
+from harness.cli.main import main
 from harness.errors import EnvironmentFailure, UsageError
-from harness.fitness import require_fit, require_near
-from harness.orders import Orders
 from harness.platforms import PLATFORMS
 from harness.platforms.base import Deployment
-from harness.platforms.memory import MemoryPlatform
-from harness.scenario import load_scenario
+from harness.platforms.memory.platform import MemoryPlatform
+from harness.run.plan import Orders
+from harness.scenario.file import load_scenario
+from harness.scenario.preflight import require_fit, require_near
 
 ROOT = Path(__file__).parents[3]
 

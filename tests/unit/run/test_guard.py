@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from harness.client.tally import Tally, quantile_ms
 from harness.errors import Aborted
-from harness.guard import Guard
-from harness.load.tally import Tally, quantile_ms
-from harness.scenario import StopWhen
+from harness.run.stop_condition import Guard
+from harness.scenario.file import StopWhen
 
 
 class Clock:

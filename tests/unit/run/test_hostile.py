@@ -16,7 +16,7 @@ import pytest
 
 from harness.contract.launch import secret
 from harness.contract.model import Contract
-from harness.workloads.hostile import FORGERS, Hostile
+from harness.properties.hostile.workload import FORGERS, Hostile
 
 from .service import CONTRACT, Service
 from .test_agent import MASTER, agent, do, ops

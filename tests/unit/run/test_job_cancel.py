@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
+from harness.client.caller import Op, Reply
+from harness.client.visitor import SessionItem, Visitor
 from harness.contract.model import Contract
-from harness.load.caller import Op, Reply
-from harness.workloads import Visitor
-from harness.workloads.base import SessionItem
-from harness.workloads.jobs import Job, Jobs
+from harness.properties.job.workload import Job, Jobs
 
 from .service import CONTRACT
 

@@ -12,9 +12,9 @@ import pytest
 
 from harness.contract.launch import secret
 from harness.contract.model import Contract
-from harness.contract.order import Order
 from harness.contract.read import read_contract
 from harness.errors import UsageError
+from harness.properties.order.contract import Order
 
 from .service import CONTRACT, Answer, Service
 from .test_agent import MASTER, agent, do, ops

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import matrix
-from harness.catalogue import Catalogue, Defect, Seeded, read_catalogue, seeded
+from harness.api import REFERENCE_CONTRACT
+from harness.contract.catalogue import Catalogue, Defect, Seeded, read_catalogue, seeded
 from harness.contract.read import read_contract
-from harness.document import validate
-from harness.entry import REFERENCE_CONTRACT
 from harness.errors import UsageError
-from harness.prove import Finding, Prover, Trial, chosen, exit_code
+from harness.prove import matrix
+from harness.prove.prover import Finding, Prover, Trial, chosen, exit_code
+from harness.yamlfile import validate
 
 
 def defect(name: str, **fields: object) -> Defect:
@@ -139,7 +139,7 @@ def test_a_platform_is_passed_on_to_every_run_and_named_in_the_matrix(tmp_path: 
 
 
 def test_a_catalogue_names_its_problem(tmp_path: Path):
-    from harness.document import read
+    from harness.yamlfile import read
 
     path = tmp_path / "c.yaml"
     path.write_text("defects:\n  - {name: a, title: t, what: w, seen_in: s, scenario: x, check: c, quik: true}\n")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.load.caller import Reply
-from harness.workloads import base
+from harness.client import visitor
+from harness.client.caller import Reply
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def in_this_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         for each in work:
             do(None, each)
 
-    monkeypatch.setattr(base, "spread", spread)
+    monkeypatch.setattr(visitor, "spread", spread)
 
 
 def context(hop: bool, *replicas: str) -> Any:
@@ -49,7 +49,7 @@ def reads(answering: list[str | None], kind: str = "ok") -> tuple[list[Any], Cal
 def test_with_hop_each_item_is_read_once_elsewhere_and_a_few_through_all() -> None:
     items = [Item(f"i{n}") for n in range(300)]
     seen, read = reads(["two"])
-    base.read_back(context(True, "one", "two"), items, read)
+    visitor.read_back(context(True, "one", "two"), items, read)
     once = [each for each in seen if each[2] is None]
     assert len(once) == 200 and {avoid for _, avoid, _, _ in once} == {"one"}
     through = [each for each in seen if each[2]]
@@ -58,27 +58,27 @@ def test_with_hop_each_item_is_read_once_elsewhere_and_a_few_through_all() -> No
 
 def test_without_hop_an_item_is_read_until_another_replica_answers() -> None:
     seen, read = reads(["one", "one", "two"])
-    base.read_back(context(False), [Item("a")], read)
+    visitor.read_back(context(False), [Item("a")], read)
     assert [replica for *_, replica in seen] == ["one", "one", "two"]
 
 
-@pytest.mark.parametrize(("answering", "times"), [(["one"], base.READS_ELSEWHERE), ([None], 1), (["two"], 1)])
+@pytest.mark.parametrize(("answering", "times"), [(["one"], visitor.READS_ELSEWHERE), ([None], 1), (["two"], 1)])
 def test_without_hop_the_reads_come_to_an_end(answering: list[str | None], times: int) -> None:
     seen, read = reads(answering)
-    base.read_back(context(False), [Item("a")], read)
+    visitor.read_back(context(False), [Item("a")], read)
     assert len(seen) == times
 
 
 def test_without_hop_a_few_are_read_until_all_have_answered() -> None:
     seen, read = reads(["one", "two", "one", "three", "one"])
-    base.read_back(context(False, "one", "two", "three"), [Item("a")], read)
+    visitor.read_back(context(False, "one", "two", "three"), [Item("a")], read)
     assert [replica for *_, replica in seen] == ["one", "two", "one", "three"]
     seen, read = reads(["one"])
-    base.read_back(context(False, "one", "two"), [Item("a")], read)
-    assert len(seen) == 2 * base.READS_ELSEWHERE
+    visitor.read_back(context(False, "one", "two"), [Item("a")], read)
+    assert len(seen) == 2 * visitor.READS_ELSEWHERE
 
 
 def test_what_told_nothing_is_asked_again_a_few_times() -> None:
     seen, read = reads(["two"], kind="error")
-    base.read_back(context(False), [Item("a")], read)
-    assert len(seen) == base.READS
+    visitor.read_back(context(False), [Item("a")], read)
+    assert len(seen) == visitor.READS

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from harness.load.caller import Reply
-from harness.workloads import sessions
-from harness.workloads.base import SessionItem
+from harness.client.caller import Reply
+from harness.client.visitor import SessionItem
+from harness.properties.session import workload as sessions
 
 
 @pytest.fixture

@@ -20,18 +20,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import rundir
-from harness.catalogue import Defect
-from harness.console import Progress, summary
+from harness.cli.console import Progress, summary
+from harness.contract.catalogue import Defect
 from harness.contract.launch import secret
 from harness.contract.model import Contract, Metrics
 from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError, Interrupted, UsageError
-from harness.listing import first_sentence
 from harness.load.arrivals import arrivals
 from harness.load.settings import AgentSettings, shares
 from harness.platforms.base import Member
-from harness.prove import Finding, Prover, Trial, trials_for
-from harness.scrape import Scraper, counts
-from harness.scrub import scrub
+from harness.prove.prover import Finding, Prover, Trial, trials_for
+from harness.redact import scrub
+from harness.reference.listing import first_sentence
+from harness.run.service_metrics import Scraper, counts
 from harness.signals import Stoppable
 
 from .service import CONTRACT

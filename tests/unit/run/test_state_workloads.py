@@ -14,7 +14,7 @@ from harness.contract.launch import secret
 from harness.contract.model import Contract
 from harness.contract.read import read_contract
 from harness.errors import UsageError
-from harness.workloads.preferences import OURS
+from harness.properties.preference.workload import OURS
 
 from .service import CONTRACT, Answer, Service
 from .test_agent import MASTER, agent, brief, do, fingerprint, ops

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
-from harness.document import check, fields_at, nearest, read, validate
 from harness.errors import UsageError
+from harness.yamlfile import check, fields_at, nearest, read, validate
 
 
 class Inner(BaseModel):

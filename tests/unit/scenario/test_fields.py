@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.contract.operation import Operation, Strict
 from harness.faults import FAULTS
-from harness.fields import LEFT_OUT, NEEDED, OPERATION, fields_of, own_fields
+from harness.http.operation import Operation, Strict
+from harness.reference.fields import LEFT_OUT, NEEDED, OPERATION, fields_of, own_fields
 
 
 class Inner(Strict):

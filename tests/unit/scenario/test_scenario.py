@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.faults import FAULTS as KINDS
-from harness.scenario import Evidence, Slos, load_scenario
+from harness.scenario.file import Evidence, Slos, load_scenario
 
 from .files import CONTRACT, SCENARIO, change, write
 

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from harness.catalogue import Defect, read_catalogue
+from harness.api import REFERENCE_CONTRACT
+from harness.contract.catalogue import Defect, read_catalogue
 from harness.contract.read import read_contract
-from harness.entry import REFERENCE_CONTRACT
 from tests.soak.plan import CAUGHT_ON, CLEAN, DEFECT, KILLED, MAIN, Repetition, fits, moment_s, plan, remaining, sample
 
 DEFECTS = [

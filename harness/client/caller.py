@@ -1,0 +1,307 @@
+"""One logical client: routes an op, journals it, sends it exactly once, and says what the answer means.
+
+A client is strictly sequential and its id is retired after an `info` (Jepsen's *process*): whoever cannot know
+whether its op happened must not be thought to have finished it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+
+from harness.client.connection import Answer, Broken, Connection, Connections, NotSent
+from harness.client.routing import Hop, Members
+from harness.client.tally import Tally
+from harness.contract.launch import fill
+from harness.contract.model import Contract
+from harness.http.answers import Answers, outcome
+from harness.http.operation import Operation
+from harness.http.template import Template
+from harness.load.settings import AgentSettings
+from harness.rundir.journal import Hasher, Journal
+
+STARVED_AFTER_S = 2.0
+
+
+@dataclass(slots=True)
+class Reply:
+    """What came of one op. `fields` are those the contract extracts, {} unless `kind` is `ok`."""
+
+    outcome: str
+    kind: str
+    status: int | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    replica: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """The op took effect and said so."""
+        return self.outcome == "ok"
+
+    @property
+    def doubtful(self) -> bool:
+        """Nobody knows whether the op took effect."""
+        return self.outcome == "info"
+
+
+@dataclass(slots=True)
+class Op:
+    """What the journal shall know of an op beside its answer."""
+
+    workload: str
+    kind: str
+    key: str
+    session: str | None = None
+    user: str | None = None
+    arg: str | None = None
+    want: str | None = None
+    expect: list[str] | None = None
+    intended_ns: int | None = None
+
+    def record(self, client: int, phase: str, routing: str, to: str | None) -> dict[str, Any]:
+        """The invoke event without its time and number; fields that are absent are left out."""
+        record: dict[str, Any] = {"c": client, "w": self.workload, "k": self.kind, "p": phase, "key": self.key}
+        record["rt"] = routing
+        for name, value in (
+            ("s", self.session),
+            ("u", self.user),
+            ("a", self.arg),
+            ("want", self.want),
+            ("x", self.expect),
+            ("to", to),
+            ("it", self.intended_ns),
+        ):
+            if value is not None:
+                record[name] = value
+        return record
+
+
+class Compiled:
+    """An operation of the contract, ready to be sent and understood."""
+
+    def __init__(self, operation: Operation, master: bytes) -> None:
+        def text(value: Any) -> Any:
+            if isinstance(value, str):
+                return fill(value, {}, master)
+            if isinstance(value, dict):
+                return {name: text(inner) for name, inner in value.items()}
+            return [text(inner) for inner in value] if isinstance(value, list) else value
+
+        headers = {name: text(value) for name, value in operation.headers.items()}
+        self.template = Template(operation.method, text(operation.path), headers, text(operation.body))
+        self.answers = Answers(operation)
+        self.retry = operation.retry
+
+
+def set_cookies(header: str) -> dict[str, str]:
+    """Names and values of a `Set-Cookie` header; where there were several they are one, divided by commas."""
+    return dict(re.findall(r"(?:^|, )([^=;, ]+)=([^;,]*)", re.sub(r"(?i)expires=[^;]*", "", header)))
+
+
+def with_cookies(request: bytes, cookies: Mapping[str, str]) -> bytes:
+    """The request with a `Cookie` header."""
+    line = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return request.replace(b"\r\n", f"\r\nCookie: {line}\r\n".encode("latin-1"), 1)
+
+
+class Context:
+    """What all clients of one agent share."""
+
+    def __init__(self, settings: AgentSettings, journal: Journal) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.contract: Contract = settings.contract
+        master = bytes.fromhex(settings.master)
+        self.master = master
+        self.hasher = Hasher(master)
+        self.operations = {place: Compiled(op, master) for place, op in self.contract.operations().items()}
+        self.members = Members()
+        self.members.update(list(settings.members))
+        self.phase = "steady"
+        self.stopping = False
+        self.surprises: list[str] = []
+        self.gone: list[tuple[str, int]] = []
+        self.secrets: list[str] = []
+        self.users: list[tuple[str, str]] = list(settings.users)
+        self.tally = Tally()
+        self.answered: Callable[[str, str, float, int, str | None], None] = lambda *_: None
+        identity = self.contract.identity
+        self.replica_header = identity.replica.lower() if identity.replica else None
+        self.boot_header = identity.boot.lower() if identity.boot else None
+        self._clients = itertools.count(1)
+        self._items = itertools.count(1)
+
+    def client_id(self) -> int:
+        """An id that no client of this agent had before."""
+        return next(self._clients)
+
+    def item(self, prefix: str) -> str:
+        """The key of a new item, unique over all agents of the run, and over runs where the target outlives them."""
+        return f"{prefix}-{self.settings.tag}{self.settings.agent}-{next(self._items)}"
+
+    def fingerprint(self, value: object) -> str:
+        """Keyed hash of a value: equal values can be told, the value cannot."""
+        return self.hasher.fingerprint(value if isinstance(value, str | bytes) else repr(value))
+
+
+class Caller:
+    """One client at a time, with connections of its own. Never shared between greenlets."""
+
+    def __init__(self, context: Context, routing: str, seed: int) -> None:
+        self.context = context
+        self.random = random.Random(seed)
+        self.routing = routing if context.settings.hop else "balancer"
+        self.client = context.client_id()
+        self._connections = Connections()
+        self._hop = Hop(context.members, seed)
+        self._dropped = len(context.gone)
+        self.intended_ns: int | None = None
+        self._cookies: dict[str, str] = {}
+
+    def call(
+        self,
+        operation: str,
+        op: Op,
+        values: Mapping[str, object],
+        observe: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        avoid: str | None = None,
+        through: str | None = None,
+    ) -> Reply:
+        """Perform one op of the contract and return what came of it.
+
+        `observe` turns the extracted fields of an `ok` answer into journal fields. `avoid` names a replica that
+        shall not answer if another is ready, `through` the one that shall.
+        """
+        compiled = self.context.operations[operation]
+        if op.intended_ns is None:
+            op.intended_ns, self.intended_ns = self.intended_ns, None
+        routed = self._connect(avoid, through)
+        context = self.context
+        if routed is None:
+            number = context.journal.invoke(op.record(self.client, context.phase, self.routing, None))
+            return self._end(op, number, time.monotonic_ns(), Reply("fail", "no_effect"), {"err": "refused"}, 0)
+        to, host, connection = routed
+        request = compiled.template.render(values, host)
+        if self._cookies and to is None:
+            request = with_cookies(request, self._cookies)
+        number = context.journal.invoke(op.record(self.client, context.phase, self.routing, to))
+        started = time.monotonic_ns()
+        try:
+            answer = connection.exchange(request, context.settings.timeout_s)
+        except Broken as broken:
+            return self._end(op, number, started, Reply("info", "error"), {"err": broken.reason}, 0)
+        return self._understand(op, number, compiled, answer, to, observe)
+
+    def _understand(
+        self,
+        op: Op,
+        number: int,
+        compiled: Compiled,
+        answer: Answer,
+        to: str | None,
+        observe: Callable[[dict[str, Any]], dict[str, Any]] | None,
+    ) -> Reply:
+        kind, fields = compiled.answers.classify(answer.status, answer.headers, answer.body)
+        context = self.context
+        if context.settings.cookies and to is None:
+            self._cookies |= set_cookies(answer.headers.get("set-cookie", ""))
+        by_header = answer.headers.get(context.replica_header) if context.replica_header else None
+        replica = by_header or to or answer.headers.get("x-harness-server")
+        boot = (answer.headers.get(context.boot_header) if context.boot_header else None) or replica
+        reply = Reply(outcome(kind), kind, answer.status, fields, replica)
+        if "token" in fields:
+            context.secrets += [str(fields[name]) for name in ("token", "refresh") if name in fields]
+        extra: dict[str, Any] = observe(fields) if observe and reply.ok else {}
+        extra["st"] = answer.status
+        if replica:
+            extra["r"], extra["b"] = replica, boot
+        return self._end(op, number, answer.sent_ns, reply, extra, len(answer.body), answer.returned_ns)
+
+    def _end(
+        self,
+        op: Op,
+        number: int,
+        sent_ns: int,
+        reply: Reply,
+        extra: dict[str, Any],
+        size: int,
+        returned_ns: int | None = None,
+    ) -> Reply:
+        at = returned_ns or time.monotonic_ns()
+        self.context.journal.complete(number, {"o": reply.outcome, "cl": reply.kind, **extra}, at)
+        error = None if reply.outcome != "info" else str(extra.get("err") or reply.kind)
+        self.context.answered(op.workload, op.kind, (at - sent_ns) / 1e6, size, error)
+        self.context.tally.add((at - sent_ns) / 1e6, error is None and reply.kind != "no_effect")
+        if op.expect and reply.kind not in (*op.expect, "no_effect"):
+            seen = f"{reply.kind} ({reply.status or extra.get('err')})"
+            self.context.surprises.append(f"{op.workload}/{op.kind}: {seen} where {' or '.join(op.expect)} is right")
+        elif op.expect and op.want and extra.get("v", op.want) != op.want:
+            self.context.surprises.append(f"{op.workload}/{op.kind}: another value than is right")
+        if reply.doubtful:
+            self.client = self.context.client_id()
+        return reply
+
+    def _connect(self, avoid: str | None, through: str | None) -> tuple[str | None, str, Connection] | None:
+        """A connection and where it leads; None when nobody accepted one for `STARVED_AFTER_S`."""
+        deadline = time.monotonic() + STARVED_AFTER_S
+        for gone in self.context.gone[self._dropped :]:
+            self._connections.drop(gone)
+        self._dropped = len(self.context.gone)
+        # Without hop a kept connection would show one replica only, so that each request opens its own.
+        fresh = not self.context.settings.hop
+        while True:
+            name, address = self._route(avoid, through)
+            if address:
+                try:
+                    return name, f"{address[0]}:{address[1]}", self._connections.connect(address, fresh)
+                except NotSent:
+                    if name:
+                        self._hop.refused(name)
+            if time.monotonic() > deadline:
+                return None
+            gevent.sleep(0.02)
+
+    def _route(self, avoid: str | None, through: str | None) -> tuple[str | None, tuple[str, int] | None]:
+        if through is not None:
+            return through, dict(self.context.members.ready).get(through)
+        if self.routing == "balancer" and avoid is None:
+            return None, self.context.settings.balancer
+        hop = self._hop.next() if self.context.settings.hop else None
+        if hop and hop[0] == avoid:
+            hop = self._hop.next() or hop
+        if hop:
+            return hop[0], hop[1]
+        return (None, self.context.settings.balancer) if not self.context.settings.hop else (None, None)
+
+    def pause(self, shortest_s: float | None = None, longest_s: float | None = None) -> None:
+        """Think: wait as long as the scenario says, or between the bounds given."""
+        think = self.context.settings.think_s
+        low, high = (think[0] if shortest_s is None else shortest_s), (think[1] if longest_s is None else longest_s)
+        if max(low, high) > 0:
+            gevent.sleep(self.random.uniform(low, max(low, high)))
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._connections.close()
+
+
+def spread(
+    context: Context, routing: str, work: list[Any], do: Callable[[Caller, Any], object], width: int = 16
+) -> None:
+    """Let `width` clients do all of `work`, each item once."""
+    queue = list(reversed(work))
+
+    def client(index: int) -> None:
+        caller = Caller(context, routing, context.settings.seed * 1000 + index)
+        while queue:
+            do(caller, queue.pop())
+        caller.close()
+
+    gevent.joinall([gevent.spawn(client, index) for index in range(min(width, len(work)))], raise_error=True)

@@ -1,0 +1,1 @@
+"""Programs of their own that play a part beside the service."""

@@ -1,0 +1,1 @@
+"""What all checks share: findings, evidence, criteria, the verdict, and the checks without operations of their own."""

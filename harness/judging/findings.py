@@ -1,0 +1,213 @@
+"""From rows that broke a rule to a Result with witnesses: what every check ends with.
+
+A check fills the temporary table `bad`(rule, item, at_ns, ops): one row a violating item, `ops` the ids of the ops
+that show it. The witnesses are the earliest violations, each rule's first before any rule's second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from harness.judging.verdict import INF, NS, Result, Verdict, Witness
+
+Connection = duckdb.DuckDBPyConnection
+
+MOST_WITNESSES = 5
+MOST_OPS = 12
+
+REPLICAS = ("replica fault", "kind <> 'noop' AND role = 'replica'")
+"""What a kind of fault is called, and the condition on table `fault` that finds it."""
+ANY_ROLE = ("replica or worker fault", "kind <> 'noop'")
+
+_BAD = "CREATE OR REPLACE TEMP TABLE bad (rule VARCHAR, item VARCHAR, at_ns BIGINT, ops BIGINT[])"
+
+
+def one(db: Connection, query: str) -> tuple[Any, ...]:
+    """The single row of a query."""
+    row = db.execute(query).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def counts(db: Connection, columns: Mapping[str, str], source: str) -> dict[str, int]:
+    """Evaluates one SQL aggregate a name over `source`, in one pass."""
+    aggregates = ", ".join(f"coalesce({sql}, 0)" for sql in columns.values())
+    return dict(zip(columns, map(int, one(db, f"SELECT {aggregates} FROM {source}")), strict=True))
+
+
+def start_bad(db: Connection) -> None:
+    """An empty table `bad`."""
+    db.execute(_BAD)
+
+
+def add_bad(db: Connection, rule: str, query: str) -> None:
+    """Adds the rows (item, at_ns, ops) of `query` under `rule`."""
+    db.execute(f"INSERT INTO bad SELECT '{rule}', item, at_ns, ops FROM ({query})")
+
+
+def origin_ns(db: Connection) -> int:
+    """Where the seconds of a report count from: the start of the load, else the first thing that happened."""
+    query = """SELECT coalesce((SELECT min(start_ns) FROM load_window), (SELECT min(at_ns) FROM declared),
+        (SELECT min(invoke_ns) FROM op), 0)"""
+    return int(one(db, query)[0])
+
+
+def seconds(at_ns: int | None, origin: int) -> float | None:
+    """Seconds since `origin`, to the millisecond."""
+    return None if at_ns is None else round((at_ns - origin) / NS, 3)
+
+
+def conclude(
+    db: Connection,
+    name: str,
+    proves: str,
+    rules: Mapping[str, str],
+    examined: dict[str, int],
+    *,
+    vacuous: str | None = None,
+    evidence: dict[str, Any] | None = None,
+    item: str = "key",
+    among: str = "true",
+    effect_kind: str | None = None,
+    trials: tuple[str, str] | None = REPLICAS,
+) -> Result:
+    """The Result of a check whose violations are in `bad`.
+
+    `rules` says in words what each rule found. `vacuous` is the reason for `unknown` when nothing was examined.
+    `item` is the column of `op` that names an item, and `among` which ops may be its witnesses.
+    `trials` says which faults could have shown a violation; None when that takes no fault.
+    """
+    query = "SELECT rule, count(*) FROM bad GROUP BY rule ORDER BY rule"
+    violations = {str(rule): int(found) for rule, found in db.execute(query).fetchall()}
+    if violations:
+        verdict, reason = Verdict.INVALID, None
+    elif vacuous:
+        verdict, reason = Verdict.UNKNOWN, vacuous
+    else:
+        verdict, reason = Verdict.VALID, None
+    return Result(
+        name,
+        proves,
+        verdict,
+        reason,
+        examined,
+        violations,
+        evidence or {},
+        _could_have_missed(db, verdict, trials),
+        _witnesses(db, rules, item, among, effect_kind) if violations else [],
+        _detected(db) if violations else None,
+    )
+
+
+def _detected(db: Connection) -> dict[str, float] | None:
+    """When the earliest violation had shown: the last of the ops that show it was back, and nothing else was needed."""
+    shown = """SELECT min(greatest(b.at_ns, o.last)) FROM bad b LEFT JOIN (
+        SELECT rule, item, max(coalesce(op.return_ns, op.invoke_ns)) AS last
+        FROM (SELECT rule, item, unnest(ops) AS id FROM bad) JOIN op USING (id) GROUP BY rule, item) o
+        ON o.rule = b.rule AND o.item IS NOT DISTINCT FROM b.item"""
+    (at_ns,) = one(db, shown)
+    if at_ns is None:
+        return None
+    first, begun = one(db, f"SELECT min(invoke_ns), count(*) FILTER (invoke_ns <= {int(at_ns)}) FROM op")
+    return None if first is None else {"at_s": round(max(0, at_ns - first) / NS, 3), "ops": int(begun)}
+
+
+def _could_have_missed(db: Connection, verdict: Verdict, trials: tuple[str, str] | None) -> str:
+    """The rule of three: no violation in n independent trials bounds the rate by 3/n with 95 %.
+
+    Nothing for what was found `invalid`, or what no fault could have shown.
+    """
+    if verdict is Verdict.INVALID or trials is None:
+        return ""
+    if verdict is Verdict.UNKNOWN:
+        return "any violation: see the reason"
+    what, which = trials
+    landed = int(one(db, f"SELECT count(*) FROM fault WHERE landed_ns IS NOT NULL AND failed IS NULL AND {which}")[0])
+    if not landed:
+        return f"no {what} landed: this says nothing about any"
+    if landed < 4:
+        return f"{landed} {what}{'s' * (landed > 1)} landed: too few to bound the rate of a violation"
+    return f"no violation in {landed} independent {what}s: rate below {3 / landed:.2g} each with 95 %"
+
+
+def _witnesses(
+    db: Connection, rules: Mapping[str, str], item: str, among: str, effect_kind: str | None
+) -> list[Witness]:
+    chosen = db.execute(f"""
+        SELECT rule, item, at_ns, ops FROM bad
+        QUALIFY row_number() OVER (PARTITION BY rule ORDER BY at_ns, item) <= {MOST_WITNESSES}
+        ORDER BY row_number() OVER (PARTITION BY rule ORDER BY at_ns, item), rule LIMIT {MOST_WITNESSES}""").fetchall()
+    origin = origin_ns(db)
+    found = []
+    for rule, key, at_ns, ops in chosen:
+        ids = [int(one_id) for one_id in ops or [] if one_id is not None]
+        rows = _ops(db, str(key), int(at_ns or 0), ids, item, among)
+        first = min((row[1] for row in rows), default=at_ns)
+        last = max((INF if row[2] is None else row[2] for row in rows), default=at_ns)
+        effects = _effects(db, str(key), effect_kind, origin) if effect_kind else []
+        text = f"{key}: {rules[rule]}"
+        found.append(
+            Witness(rule, str(key), text, [_op(row, origin) for row in rows], effects, _faults(db, first, last))
+        )
+    return found
+
+
+_SHOWN = (
+    "id, invoke_ns, return_ns, client, kind, phase, outcome, class, status, replica, boot, arg, value, state, number"
+)
+
+
+def _ops(db: Connection, key: str, at_ns: int, ids: list[int], item: str, among: str) -> list[tuple[Any, ...]]:
+    """The ops that show it, then those of the same item nearest to when it happened."""
+    listed = ", ".join(map(str, ids)) or "-1"
+    rows = db.execute(
+        f"""SELECT {_SHOWN} FROM op WHERE id IN ({listed}) OR ({item} = ? AND ({among}))
+        ORDER BY id NOT IN ({listed}), abs(invoke_ns - {at_ns}), id LIMIT {MOST_OPS}""",
+        [key],
+    ).fetchall()
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
+def _op(row: tuple[Any, ...], origin: int) -> dict[str, Any]:
+    (number, invoke, back, client, kind, phase, outcome, label, status, replica, boot, arg, value, state, num) = row
+    return {
+        "id": number,
+        "client": client,
+        "kind": kind,
+        "phase": phase,
+        "outcome": outcome,
+        "class": label,
+        "status": status,
+        "replica": replica,
+        "boot": boot,
+        "invoke_s": seconds(invoke, origin),
+        "return_s": seconds(back, origin),
+        "arg": arg,
+        "value": value,
+        "state": state,
+        "number": num,
+    }
+
+
+def _effects(db: Connection, key: str, kind: str, origin: int) -> list[dict[str, Any]]:
+    rows = db.execute(
+        f"""SELECT effect, at_ns, key, fence FROM effect
+        WHERE kind = ? AND reference IN (?, ? || '~other') ORDER BY at_ns, line LIMIT {MOST_OPS}""",
+        [kind, key, key],
+    ).fetchall()
+    return [
+        {"effect": effect, "at_s": seconds(at_ns, origin), "key": under, "fence": fence}
+        for effect, at_ns, under, fence in rows
+    ]
+
+
+def _faults(db: Connection, first: int, last: int) -> list[int]:
+    rows = db.execute(
+        f"""SELECT fault FROM fault WHERE injected_ns <= ? AND coalesce(healed_ns, {INF}) >= ?
+        ORDER BY fault""",
+        [last, first],
+    ).fetchall()
+    return [int(number) for (number,) in rows]

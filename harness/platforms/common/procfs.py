@@ -1,0 +1,127 @@
+"""Processes as /proc shows them. A process is recognised by its run and its start time, never by pid alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.platforms.common.redact_command import mask_patterns
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A living process of a run. `start` counts clock ticks since boot."""
+
+    pid: int
+    start: int
+    run: str
+    name: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.name or mask_patterns(self.command)[:60]})"
+
+
+def _stat(pid: int, thread: int | None = None) -> list[str] | None:
+    place = _PROC / str(pid) / (f"task/{thread}/stat" if thread else "stat")
+    try:
+        text = place.read_text(errors="replace")
+    except OSError:
+        return None
+    # The command name may hold spaces and parentheses; fields are counted from behind its last one.
+    return text[text.rindex(")") + 2 :].split()
+
+
+def start_time(pid: int) -> int | None:
+    """Clock ticks since boot at which the process began; None when it is gone or only waits to be reaped."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in "ZX" else int(fields[19])
+
+
+def states(pid: int) -> set[str]:
+    """The states of all its threads, as letters: R S D T t Z …"""
+    try:
+        threads = [int(thread.name) for thread in (_PROC / str(pid) / "task").iterdir()]
+    except OSError:
+        return set()
+    found = (_stat(pid, thread) for thread in threads)
+    return {fields[0] for fields in found if fields}
+
+
+def group(leader: int) -> list[int]:
+    """Living processes whose process group is `leader`'s, itself included."""
+    return [pid for pid in _pids() if (fields := _stat(pid)) and fields[2] == str(leader) and fields[0] not in "ZX"]
+
+
+def _pids() -> Iterator[int]:
+    return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit())
+
+
+def _environment(pid: int) -> dict[str, str]:
+    try:
+        raw = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (entry.decode(errors="replace").partition("=") for entry in raw.split(b"\0"))
+    return {name: value for name, _, value in pairs if name.startswith("HARNESS_")}
+
+
+def _command(pid: int) -> str:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def of_runs(run_id: str | None = None) -> list[Found]:
+    """Processes that carry a run id in their environment, but for this one and its ancestors."""
+    found = []
+    for pid in set(_pids()) - _own_line():
+        start = start_time(pid)
+        environment = _environment(pid) if start is not None else {}
+        run = environment.get("HARNESS_RUN")
+        if run and start is not None and run_id in (None, run):
+            found.append(Found(pid, start, run, environment.get("HARNESS_NAME", ""), _command(pid)))
+    return sorted(found, key=lambda process: process.pid)
+
+
+def _own_line() -> set[int]:
+    line, pid = set(), os.getpid()
+    while pid > 0 and pid not in line:
+        line.add(pid)
+        fields = _stat(pid)
+        pid = int(fields[1]) if fields else 0
+    return line
+
+
+def end(process: Found, deadline_s: float = 5.0) -> bool:
+    """Kills it, frozen or not, and waits until it is gone. True if it is gone; a stranger is never touched.
+
+    The pidfd is opened first and the identity read after: then the signal cannot reach a later process that
+    was given the same pid.
+    """
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if start_time(process.pid) != process.start:
+            return True
+        for number in (signal.SIGCONT, signal.SIGKILL):
+            signal.pidfd_send_signal(handle, number)
+    except ProcessLookupError:
+        return True
+    finally:
+        os.close(handle)
+    until = time.monotonic() + deadline_s
+    while start_time(process.pid) == process.start:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True

@@ -1,0 +1,1 @@
+"""The platform docker: a Compose project on the engine of this machine."""

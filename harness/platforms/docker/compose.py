@@ -1,0 +1,266 @@
+"""A Compose file made ready for one run, and the `docker compose` commands that build it and bring it up.
+
+The file is resolved by Compose itself, then changed, then handed back on standard input: nothing is written to disk,
+and the variables that the run adds (its secrets) neither.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.contract.start import Compose
+from harness.errors import EnvironmentFailure, UsageError
+from harness.platforms.base import Deployment
+from harness.platforms.common import ledger_program
+from harness.platforms.common.lock import here
+from harness.platforms.common.ports import HOST
+from harness.platforms.common.redact_command import mask_patterns
+from harness.platforms.docker.engine import LABEL, PLACE
+
+Model = dict[str, Any]
+"""A Compose file as `docker compose config --format json` gives it."""
+
+_BUILD_S = 1800.0
+_RESOLVE_S = 30.0
+_INSTALL = "install Docker's Compose plugin, version 2 (`docker-compose-plugin`, `docker-compose-v2`)"
+# What Compose and the engine say, and what to do about it; the first that fits is told.
+_REMEDIES = [
+    (
+        r"is not a docker command|unknown shorthand flag|unknown command: docker compose",
+        f"there is no `docker compose`: {_INSTALL}",
+    ),
+    (r"port is already allocated|address already in use", "a port is taken: end what listens on it, or run again"),
+    (
+        r"permission denied while trying to connect",
+        "you have no permission on the engine's socket: add yourself to the group that owns it",
+    ),
+    (r"Cannot connect to the Docker daemon|error during connect", "the Docker engine is gone: start it again"),
+    (
+        r"non-overlapping IPv4 address pool",
+        "the engine has no address range left for another network: `docker network prune`, or `harness recover`",
+    ),
+    (r"no space left on device", "the disk is full: `docker system df` shows what can go"),
+    (
+        r"pull access denied|manifest (for .* )?(unknown|not found)|failed to resolve|failed to do request|"
+        r"dial tcp|repository does not exist|Client\.Timeout|No such image|not found: manifest",
+        "an image is neither here nor can it be pulled: build or load it (`docker images` shows what is here),"
+        " or correct its name in the Compose file",
+    ),
+    (r"is unhealthy|dependency failed to start", "a service did not become healthy: its log says why"),
+]
+_NOISE = re.compile(r"^ ?(Container|Network|Volume|Image) .* (Creat|Start|Wait|Healthy|Remov|Built|Build)|^#\d+ ")
+
+
+def lacking() -> list[str]:
+    """What is missing on this machine beside the engine, with how to get it."""
+    try:
+        done = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, timeout=10, check=False)
+    except FileNotFoundError:
+        return [f"there is no program `docker` on the PATH: install Docker's command line, and {_INSTALL}"]
+    except subprocess.TimeoutExpired:
+        return ["`docker compose version` does not end: see `docker info`"]
+    version = done.stdout.decode(errors="replace").strip().lstrip("v")
+    return [] if done.returncode == 0 and version[:2] != "1." else [f"there is no `docker compose`: {_INSTALL}"]
+
+
+def project_of(run_id: str) -> str:
+    """The Compose project of a run: its id in the letters that Compose allows."""
+    return "harness-" + re.sub(r"[^a-z0-9_-]", "-", run_id.lower())
+
+
+def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) -> Model:
+    """The model for one run: labelled, numbered, with its variables, reachable at one port of 127.0.0.1 only.
+
+    Fixed names and all other published ports go, or two runs could not stand side by side; replicas and workers are
+    replaced by the harness, not by the engine. Raises `EnvironmentFailure` when the file lacks what the contract names,
+    and `UsageError` when it uses what the harness does not create and is not allowed.
+    """
+    made = copy.deepcopy(model)
+    services = made.get("services") or {}
+    _complain(made, compose)
+    _require_own(made, compose, deployment.allowed)
+    label = {LABEL: deployment.run_id, PLACE: here()}
+    for name, service in services.items():
+        service["labels"] = {**(service.get("labels") or {}), **label}
+        for part in ("container_name", "ports"):
+            service.pop(part, None)
+        if service.get("build") and not service.get("image"):
+            # Compose would name it after the project, and each run would leave an image of its own.
+            place = hashlib.sha256(json.dumps([name, service["build"]], sort_keys=True).encode()).hexdigest()
+            service["image"] = f"harness-built-{place[:12]}:latest"
+    services[compose.balancer]["ports"] = [
+        {"mode": "ingress", "host_ip": HOST, "target": compose.balancer_port, "published": str(port), "protocol": "tcp"}
+    ]
+    wanted = {compose.replica: deployment.environment.get("replica", {})}
+    if compose.worker:
+        wanted[compose.worker] = deployment.environment.get("worker", {})
+    for name, environment in wanted.items():
+        services[name]["restart"] = "no"
+        _add(services[name], dict(environment))
+    if compose.ledger:
+        _add(services[compose.ledger], ledger_program.environment(deployment))
+    for kind in ("networks", "volumes"):
+        for name, thing in (made.get(kind) or {}).items():
+            made[kind][name] = thing = thing or {}
+            if not thing.get("external"):
+                thing.pop("name", None)
+                thing["labels"] = {**(thing.get("labels") or {}), **label}
+    return made
+
+
+def _add(service: Model, environment: dict[str, str]) -> None:
+    # Compose would take a dollar for the beginning of a variable.
+    added = {name: value.replace("$", "$$") for name, value in environment.items()}
+    service["environment"] = {**(service.get("environment") or {}), **added}
+
+
+def _complain(model: Model, compose: Compose) -> None:
+    services = model.get("services") or {}
+    parts = {"replica": compose.replica, "worker": compose.worker, "balancer": compose.balancer}
+    for part, name in {**parts, "ledger": compose.ledger}.items():
+        if name and name not in services:
+            raise EnvironmentFailure(
+                f"{compose.file} has no service {name!r}, which the contract names as its {part}; it has"
+                f" {', '.join(sorted(services)) or 'none'}. Correct start.compose.{part}"
+            )
+    replica = services[compose.replica]
+    if replica.get("network_mode"):
+        raise EnvironmentFailure(
+            f"{compose.file}: service {compose.replica} has network_mode {replica['network_mode']}: each replica needs"
+            " an address of its own. Put it on a network"
+        )
+    if compose.front and compose.front not in (replica.get("networks") or {}):
+        raise EnvironmentFailure(
+            f"{compose.file}: service {compose.replica} is not on the network {compose.front!r}, which the contract"
+            f" names as front; it is on {', '.join(replica.get('networks') or {}) or 'none'}. Correct"
+            " start.compose.front"
+        )
+
+
+def _require_own(model: Model, compose: Compose, allowed: Collection[str]) -> None:
+    """What is external is others' as well: their data would be written to, their requests be answered by the run."""
+    harm = {
+        "networks": "there the run's services have the names of others, and take their requests",
+        "volumes": "what is on it would be written to under load",
+    }
+    problems = []
+    for kind, why in harm.items():
+        for key, thing in (model.get(kind) or {}).items():
+            name = (thing or {}).get("name") or key
+            if (thing or {}).get("external") and name not in allowed:
+                problems.append(
+                    f"{kind}.{key} is external ({name}), and {why}: say --allow-target {name} if that is meant, or"
+                    " take `external` out, so that each run has one of its own"
+                )
+    if problems:
+        raise UsageError(f"{compose.file} uses what the harness did not create; nothing was started:", problems)
+
+
+@dataclass
+class Project:
+    """One run's `docker compose`. `log` takes what the commands say, and how long each took."""
+
+    run_id: str
+    directory: Path
+    file: str
+    host: str
+    log: Path
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return project_of(self.run_id)
+
+    def resolve(self) -> Model:
+        """The user's file with all that it includes and interpolates."""
+        place = self.directory / self.file
+        if not place.is_file():
+            raise EnvironmentFailure(f"there is no Compose file {place}: correct start.compose.file in the contract")
+        said = self._say(["config", "--format", "json"], None, _RESOLVE_S, "read")
+        try:
+            model = json.loads(said)
+        except ValueError as error:
+            raise EnvironmentFailure(f"`docker compose config` of {place} gave no JSON: {_INSTALL}") from error
+        assert isinstance(model, dict)
+        return model
+
+    def build(self, model: Model) -> None:
+        """Builds the images that the file says how to build; unchanged ones come from the engine's cache."""
+        if any(service.get("build") for service in model["services"].values()):
+            self._say(["build"], model, _BUILD_S, "build")
+
+    def up(self, model: Model, counts: dict[str, int], deadline_s: float) -> None:
+        """Creates and starts everything, `counts` containers of the services named there."""
+        scale = [word for name, count in counts.items() for word in ("--scale", f"{name}={count}")]
+        self._say(["up", "--detach", "--no-build", "--no-color", *scale], model, deadline_s, "bring up")
+
+    def _say(self, words: list[str], model: Model | None, deadline_s: float, what: str) -> str:
+        place = self.directory / self.file
+        file = str(place) if model is None else "-"
+        command = ["docker", "compose", "--project-name", self.name, "--project-directory", str(place.parent)]
+        given = b"" if model is None else json.dumps(model).encode()
+        begun = time.monotonic()
+        status, said, complaint = self._run([*command, "--file", file, *words], given, deadline_s, what)
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"{mask_patterns(complaint)}# {what}: {time.monotonic() - begun:.1f} s, status {status}\n")
+        if status:
+            raise self._failure(what, mask_patterns(complaint or said), status)
+        return said
+
+    def _run(self, command: list[str], given: bytes, deadline_s: float, what: str) -> tuple[int, str, str]:
+        # The mark by which a run that died is recognised: an orphan would go on creating containers.
+        marked = {"HARNESS_RUN": self.run_id, "HARNESS_NAME": "compose", "DOCKER_HOST": self.host}
+        try:
+            process = subprocess.Popen(
+                command,
+                env={**os.environ, **marked, "COMPOSE_PROGRESS": "plain", "BUILDKIT_PROGRESS": "plain"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise EnvironmentFailure(
+                f"there is no program `docker` on the PATH: install Docker's command line, and {_INSTALL}"
+            ) from error
+        try:
+            said, complaint = process.communicate(given, deadline_s)
+        except subprocess.TimeoutExpired as error:
+            raise EnvironmentFailure(
+                f"the Compose project could not be {'built' if what == 'build' else 'brought up'} within"
+                f" {deadline_s:.0f} s: raise target.deadline_s in the scenario, or see {self.log}"
+            ) from error
+        finally:
+            _end(process)
+        return process.returncode, said.decode(errors="replace"), complaint.decode(errors="replace")
+
+    def _failure(self, what: str, said: str, status: int) -> EnvironmentFailure:
+        remedy = next((text for pattern, text in _REMEDIES if re.search(pattern, said)), None)
+        lines = [line for line in said.splitlines() if line.strip() and not _NOISE.match(line)][-12:]
+        shown = "\n".join(f"    {line}" for line in lines) or f"    (nothing; status {status})"
+        return EnvironmentFailure(
+            f"could not {what} {self.directory / self.file}\n  `docker compose` says:\n{shown}\n"
+            f"  Remedy: {remedy or 'correct what it complains about'}."
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asked first: it then waits for what the engine is doing for it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=5)

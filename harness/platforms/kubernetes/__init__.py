@@ -1,0 +1,1 @@
+"""The platform kubernetes: a namespace of a cluster."""

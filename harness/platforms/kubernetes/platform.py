@@ -1,0 +1,398 @@
+"""The target on Kubernetes: the user's own manifests in a namespace of the run's, watched and acted on by its API.
+
+The cluster itself keeps the wanted number of pods. A pod's container is a member from its start to its end.
+
+    kill      SIGKILL to the processes of the container, where the node is this machine; then, and elsewhere only that,
+              the pod is deleted with grace 0, so that its controller makes another at once
+    stop      an eviction: it respects the disruption budget, and the pod has its grace
+    pause     SIGSTOP to the processes of the container; only where the node is this machine
+    scale, restart, roll    of the Deployment
+    switch    a second Deployment beside the first, then the Service's selector, then the first is scaled to nothing
+
+A container is seen to have ended when its processes are gone, where they can be seen: a kubelet may take a minute to
+say so of a pod whose sandbox it has not cleared away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.contract.start import Kubernetes
+from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
+from harness.platforms.common.lock import check_run_id, hold_name, hold_target
+from harness.platforms.common.redact_command import mask_patterns
+from harness.platforms.kubernetes import actions as acts
+from harness.platforms.kubernetes import attach as attaching
+from harness.platforms.kubernetes import deploy as deploying
+from harness.platforms.kubernetes import manifests, node
+from harness.platforms.kubernetes import namespace as namespaces
+from harness.platforms.kubernetes import recover as recovering
+from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes.actions import Up
+from harness.platforms.kubernetes.api import Cluster, Object, Refused
+from harness.platforms.kubernetes.changes import Changes
+from harness.platforms.kubernetes.pods import Life, Seen, seen
+from harness.platforms.kubernetes.watch import LogFollower, PodWatch
+from harness.platforms.process.children import tail
+from harness.signals import uninterrupted
+
+_LOST_S = 4.0
+_BY_ITSELF = "is the cluster's own affair: it keeps the wanted number, and rolls out versions"
+_LOOK_S = 0.1
+_LAST_WORDS_S = 1.0
+_ALWAYS = frozenset(
+    {"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch", "attach"}
+)
+
+
+class KubernetesPlatform:
+    """See `harness.platforms.base.Controller`."""
+
+    name = "kubernetes"
+    controls = True
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._up: Up | None = None
+        self._closing = threading.Event()
+        self._changes: Changes | None = None
+        self._ends: threading.Thread | None = None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What can be done here. Where no cluster answers, all is claimed: the deployment says what is wrong."""
+        return _ALWAYS | {"pause"} if self._sees_processes else _ALWAYS
+
+    @functools.cached_property
+    def _sees_processes(self) -> bool:
+        try:
+            return namespaces.is_local(Cluster.connect())
+        except Refused:
+            return False
+        except EnvironmentFailure:
+            return True
+
+    missing = staticmethod(deploying.missing)
+
+    # -- deploying
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Everything is made at once; it is up when every pod is ready and the Service answers on its port."""
+        if self._up is not None:
+            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
+        try:
+            self._bring_up(deployment)
+        except BaseException as error:
+            try:
+                self.tear_down()
+            except EnvironmentFailure as also:
+                error.add_note(str(also))
+            raise
+
+    def _bring_up(self, deployment: Deployment) -> None:
+        part = deployment.kubernetes
+        check_run_id(deployment.run_id)
+        if part is None:
+            raise EnvironmentFailure("the contract does not say how to start on kubernetes: add start.kubernetes")
+        deployment.logs.mkdir(parents=True, exist_ok=True)
+        cluster = Cluster.connect()
+        deploying.require_near(cluster, deployment.allowed)
+        local = namespaces.is_local(cluster)
+        (self._make if part.attach is None else self._take)(deployment, part, cluster, local)
+        up = self._deployed()
+        with uninterrupted():
+            self._changes = Changes(up)
+            up.watch = PodWatch(cluster, up.namespace, self._listed, self._changed)
+            up.watch.start()
+            self._ends = threading.Thread(target=self._look_for_ends, name="kubernetes ends", daemon=True)
+            self._ends.start()
+        self._await(up, time.monotonic() + deployment.deadline_s)
+
+    def _make(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
+        written = manifests.read(part.manifests, deployment.directory)
+        wanted = manifests.changed(written, deployment)
+        placed = deploying.placed(cluster, [*manifests.secrets(deployment), *wanted])
+        deploying.build(cluster, deployment, local, manifests.images(wanted))
+        with uninterrupted(), contextlib.ExitStack() as held:
+            held.enter_context(hold_name(deployment.run_id))
+            namespaces.create(cluster, deployment.run_id)
+            self._up = up = Up(deployment, part, cluster, local, held.pop_all())
+        deploying.apply(cluster, up.namespace, placed)
+
+    def _take(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
+        name = str(part.attach)
+        with contextlib.ExitStack() as held:
+            held.enter_context(hold_name(deployment.run_id))
+            held.enter_context(hold_target(recovering.target(cluster, name), is_first=True))
+            chosen = attaching.selectors(cluster, deployment, part, name)
+            self._up = Up(deployment, part, cluster, local, held.pop_all())
+        self._up.selectors = chosen
+
+    def _await(self, up: Up, until: float) -> None:
+        counts: dict[Role, int] = {"replica": up.deployment.replicas, "worker": up.deployment.workers}
+        while True:
+            for member in self.members():
+                self.ready(member)
+            members = self.members()
+            with self._lock:
+                lives, others = dict(up.roster.lives), list(up.roster.others.values())
+            ready = [member.role for member in members if member.state == "ready"]
+            short = [role for role, count in counts.items() if ready.count(role) < count]
+            unreached = ""
+            if not short and all(other.ready or other.done for other in others):
+                up.balancer, unreached = deploying.address(up.cluster, up.namespace, up.part, up.deployment.allowed)
+                if up.balancer:
+                    return
+            pods = [*others, *(life.about for life in lives.values())]
+            is_late = time.monotonic() > until
+            why = deploying.why_not_up(pods, is_late)
+            if why or is_late:
+                said = [each.said for each in lives.values() if each.role in short and each.state not in DEAD]
+                because = said[0] if said else unreached
+                limit = f"not ready within {up.deployment.deadline_s:g} s{f' ({because})' if because else ''}"
+                raise self._failure(up, *(why or (f"{short[0]}s" if short else f"Service {up.part.service}", limit)))
+            self._raise_if_lost(up)
+            time.sleep(_LOOK_S)
+
+    def _failure(self, up: Up, name: str, what: str) -> EnvironmentFailure:
+        mine = [life.name for life in up.roster.lives.values() if name in (life.about.name, f"{life.role}s")]
+        lines = self.log_tail(name) or (self.log_tail(mine[0]) if mine else "")
+        return deploying.failure(up.namespace, name, what, lines)
+
+    # -- what the cluster tells
+
+    def _listed(self, pods: list[Object]) -> None:
+        up = self._deployed()
+        pods = sorted(pods, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+        found = [seen(pod, up.selectors) for pod in pods]
+        with self._lock:
+            for uid in up.roster.all_uids() - {each.uid for each in found}:
+                up.roster.lost(uid)
+            for each in found:
+                self._see(up, each)
+
+    def _changed(self, what: str, pod: Object) -> None:
+        up = self._deployed()
+        about = seen(pod, up.selectors)
+        with self._lock:
+            if what == "DELETED":
+                up.roster.lost(about.uid)
+            else:
+                self._see(up, about)
+
+    def _see(self, up: Up, about: Seen) -> None:
+        if up.part.attach is not None and about.role is None:
+            up.roster.see_theirs(about)
+            return
+        life = up.roster.see(about)
+        name, known = life.name if life else about.name, (about.uid, about.restarts)
+        if known not in up.logs and (about.running or about.ended):
+            file = up.deployment.logs / f"{name}.log"
+            arguments = (up.cluster, up.namespace, about.name, about.container_name, file)
+            up.logs[known] = LogFollower(*arguments)
+
+    def _look_for_ends(self) -> None:
+        """Sees containers end that the cluster has asked to end, long before it says so itself."""
+        up = self._deployed()
+        while not self._closing.wait(_LOOK_S) and up.local:
+            with self._lock:
+                leaving = [life for life in up.roster.lives.values() if life.state == "stopping"]
+            for life in leaving:
+                if acts.has_ended(up, life):
+                    with self._lock:
+                        life.state = "gone" if life.state == "stopping" else life.state
+
+    def _raise_if_lost(self, up: Up) -> None:
+        lost_s, why = up.watch.lost() if up.watch else (0.0, "")
+        if lost_s > _LOST_S:
+            raise EnvironmentFailure(f"the cluster went away: {why}")
+
+    def failures(self) -> list[str]:
+        up = self._up
+        with self._lock:
+            return list(up.roster.broken.values()) if up and not self._closing.is_set() else []
+
+    def problems(self) -> list[str]:
+        up = self._up
+        lost_s, why = up.watch.lost() if up and up.watch and not self._closing.is_set() else (0.0, "")
+        return [f"the cluster went away during the run: {why}"] if lost_s > _LOST_S else []
+
+    # -- members
+
+    def balancer(self) -> tuple[str, int]:
+        up = self._deployed()
+        assert up.balancer is not None
+        return up.balancer
+
+    def members(self) -> list[Member]:
+        up = self._up
+        if up is None:
+            return []
+        with self._lock:
+            found = [life.member(up.part.port) for life in up.roster.lives.values()]
+        return sorted(found, key=lambda member: (member.role, member.number))
+
+    def start(self, role: Role, held: bool = False) -> Member:
+        raise EnvironmentFailure(f"a {role} {_BY_ITSELF}")
+
+    def admit(self, names: Sequence[str]) -> None:
+        raise EnvironmentFailure(f"requests to {', '.join(names)}: that {_BY_ITSELF}")
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
+        raise EnvironmentFailure(f"a new version of a {role} {_BY_ITSELF}")
+
+    def ready(self, member: Member) -> bool:
+        up, life = self._deployed(), self._life(member.name)
+        with self._lock:
+            if life.state not in POLLED:
+                return False
+        # One that dies of its first steps was ready, for the cluster, as soon as it ran.
+        is_ready, boot = life.about.ready and life.has_settled(), None
+        if life.role == "replica" and life.about.ip:
+            is_good, boot = acts.ask(up, life)
+            is_ready = is_ready and is_good
+        with self._lock:
+            if life.state not in POLLED:
+                return False
+            if is_ready or life.state == "ready":
+                life.state = "ready" if is_ready else "unready"
+            life.boot = boot or life.boot
+        return is_ready
+
+    # -- what is done to a member
+
+    def kill(self, name: str) -> str:
+        return self._do(name, "killed", "killed", acts.kill)
+
+    def stop(self, name: str, grace_s: float) -> str:
+        return self._do(name, "stopping", "gone", lambda up, life: acts.evict(up, life, grace_s))
+
+    def pause(self, name: str) -> str:
+        return self._do(name, "paused", "paused", lambda up, life: acts.in_node(up, life, node.freeze))
+
+    def resume(self, name: str) -> str:
+        return self._do(name, "paused", "unready", lambda up, life: acts.in_node(up, life, node.thaw))
+
+    def cut(self, name: str) -> str:
+        raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
+
+    mend = cut
+
+    def _do(self, name: str, during: State, after: State, action: Callable[[Up, Life], str]) -> str:
+        up, life = self._deployed(), self._life(name)
+        with self._lock:
+            before = life.state
+            if before in DEAD:
+                raise FaultNotSeen(f"{name} is dead already ({before})")
+            life.state = during
+        try:
+            how = action(up, life)
+        except BaseException:
+            with self._lock:
+                life.state = before if life.state == during else life.state
+            raise
+        with self._lock:
+            if life.state not in DEAD or after == "killed":
+                life.state = "stopping" if after == "unready" and life.about.leaving else after
+        return how
+
+    # -- what the cluster is asked to bring about
+
+    def scale(self, role: Role, count: int) -> None:
+        self._changing().scale(role, count)
+
+    def roll(self, role: Role, environment: Mapping[str, str]) -> None:
+        self._changing().roll(role, environment)
+
+    def switch(
+        self, role: Role, environment: Mapping[str, str], deadline_s: float, abort: threading.Event | None = None
+    ) -> None:
+        self._changing().switch(role, environment, deadline_s, abort)
+
+    def give_up(self, role: Role) -> None:
+        self._changing().give_up(role)
+
+    def _changing(self) -> Changes:
+        self._deployed()
+        assert self._changes is not None
+        return self._changes
+
+    # -- the end
+
+    def log_tail(self, name: str, lines: int = 20) -> str:
+        up = self._up
+        if up is None:
+            return ""
+        return mask_patterns(tail(Path(up.deployment.logs / f"{name}.log"), lines))
+
+    def tear_down(self) -> None:
+        up = self._up
+        if up is None:
+            return
+        failed = []
+        if not self._closing.is_set():
+            self._closing.set()
+            with self._lock:
+                acts.thaw_all(up)
+            failed = deploying.save_record(
+                up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
+            )
+        if self._changes:
+            # A change that landed later would land in what is brought back here.
+            self._changes.close()
+        if self._ends:
+            self._ends.join()
+        if up.watch:
+            up.watch.stop()
+        try:
+            self._leave_as_found(up)
+        except EnvironmentFailure as error:
+            failed.append(str(error))
+        else:
+            up.held.close()
+        with self._lock:
+            followers = list(up.logs.values())
+        until = time.monotonic() + (_LAST_WORDS_S if up.part.attach is None else 0.0)
+        for follower in followers:
+            follower.close(max(0.0, until - time.monotonic()))
+        if failed:
+            raise EnvironmentFailure("; ".join(failed))
+
+    @staticmethod
+    def _leave_as_found(up: Up) -> None:
+        if up.part.attach is None:
+            namespaces.remove(up.cluster, up.deployment.run_id)
+        elif up.deployment.found is not None:
+            recovering.settle(up.deployment.found)
+
+    def keep(self) -> None:
+        up = self._up
+        if up is not None and up.part.attach is None:
+            namespaces.keep(up.cluster, up.deployment.run_id)
+        elif up is not None:
+            besides.keep(up.cluster, list(up.beside))
+
+    runs = staticmethod(recovering.runs)
+    restore = staticmethod(recovering.settle)
+    leftovers = staticmethod(recovering.leftovers)
+    remove = staticmethod(recovering.remove)
+
+    # -- helpers
+
+    def _deployed(self) -> Up:
+        if self._up is None:
+            raise EnvironmentFailure("the kubernetes platform was asked before anything was deployed")
+        return self._up
+
+    def _life(self, name: str) -> Life:
+        with self._lock:
+            life = self._deployed().roster.lives.get(name)
+        if life is None:
+            raise FaultNotSeen(f"there is no member {name}")
+        return life

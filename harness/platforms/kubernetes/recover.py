@@ -1,0 +1,83 @@
+"""What a dead run left on the cluster, and what it did to a target that ran before it: found, removed, brought back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.platforms.base import Standing
+from harness.platforms.common.lock import hold_target
+from harness.platforms.kubernetes import attach as attaching
+from harness.platforms.kubernetes import namespace as namespaces
+from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes.api import Cluster, Unreachable, is_configured
+
+
+@contextmanager
+def _understood(cluster: Cluster) -> Iterator[None]:
+    """Turns an answer that is JSON, but not what the API says, into an error of the cluster's."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Unreachable(
+            f"what answers at {cluster.where} is no cluster, or a broken one ({type(error).__name__}: {error})."
+            " Look with `kubectl cluster-info`"
+        ) from error
+
+
+def runs() -> dict[str, Standing]:
+    """See `harness.platforms.base.Platform`. Raises `NotConfigured` where nothing names a cluster."""
+    cluster = Cluster.connect()
+    with _understood(cluster):
+        return namespaces.runs(cluster)
+
+
+def leftovers(run_id: str) -> list[str]:
+    """What is there of the run, one line each."""
+    if not is_configured():
+        return []
+    cluster = Cluster.connect()
+    with _understood(cluster):
+        return [*namespaces.leftovers(cluster, run_id), *besides.leftovers(cluster, run_id)]
+
+
+def remove(run_id: str) -> list[str]:
+    """Removes that; returns what was removed, one line each, and what still does the work of a target, which is left.
+
+    That is no failure: whoever has the run's folder has called `settle` before, which says itself when it could not
+    bring the target back; without the folder nobody can.
+    """
+    if not is_configured():
+        return []
+    cluster = Cluster.connect()
+    with _understood(cluster):
+        found = namespaces.leftovers(cluster, run_id)
+        if found:
+            namespaces.remove(cluster, run_id)
+        return [*(f"removed {each}" for each in found), *besides.remove(cluster, run_id)]
+
+
+def target(cluster: Cluster, namespace: str) -> str:
+    """A target that runs already, as `harness.platforms.common.lock.hold_target` holds it."""
+    return f"namespace {namespace} of the cluster at {cluster.where}"
+
+
+def settle(found: Path) -> list[str]:
+    """Brings the target back to how it was found; returns what was done, one line each.
+
+    After that the file goes: a target that was brought back once is its owner's, and no later recovery may undo what
+    he does to it. Raises `EnvironmentFailure` when it cannot be brought back, or a run in progress has it.
+    """
+    try:
+        name = str(json.loads(found.read_text(encoding="utf-8"))["namespace"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        # Noted in whole before anything is changed: without it nothing was.
+        found.unlink(missing_ok=True)
+        return []
+    cluster = Cluster.connect()
+    with hold_target(target(cluster, name)), _understood(cluster):
+        done = attaching.restore(found)
+        found.unlink(missing_ok=True)
+    return done

@@ -1,0 +1,1 @@
+"""The platform of the tests: members in memory."""

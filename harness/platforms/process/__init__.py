@@ -1,0 +1,1 @@
+"""The platform process: plain processes on this machine."""

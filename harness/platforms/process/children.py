@@ -1,0 +1,190 @@
+"""A child process of a run: begun in a session of its own, signalled by pidfd, reaped in one place.
+
+Its own session keeps a Ctrl-C at the terminal from reaching it: the harness ends things in its own order. What a
+child begets (say, a shell's command) shares its process group, and is killed and frozen with it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.common import procfs
+from harness.platforms.common.redact_command import mask_values, shown_command
+
+_LANDING_S = 5.0
+_TERM_S = 0.3
+
+
+class Child:
+    """One started process; `begun_ns` is monotonic. Signals are only ever sent while it is not yet reaped."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], directory: Path, log: Path) -> None:
+        """Starts it, its output appended to `log`. Raises `EnvironmentFailure` when that is not possible."""
+        self.name, self.log = name, log
+        self._given = environment
+        self.shown_command = shown_command(command, environment)
+        self._lock = threading.Lock()
+        self.begun_ns = time.monotonic_ns()
+        try:
+            with log.open("ab") as output:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=directory,
+                    env={"PYTHONUNBUFFERED": "1", **os.environ, **environment, "HARNESS_NAME": name},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except (OSError, ValueError) as error:
+            raise EnvironmentFailure(
+                f"{name} cannot be started: {mask_values(str(error), environment)}\n"
+                f"  command: {self.shown_command}\n  directory: {directory}\n"
+                "  Remedy: correct the command or the directory in the contract's start part."
+            ) from error
+        self.pid = self._process.pid
+        self._handle = os.pidfd_open(self.pid)
+        # Closed with the object and no sooner: another thread may be waiting on it.
+        weakref.finalize(self, os.close, self._handle)
+
+    def wait(self, deadline_s: float) -> int | None:
+        """Its exit status once it has exited (negative: the signal), else None after the deadline."""
+        self._exited(deadline_s)
+        return self.status()
+
+    def status(self) -> int | None:
+        """Its exit status, None while it lives."""
+        with self._lock:
+            return self._reap()
+
+    def _reap(self) -> int | None:
+        if self._process.returncode is None and self._exited():
+            # As long as the leader is unreaped its number cannot be given to another group.
+            self._signal_group(signal.SIGKILL)
+            self._process.wait()
+        return self._process.returncode
+
+    def _exited(self, wait_s: float = 0.0) -> bool:
+        # poll, because select cannot watch a descriptor above 1023.
+        poller = select.poll()
+        poller.register(self._handle, select.POLLIN)
+        return bool(poller.poll(max(0, int(wait_s * 1000))))
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    def signal(self, number: signal.Signals, whole: bool = False) -> None:
+        """Sends it, with `whole` to all of its group. Raises `FaultNotSeen` when it has exited already."""
+        with self._lock:
+            status = self._reap()
+            if status is not None:
+                raise FaultNotSeen(f"{self.name} (pid {self.pid}) had already exited with status {status}")
+            signal.pidfd_send_signal(self._handle, number)
+            if whole:
+                self._signal_group(number)
+
+    def kill(self) -> str:
+        """SIGKILL; seen when the exit by that signal was waited for."""
+        self.signal(signal.SIGKILL, whole=True)
+        status = self.wait(_LANDING_S)
+        if status != -signal.SIGKILL:
+            seen = "is still there" if status is None else f"exited with status {status} instead"
+            raise FaultNotSeen(f"{self.name} (pid {self.pid}) was sent SIGKILL but {seen}")
+        return f"pid {self.pid} exited by SIGKILL"
+
+    def stop(self, grace_s: float) -> str:
+        """SIGTERM; seen when it exits within the grace. Otherwise it is killed, and `FaultNotSeen` says so."""
+        begun = time.monotonic()
+        self.signal(signal.SIGTERM)
+        status = self.wait(grace_s)
+        if status is None:
+            self.end()
+            raise FaultNotSeen(
+                f"{self.name} (pid {self.pid}) did not exit within {grace_s:g} s after SIGTERM and was killed;"
+                " it must drain and exit, or stop_grace_s in the contract must be longer"
+            )
+        return f"pid {self.pid} exited with status {status} after {time.monotonic() - begun:.2f} s"
+
+    def pause(self) -> str:
+        """SIGSTOP; seen when every thread of its group is stopped."""
+        self.signal(signal.SIGSTOP, whole=True)
+        self._until(lambda found: found == {"T"}, "stop")
+        return f"pid {self.pid}: all threads stopped"
+
+    def resume(self) -> str:
+        """SIGCONT; seen when no thread of its group is stopped."""
+        self.signal(signal.SIGCONT, whole=True)
+        self._until(lambda found: bool(found) and "T" not in found, "run on")
+        return f"pid {self.pid}: running again"
+
+    def _until(self, holds: Callable[[set[str]], bool], what: str) -> None:
+        until = time.monotonic() + _LANDING_S
+        while True:
+            found = {state for pid in procfs.group(self.pid) for state in procfs.states(pid)}
+            if holds(found):
+                return
+            status = self.status()
+            if status is not None:
+                raise FaultNotSeen(f"{self.name} (pid {self.pid}) exited with status {status} meanwhile")
+            if time.monotonic() > until:
+                raise FaultNotSeen(f"{self.name} (pid {self.pid}) did not {what}: thread states {sorted(found)}")
+            time.sleep(0.002)
+
+    def end(self) -> None:
+        """Ends it whatever it does. Raises `EnvironmentFailure` if it cannot be seen to exit."""
+        if self.status() is None:
+            try:
+                self.signal(signal.SIGKILL, whole=True)
+            except FaultNotSeen:
+                return
+            if self.wait(_LANDING_S) is None:
+                raise EnvironmentFailure(
+                    f"{self.name} (pid {self.pid}) does not exit after SIGKILL; look with `ps -o stat,wchan {self.pid}`"
+                )
+
+    def last_lines(self, lines: int = 20) -> str:
+        """The end of its log, without the secrets it was given or that look like one."""
+        return mask_values(tail(self.log, lines), self._given)
+
+
+def end_all(children: list[Child]) -> dict[int, str]:
+    """SIGTERM to all (thawed, or it would not be heard), a moment for all together, then SIGKILL.
+
+    Returns why, by pid, for those that could not be ended: one that will not die keeps none of the others alive.
+    """
+    failed: dict[int, str] = {}
+    living = [child for child in children if child.status() is None]
+    for child in living:
+        with suppress(FaultNotSeen, OSError):
+            child.signal(signal.SIGTERM)
+            child.signal(signal.SIGCONT, whole=True)
+    until = time.monotonic() + _TERM_S
+    for child in living:
+        try:
+            child.wait(until - time.monotonic())
+            child.end()
+        except (EnvironmentFailure, OSError) as error:
+            failed[child.pid] = f"{child.name}: {error}" if isinstance(error, OSError) else str(error)
+    return failed
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log, at most 16 KiB of them."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16_384))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])

@@ -1,0 +1,1 @@
+"""The properties that a contract may promise, one room each."""

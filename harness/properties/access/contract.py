@@ -1,0 +1,54 @@
+"""The `access` of a contract: users and what they may see, API keys, the end of all sessions, roles."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from harness.http.operation import Operation, Strict
+
+
+class Admin(Strict):
+    """A user who is permitted what others are not. `password` may be a secret of the run, `"{secret:NAME}"`."""
+
+    username: str = Field(min_length=1)
+    password: str = Field(min_length=1)
+
+
+class Access(Strict):
+    """Operations on users and API keys; only `whoami` and `user` are needed.
+
+    `whoami` extracts the `id` of the session's user. `user` shows the user with an id: to that user and to a
+    permitted role; to everybody else it is `refused` or `missing`. `key_create` extracts the `id` and the secret `key`
+    (what it sends as `{key}` is an idempotency key), `key_use` is any request made with it. `logout_all` ends every
+    session of the user that is open. `grant` gives the user with an id the `role` called `permitted` or `plain`; a
+    user has the plain one from the sign-up on, and is `refused` (or `missing`) when it tries to give itself the other:
+    where `answers` names neither, that is not tried.
+    """
+
+    whoami: Operation
+    user: Operation
+    key_create: Operation | None = None
+    key_use: Operation | None = None
+    key_revoke: Operation | None = None
+    logout_all: Operation | None = None
+    admin: Admin | None = None
+    grant: Operation | None = None
+    permitted: str = "admin"
+    plain: str = "user"
+
+    @model_validator(mode="after")
+    def _said(self) -> Access:
+        if "id" not in self.whoami.extract:
+            raise ValueError("`extract` of `whoami` must say where the `id` of the user is")
+        if not (self.user.answers.get("refused") or self.user.answers.get("missing")):
+            raise ValueError("`answers` of `user` must name `refused` (or `missing`), what a stranger gets")
+        keys = (self.key_create, self.key_use, self.key_revoke)
+        if any(keys) and not all(keys):
+            raise ValueError("`key_create`, `key_use` and `key_revoke` go together: name all three or none")
+        if self.key_create and {"id", "key"} - set(self.key_create.extract):
+            raise ValueError("`extract` of `key_create` must say where the `id` and the `key` are")
+        if self.key_use and not self.key_use.answers.get("absent"):
+            raise ValueError("`answers` of `key_use` must name `absent`, what a revoked key looks like")
+        if bool(self.grant) != bool(self.admin):
+            raise ValueError("`grant` needs an `admin` who does it, and an `admin` is here for nothing else")
+        return self

@@ -1,0 +1,322 @@
+"""Access: who may do what, and that it ends when it is ended.
+
+Every visitor has a user of its own, with sessions and API keys: what is ended here is nobody else's. A key is used
+through other replicas and revoked; all sessions are ended at once and a new one begun; the user asks for its own
+account and for a stranger's; an admin gives it the permitted role and takes it back, and the session from before is
+tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from harness.client.caller import Caller, Context, Op, Reply
+from harness.client.visitor import SessionItem, Visitor, login, read_back
+from harness.contract.launch import fill
+from harness.contract.model import Contract
+from harness.http.operation import Operation
+
+KEYS_A_PERSON = 4
+SESSIONS_A_PERSON = 3
+STRANGERS = 50
+NEW_PERSON = 0.04
+
+
+@dataclass(slots=True)
+class ApiKey:
+    """An API key as its maker knows it."""
+
+    key: str
+    id: str
+    secret: str
+    replica: str | None
+    person: Person
+    over: bool = False
+
+
+@dataclass(slots=True)
+class Person:
+    """A user of one visitor alone. `lost`: what its sessions or its role are is not known any more."""
+
+    name: str
+    password: str
+    id: str = ""
+    role: str = ""
+    sessions: list[SessionItem] = field(default_factory=list)
+    keys: list[ApiKey] = field(default_factory=list)
+    lost: bool = False
+
+
+class Access:
+    """See the module."""
+
+    NAME: ClassVar[str] = "access"
+    PROVES: ClassVar[str] = "a role, an API key or a session lets in who may, and nobody once it was taken away"
+    needs: ClassVar[tuple[str, ...]] = ("session", "access", "users.signup")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        section = context.contract.access
+        assert section is not None
+        self.section = section
+        self.has_keys = section.key_create is not None
+        self.admin: tuple[str, str] | None = None
+        if section.admin:
+            self.admin = (section.admin.username, fill(section.admin.password, {}, context.master))
+            context.secrets.append(self.admin[1])
+        self.keys: list[ApiKey] = []
+        self.strangers: list[Person] = []
+        self.shows_user = "user" in section.user.extract
+        answers = section.grant.answers if section.grant else {}
+        self.turns_away = [name for name in ("refused", "missing") if answers.get(name)]
+        """How a grant says that it is not for everybody; a contract that names none leaves nothing to be tried."""
+
+    @staticmethod
+    def kinds(contract: Contract) -> list[str]:
+        """See `Workload.kinds`."""
+        section = contract.access
+        there: dict[str, Operation | None] = {"see_own": section.user, "see_other": section.user} if section else {}
+        if section:
+            there |= {name: getattr(section, name) for name in ("key_create", "key_use", "key_revoke", "logout_all")}
+        return [name for name, operation in there.items() if operation]
+
+    # -- what one visitor does
+
+    def step(self, visitor: Visitor) -> None:
+        """See `Workload.step`."""
+        caller = visitor.caller
+        person = self._person(visitor)
+        if not person or not self._enter(caller, person):
+            return
+        session, chance = caller.random.choice(person.sessions), caller.random.random()
+        mine = [key for key in person.keys if not key.over]
+        if self.has_keys and chance < 0.4:
+            if mine and chance < 0.28:
+                self.use_key(caller, caller.random.choice(mine))
+            elif mine and (chance < 0.33 or len(mine) >= KEYS_A_PERSON):
+                self._revoke_and_try(caller, session, caller.random.choice(mine))
+            else:
+                self.create_key(caller, person, session)
+        elif self.section.logout_all and chance < 0.48:
+            self._end_all(caller, person, session)
+        elif self.section.grant and chance < 0.54:
+            self._change_role(visitor, person)
+        elif self.turns_away and chance < 0.6 and person.role == self.section.plain:
+            self.usurp(caller, session, person)
+        elif chance < 0.78:
+            self.see(caller, session, person)
+        else:
+            self.see_other(caller, session)
+
+    def _person(self, visitor: Visitor) -> Person | None:
+        found = next((each for each in visitor.open if isinstance(each, Person)), None)
+        if found and not found.lost and visitor.caller.random.random() > NEW_PERSON:
+            return found
+        visitor.open.clear()
+        person = self._sign_up(visitor.caller)
+        if person:
+            visitor.open.append(person)
+        return person
+
+    def _sign_up(self, caller: Caller, expect: list[str] | None = None) -> Person | None:
+        name, password = self.context.item("person"), f"{caller.random.getrandbits(96):024x}"
+        self.context.secrets.append(password)
+        op = Op(self.NAME, "signup", name, user=name, expect=expect)
+        reply = caller.call("users.signup", op, {"username": name, "password": password})
+        return Person(name, password, role=self.section.plain) if reply.ok else None
+
+    def _enter(self, caller: Caller, person: Person, expect: list[str] | None = None) -> bool:
+        """Whether the person has a session, by a log-in if there is none or few, and knows its id."""
+        person.sessions = [each for each in person.sessions if each.live]
+        if not person.sessions or (len(person.sessions) < SESSIONS_A_PERSON and caller.random.random() < 0.2):
+            session = login(caller, self.NAME, expect, (person.name, person.password))
+            if session:
+                person.sessions.append(session)
+        if person.sessions and not person.id:
+            reply = self.whoami(caller, person.sessions[-1], expect)
+            if reply.ok:
+                person.id = str(reply.fields["id"])
+                self.strangers = [*self.strangers, person][-STRANGERS:]
+        return bool(person.sessions and person.id)
+
+    def _end_all(self, caller: Caller, person: Person, session: SessionItem) -> None:
+        before = list(person.sessions)
+        self.logout_all(caller, person, session)
+        for each in before:
+            self.whoami(caller, each)
+        if not person.lost:
+            self._enter(caller, person)
+
+    def _revoke_and_try(self, caller: Caller, session: SessionItem, key: ApiKey) -> None:
+        self.revoke_key(caller, session, key)
+        self.use_key(caller, key)
+
+    def _change_role(self, visitor: Visitor, person: Person) -> None:
+        """The other role, then what the person may see with it, and with a session from before."""
+        caller, section = visitor.caller, self.section
+        admin = self._admin(visitor)
+        if not admin:
+            return
+        before = person.sessions[-1]
+        self.grant(caller, admin, person, section.plain if person.role == section.permitted else section.permitted)
+        self.see_other(caller, before)
+        if not person.lost and self._enter(caller, person):
+            self.see_other(caller, person.sessions[-1])
+
+    def _admin(self, visitor: Visitor, expect: list[str] | None = None) -> SessionItem | None:
+        visitor.sessions = [each for each in visitor.sessions if each.live]
+        if not visitor.sessions and self.admin:
+            session = login(visitor.caller, self.NAME, expect, self.admin)
+            if session:
+                visitor.sessions.append(session)
+        return visitor.sessions[-1] if visitor.sessions else None
+
+    # -- single operations
+
+    def whoami(
+        self, caller: Caller, session: SessionItem, expect: list[str] | None = None, through: str | None = None
+    ) -> Reply:
+        """Ask whose session it is."""
+        op = Op(self.NAME, "whoami", session.key, session=session.key, user=session.user, expect=expect)
+        return _noted(session, caller.call("access.whoami", op, _values(session), through=through))
+
+    def see(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
+        """Ask for the own account."""
+        return self._see(caller, "see_own", session, person, expect)
+
+    def see_other(self, caller: Caller, session: SessionItem, expect: list[str] | None = None) -> Reply | None:
+        """Ask for the account of somebody else; None when nobody else is known."""
+        others = [each for each in self.strangers if each.name != session.user]
+        return self._see(caller, "see_other", session, caller.random.choice(others), expect) if others else None
+
+    def _see(self, caller: Caller, kind: str, session: SessionItem, person: Person, expect: list[str] | None) -> Reply:
+        fingerprint = self.context.fingerprint
+        op = Op(self.NAME, kind, session.key, session=session.key, user=session.user, arg=person.name, expect=expect)
+        observe: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        if self.shows_user:
+            op.want = fingerprint(person.name)
+            observe = lambda fields: {"v": fingerprint(str(fields["user"]))}  # noqa: E731
+        values = {**_values(session), "id": person.id}
+        return _noted(session, caller.call("access.user", op, values, observe))
+
+    def create_key(
+        self, caller: Caller, person: Person, session: SessionItem, expect: list[str] | None = None
+    ) -> ApiKey | None:
+        """Make a key; None when no key came of it that anybody holds."""
+        item = self.context.item("k")
+        op = Op(self.NAME, "key_create", item, session=session.key, user=session.user, expect=expect)
+        values = {**_values(session), "name": item, "key": item}
+        reply = _noted(session, caller.call("access.key_create", op, values, lambda fields: {"id": str(fields["id"])}))
+        if not reply.ok:
+            return None
+        key = ApiKey(item, str(reply.fields["id"]), str(reply.fields["key"]), reply.replica, person)
+        self.context.secrets.append(key.secret)
+        person.keys = [*(each for each in person.keys if not each.over), key]
+        self.keys.append(key)
+        return key
+
+    def use_key(
+        self,
+        caller: Caller,
+        key: ApiKey,
+        expect: list[str] | None = None,
+        avoid: str | None = None,
+        through: str | None = None,
+    ) -> Reply:
+        """A request made with the key."""
+        op = Op(self.NAME, "key_use", key.key, user=key.person.name, expect=expect)
+        reply = caller.call("access.key_use", op, {"key": key.secret, "id": key.person.id}, None, avoid, through)
+        key.over = key.over or reply.kind == "absent"
+        return reply
+
+    def revoke_key(self, caller: Caller, session: SessionItem, key: ApiKey, expect: list[str] | None = None) -> Reply:
+        """End the key."""
+        op = Op(self.NAME, "key_revoke", key.key, session=session.key, user=session.user, expect=expect)
+        reply = _noted(session, caller.call("access.key_revoke", op, {**_values(session), "id": key.id}))
+        key.over = key.over or reply.ok or reply.doubtful
+        return reply
+
+    def logout_all(
+        self, caller: Caller, person: Person, session: SessionItem, expect: list[str] | None = None
+    ) -> Reply:
+        """End every session of the person."""
+        op = Op(self.NAME, "logout_all", person.name, session=session.key, user=person.name, expect=expect)
+        reply = _noted(session, caller.call("access.logout_all", op, _values(session)))
+        for each in person.sessions:
+            each.revoked = each.revoked or reply.ok
+        person.lost = person.lost or reply.doubtful
+        return reply
+
+    def grant(
+        self, caller: Caller, admin: SessionItem, person: Person, role: str, expect: list[str] | None = None
+    ) -> Reply:
+        """Give the person a role. Its sessions may end with it: tokens may say the old one."""
+        op = Op(self.NAME, "grant", person.name, session=admin.key, user=person.name, expect=expect)
+        op.arg = "permitted" if role == self.section.permitted else "plain"
+        values = {**_values(admin), "id": person.id, "role": role}
+        reply = _noted(admin, caller.call("access.grant", op, values))
+        if reply.ok:
+            person.role = role
+            for each in person.sessions:
+                each.revoked = True
+        person.lost = person.lost or reply.doubtful
+        return reply
+
+    def usurp(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
+        """The person tries to give itself the permitted role, and is not used any more if that may have worked."""
+        op = Op(self.NAME, "usurp", person.name, session=session.key, user=person.name, arg="permitted", expect=expect)
+        values = {**_values(session), "id": person.id, "role": self.section.permitted}
+        reply = _noted(session, caller.call("access.grant", op, values))
+        person.lost = person.lost or reply.ok or reply.doubtful
+        return reply
+
+    # -- the other phases
+
+    def steady(self, caller: Caller) -> None:
+        """See `Workload.steady`."""
+        other, person = self._sign_up(caller, ["ok"]), self._sign_up(caller, ["ok"])
+        if not (other and person and self._enter(caller, other, ["ok"]) and self._enter(caller, person, ["ok"])):
+            return
+        session = person.sessions[-1]
+        self.see(caller, session, person, ["ok"])
+        self.see_other(caller, session, ["refused", "missing"])
+        key = self.create_key(caller, person, session, ["ok"]) if self.has_keys else None
+        if key:
+            for name, _ in self.context.members.ready:
+                self.use_key(caller, key, ["ok"], through=name if self.context.settings.hop else None)
+            self.revoke_key(caller, session, key, ["ok"])
+            self.use_key(caller, key, ["absent"])
+        if self.section.logout_all:
+            self.logout_all(caller, person, session, ["ok"])
+            self.whoami(caller, session, ["absent"])
+            self._enter(caller, person, ["ok"])
+        if self.turns_away and person.sessions:
+            self.usurp(caller, person.sessions[-1], person, self.turns_away)
+        admin = self._admin(Visitor(caller), ["ok"]) if self.section.grant and not person.lost else None
+        if admin:
+            self.grant(caller, admin, person, self.section.permitted, ["ok"])
+            if self._enter(caller, person, ["ok"]):
+                self.see_other(caller, person.sessions[-1], ["ok"])
+
+    def quiet(self) -> list[str]:
+        """Nothing goes on in the background."""
+        return []
+
+    def settle(self) -> None:
+        """A doubtful end stays doubtful: nothing was promised."""
+
+    def final(self) -> None:
+        """See `Workload.final`."""
+        read_back(self.context, self.keys, self.use_key)
+
+
+def _values(session: SessionItem) -> dict[str, Any]:
+    return {"token": session.token, "username": session.user}
+
+
+def _noted(session: SessionItem, reply: Reply) -> Reply:
+    """Note that the session is not there, so that nobody goes on with it."""
+    session.lost = session.lost or reply.kind == "absent"
+    return reply

@@ -1,0 +1,1 @@
+"""Lines of carts: the contract's part, the workload and the check."""

@@ -1,0 +1,38 @@
+"""The `cart` of a contract: lines that are added, shown and removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from harness.http.answers import MISSING, point
+from harness.http.operation import Operation, Strict
+
+
+class Cart(Strict):
+    """Operations on a cart. `show` extracts the list of `lines`, and `line` is where the id stands in each of them.
+
+    `add` extracts the `id` of the new line. With `retry: true` a repetition with its key adds no second line; a remove
+    is `ok` only if it removed something.
+    """
+
+    add: Operation
+    show: Operation
+    remove: Operation
+    line: str = Field(default="/id", pattern=r"^(/.*)?$")
+
+    @model_validator(mode="after")
+    def _said(self) -> Cart:
+        for name, operation, field in (("add", self.add, "id"), ("show", self.show, "lines")):
+            if field not in operation.extract:
+                raise ValueError(f"`extract` of `{name}` must say where the `{field}` is")
+        if not self.remove.answers.get("missing"):
+            raise ValueError("`answers` of `remove` must name `missing`, what a line looks like that is not there")
+        return self
+
+    def holds(self, lines: Any, line: str) -> bool:
+        """Whether `lines`, as `show` extracted them, hold the line with this id."""
+        path = tuple(part.replace("~1", "/").replace("~0", "~") for part in self.line.split("/")[1:])
+        found = [point(each, path) for each in lines] if isinstance(lines, list) else []
+        return any(each is not MISSING and str(each) == line for each in found)

@@ -1,0 +1,1 @@
+"""Tokens that must be refused: the contract's part, the workload and the check."""

@@ -1,0 +1,201 @@
+"""Hostile tokens: forged, expired, unsigned or altered ones must be refused, by every replica at any time.
+
+With the contract's signing key (`hostile.key`, a secret of the run) tokens are made that are wrong in one respect
+alone; without it, or where tokens are opaque, a real token is altered, or the refresh token presented as one.
+They are presented to a read, and where the contract has a payment, to that too: it must have no effect.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jwt
+
+from harness.client.caller import Caller, Context, Op
+from harness.client.visitor import SessionItem, Visitor, login, session_of
+from harness.contract.launch import fill
+from harness.contract.model import Contract
+
+Forger = Callable[[str, str | None, str], str | None]
+
+
+def _claims(token: str) -> dict[str, Any] | None:
+    try:
+        return dict(jwt.decode(token, options={"verify_signature": False}))
+    except jwt.PyJWTError:
+        return None
+
+
+def _signed(change: Callable[[dict[str, Any]], None]) -> Forger:
+    def forge(token: str, key: str | None, algorithm: str) -> str | None:
+        claims = _claims(token)
+        if claims is None or key is None:
+            return None
+        change(claims)
+        return jwt.encode(claims, key, algorithm, headers=_headers(token))
+
+    return forge
+
+
+def _headers(token: str) -> dict[str, Any]:
+    return {name: value for name, value in jwt.get_unverified_header(token).items() if name != "alg"}
+
+
+def _unsigned(token: str, key: str | None, algorithm: str) -> str | None:
+    claims = _claims(token)
+    return None if claims is None else jwt.encode(claims, None, "none", headers=_headers(token))
+
+
+def _foreign_key(token: str, key: str | None, algorithm: str) -> str | None:
+    claims = _claims(token)
+    if claims is None:
+        return None
+    return jwt.encode(claims, "0123456789abcdef" * 8, algorithm, headers=_headers(token))
+
+
+def _other_subject(token: str, key: str | None, algorithm: str) -> str | None:
+    """Another user's name under the old signature."""
+    claims = _claims(token)
+    if claims is None:
+        return None
+    head, _, signature = token.split(".")
+    claims["sub"] = f"{claims.get('sub', '')}x"
+    return f"{head}.{_base64(json.dumps(claims).encode())}.{signature}"
+
+
+def _unknown_kid(token: str, key: str | None, algorithm: str) -> str | None:
+    """A key that nobody has, signed with the nothing that looking it up gives.
+
+    Not with the right key: who tries every key that it has, whatever `kid` says, accepts that one rightly.
+    """
+    claims = _claims(token)
+    if claims is None or "kid" not in _headers(token):
+        return None
+    head = {**_headers(token), "alg": algorithm, "kid": "a-key-that-nobody-has"}
+    signed = ".".join(_base64(json.dumps(part).encode()) for part in (head, claims))
+    # By hand: the library refuses an empty key.
+    mac = hmac.digest(b"", signed.encode(), getattr(hashlib, f"sha{algorithm[2:]}"))
+    return f"{signed}.{_base64(mac)}"
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bit_flipped(token: str, key: str | None, algorithm: str) -> str | None:
+    """One bit of the middle of the last part. The very last character may carry bits that base64 ignores."""
+    place = token.rfind(".") + 1 + (len(token) - token.rfind(".") - 1) // 2
+    return token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
+
+
+def _truncated(token: str, key: str | None, algorithm: str) -> str | None:
+    return token[: len(token) // 2]
+
+
+FORGERS: dict[str, Forger] = {
+    "expired": _signed(lambda claims: claims.update(exp=int(time.time()) - 3600, iat=int(time.time()) - 7200)),
+    "no-expiry": _signed(lambda claims: claims.pop("exp", None) and None),
+    "other-audience": _signed(lambda claims: claims.update(aud="somebody-else")),
+    "other-issuer": _signed(lambda claims: claims.update(iss="somebody-else")),
+    "other-type": _signed(lambda claims: claims.update(typ="refresh")),
+    "unknown-kid": _unknown_kid,
+    "unsigned": _unsigned,
+    "foreign-key": _foreign_key,
+    "other-subject": _other_subject,
+    "bit-flipped": _bit_flipped,
+    "truncated": _truncated,
+}
+NEEDS_CLAIM = {
+    "no-expiry": "exp",
+    "other-audience": "aud",
+    "other-issuer": "iss",
+    "other-type": "typ",
+    "expired": "exp",
+}
+REFRESH = "refresh-token"
+VARIANTS = (*FORGERS, REFRESH)
+"""Every way in which a token may be wrong. The last one is made by nobody: it is the session's own."""
+
+PAYS = 0.3
+"""Share of the steps in which a payment is asked for, where the contract has one."""
+
+
+class Hostile:
+    """See the module."""
+
+    NAME: ClassVar[str] = "hostile"
+    PROVES: ClassVar[str] = "no forged, expired, unsigned or altered token is accepted, or pays"
+    needs: ClassVar[tuple[str, ...]] = ("session",)
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        section = context.contract.hostile
+        self.key = fill(section.key, {}, context.master) if section else None
+        self.algorithm = section.algorithm if section else "HS256"
+        self.pays = context.contract.idempotency is not None
+
+    @staticmethod
+    def kinds(contract: Contract) -> list[str]:
+        """See `Workload.kinds`."""
+        return ["forge", "forge_pay"] if contract.idempotency else ["forge"]
+
+    def step(self, visitor: Visitor) -> None:
+        """See `Workload.step`."""
+        session = session_of(visitor, self.NAME)
+        if not session:
+            return
+        caller = visitor.caller
+        variant = caller.random.choice(sorted(VARIANTS))
+        if self.pays and caller.random.random() < PAYS:
+            self.forge_pay(caller, session, variant)
+        else:
+            self.forge(caller, session, variant)
+
+    def forge(self, caller: Caller, session: SessionItem, variant: str) -> None:
+        """Read with one wrong token, if this kind of token can be wrong in that way."""
+        token = self._made(session, variant)
+        if token is not None:
+            op = Op(self.NAME, "forge", f"{session.key}/{variant}", arg=variant)
+            caller.call("session.read", op, {"token": token, "username": session.user})
+
+    def forge_pay(self, caller: Caller, session: SessionItem, variant: str) -> None:
+        """Pay with one: nobody else pays under this key, so that an effect of it is the wrong token's."""
+        token = self._made(session, variant)
+        if token is not None:
+            key = self.context.item("h")
+            op = Op(self.NAME, "forge_pay", key, arg=variant)
+            values = {"token": token, "username": session.user, "key": key, "reference": key}
+            caller.call("idempotency.pay", op, {**values, "amount": caller.random.randint(1, 9_999)})
+
+    def _made(self, session: SessionItem, variant: str) -> str | None:
+        if variant == REFRESH:
+            spare = session.chain[-1] if session.chain else None
+            return spare if spare != session.token else None
+        if variant in NEEDS_CLAIM and NEEDS_CLAIM[variant] not in (_claims(session.token) or {}):
+            return None
+        return FORGERS[variant](session.token, self.key, self.algorithm)
+
+    def steady(self, caller: Caller) -> None:
+        """Every kind of wrong token once, for each of the two."""
+        session = login(caller, self.NAME, ["ok"])
+        for variant in sorted(VARIANTS) if session else ():
+            assert session is not None
+            self.forge(caller, session, variant)
+            if self.pays:
+                self.forge_pay(caller, session, variant)
+
+    def quiet(self) -> list[str]:
+        """Nothing goes on in the background."""
+        return []
+
+    def settle(self) -> None:
+        """Nothing is doubtful."""
+
+    def final(self) -> None:
+        """Nothing was acknowledged."""

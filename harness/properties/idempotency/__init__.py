@@ -1,0 +1,1 @@
+"""Idempotent requests: the contract's part, the workload and the check."""

@@ -1,0 +1,203 @@
+"""Payments: one effect for each key, whatever is lost on the way.
+
+A doubtful attempt is sent again with the same key, as a client must; some are sent twice at once, some a few times
+by an impatient client while the first is under way, some again after they were answered, some with another body (to
+be refused), and some clients never come back. Where keys are promised to be each user's own, some are used by two.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import gevent
+
+from harness.client.caller import Caller, Context, Op, Reply, spread
+from harness.client.visitor import SessionItem, Visitor, login, read_back, seen, session_of
+from harness.contract.model import Contract
+from harness.http.operation import Operation
+
+ATTEMPTS = 5
+ASK_AGAIN_S = 0.15
+IMPATIENT_S = 0.04
+DEFINITE = ("ok", "mismatch", "missing", "refused")
+"""Classes after which a client does not ask again."""
+
+
+@dataclass(slots=True)
+class Payment:
+    """One idempotency key with the body it belongs to. `sent` is the key on the wire, which two users may share."""
+
+    key: str
+    sent: str
+    amount: int
+    session: SessionItem
+    replica: str | None = None
+    acknowledged: bool = False
+    definite: bool = False
+    last_ns: int = 0
+
+
+class Payments:
+    """See the module."""
+
+    NAME: ClassVar[str] = "payments"
+    PROVES: ClassVar[str] = "a keyed request takes effect exactly once, and every repetition gets the same answer"
+    needs: ClassVar[tuple[str, ...]] = ("session", "idempotency")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.payments: list[Payment] = []
+
+    @staticmethod
+    def kinds(contract: Contract) -> list[str]:
+        """See `Workload.kinds`."""
+        return ["pay"]
+
+    def step(self, visitor: Visitor) -> None:
+        """See `Workload.step`."""
+        caller = visitor.caller
+        session = session_of(visitor, self.NAME)
+        if not session:
+            return
+        payment = self._new(caller, session)
+        chance = caller.random.random()
+        if chance < 0.13:
+            self._at_once(caller, payment, [0.0])
+        elif chance < 0.25:
+            self._at_once(caller, payment, [caller.random.uniform(0, IMPATIENT_S) for _ in range(2)])
+        elif chance < 0.32:
+            self.attempt(caller, payment)
+            return
+        self._until_definite(caller, payment)
+        if payment.acknowledged and chance > 0.9:
+            self.attempt(caller, payment, other_body=True)
+        elif payment.acknowledged and chance > 0.8:
+            self.attempt(caller, payment)
+        elif payment.acknowledged and chance > 0.76 and self.context.contract.promises.keys_per_user:
+            self._by_another(caller, payment)
+
+    def _new(self, caller: Caller, session: SessionItem, sent: str | None = None) -> Payment:
+        key = self.context.item("p")
+        payment = Payment(key, sent or key, caller.random.randint(1, 9_999), session)
+        self.payments.append(payment)
+        return payment
+
+    def _at_once(self, caller: Caller, payment: Payment, delays_s: list[float]) -> None:
+        """One attempt, and others so long after its beginning."""
+
+        def other(delay_s: float) -> None:
+            second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
+            gevent.sleep(delay_s)
+            self.attempt(second, payment)
+            second.close()
+
+        others = [gevent.spawn(other, delay_s) for delay_s in delays_s]
+        self.attempt(caller, payment)
+        gevent.joinall(others, raise_error=True)
+
+    def _by_another(self, caller: Caller, payment: Payment) -> None:
+        """Another user's payment under the same key: it is a payment of its own."""
+        session = login(caller, self.NAME)
+        if session and session.user != payment.session.user:
+            self._until_definite(caller, self._new(caller, session, payment.sent))
+
+    def _until_definite(self, caller: Caller, payment: Payment) -> None:
+        for _ in range(ATTEMPTS):
+            if payment.definite or payment.session.lost:
+                return
+            reply = self.attempt(caller, payment)
+            if not payment.definite and reply.kind != "error":
+                caller.pause(ASK_AGAIN_S, ASK_AGAIN_S)
+
+    def attempt(
+        self,
+        caller: Caller,
+        payment: Payment,
+        expect: list[str] | None = None,
+        avoid: str | None = None,
+        through: str | None = None,
+        other_body: bool = False,
+    ) -> Reply:
+        """Send the key once, with its own body or with another one."""
+        fingerprint = self.context.fingerprint
+        amount = payment.amount + 1 if other_body else payment.amount
+        reference = f"{payment.key}~other" if other_body else payment.key
+        arg = fingerprint(f"{amount}/{reference}")
+        op = Op(self.NAME, "pay", payment.key, session=payment.session.key, arg=arg, expect=expect)
+        values = {
+            "token": payment.session.token,
+            "username": payment.session.user,
+            "key": payment.sent,
+            "amount": amount,
+            "reference": reference,
+        }
+
+        def observe(fields: dict[str, object]) -> dict[str, object]:
+            shown: dict[str, object] = {"v": fingerprint(repr(sorted(fields.items())))}
+            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+
+        reply = caller.call("idempotency.pay", op, values, observe, avoid, through)
+        if not other_body:
+            payment.last_ns = time.monotonic_ns()
+            if reply.ok and not payment.acknowledged:
+                payment.acknowledged, payment.replica = True, reply.replica
+            payment.definite = payment.definite or reply.kind in DEFINITE
+        return seen(payment.session, reply)
+
+    def steady(self, caller: Caller) -> None:
+        """See `Workload.steady`."""
+        session = login(caller, self.NAME, ["ok"])
+        if not session:
+            return
+        payment = self._new(caller, session)
+        self.attempt(caller, payment, ["ok"])
+        for name, _ in self.context.members.ready:
+            self.attempt(caller, payment, ["ok"], through=name if self.context.settings.hop else None)
+        operation = self.context.contract.idempotency
+        if operation and operation.pay.answers.get("mismatch"):
+            self.attempt(caller, payment, ["mismatch"], other_body=True)
+
+    def quiet(self) -> list[str]:
+        """Nothing acknowledged goes on in the background."""
+        return []
+
+    def settle(self) -> None:
+        """Half of the doubtful keys are sent again at once, half are left to the service's own completer first."""
+        doubtful = [payment for payment in self.payments if not payment.definite]
+        promised_s = self.context.contract.promises.definite_answer_s
+        spread(self.context, "hop", doubtful[::2], lambda caller, each: self._ask(caller, each, 0.0, promised_s))
+        left = doubtful[1::2]
+        spread(self.context, "hop", left, lambda caller, each: self._ask(caller, each, promised_s, promised_s))
+
+    def _ask(self, caller: Caller, payment: Payment, wait_s: float, promised_s: float) -> None:
+        if payment.session.lost:
+            return
+        gevent.sleep(max(0.0, payment.last_ns / 1e9 + wait_s - time.monotonic()))
+        deadline = time.monotonic() + promised_s
+        while not payment.definite and not payment.session.lost:
+            reply = self.attempt(caller, payment)
+            if payment.definite or time.monotonic() > deadline:
+                return
+            if reply.kind == "in_progress" and wait_s:
+                return
+            gevent.sleep(ASK_AGAIN_S)
+
+    def final(self) -> None:
+        """See `Workload.final`: the key is sent again and must get the answer it got."""
+        read_back(self.context, [each for each in self.payments if each.acknowledged], self.attempt)
+        idempotency = self.context.contract.idempotency
+        if idempotency and isinstance(idempotency.effects, Operation):
+            spread(self.context, "hop", self.payments, self._count)
+
+    def _count(self, caller: Caller, payment: Payment) -> None:
+        op = Op(self.NAME, "effects", payment.key, session=payment.session.key)
+        values = {
+            "token": payment.session.token,
+            "username": payment.session.user,
+            "key": payment.sent,
+            "reference": payment.key,
+            "id": "",
+        }
+        caller.call("idempotency.effects", op, values, lambda fields: {"num": float(str(fields["count"]))})

@@ -1,0 +1,1 @@
+"""Background jobs: the contract's part, the workload and the check."""

@@ -1,0 +1,1 @@
+"""Rate limits: the contract's part, the workload and the check."""

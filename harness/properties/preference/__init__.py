@@ -1,0 +1,1 @@
+"""One value a user: the contract's part, the workload and the check."""

@@ -1,0 +1,31 @@
+"""The `preference` of a contract: one value a user, read and replaced."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from harness.http.operation import Operation, Strict
+
+
+class Preference(Strict):
+    """Operations on a register of the user's. `get` extracts its `value`, and `put` sends `{value}`.
+
+    Where a change must name what it replaces, `get` extracts its `version` as well, `put` sends `{version}` and
+    extracts the next one, and a `mismatch` says that another change came first.
+    """
+
+    get: Operation
+    put: Operation
+
+    @model_validator(mode="after")
+    def _said(self) -> Preference:
+        if "value" not in self.get.extract:
+            raise ValueError("`extract` of `get` must say where the `value` is")
+        if self.versioned and "version" not in self.put.extract:
+            raise ValueError("`extract` of `put` must say where the next `version` is, as that of `get` does")
+        return self
+
+    @property
+    def versioned(self) -> bool:
+        """Whether a change names the version that it replaces."""
+        return "version" in self.get.extract

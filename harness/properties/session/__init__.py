@@ -1,0 +1,1 @@
+"""Sessions: the contract's part, the workload and the check."""

@@ -1,0 +1,168 @@
+"""Each refresh token has one successor, and the newest of a session is never refused.
+
+Tokens form a chain: a log-in gives the first, every ok refresh of R gives its successor. Per token R,
+
+    forked             ok refreshes of R gave different successors
+    ancestor accepted  an ok refresh of R is invoked after an ok refresh of R's successor returned: by then R is the
+                       grandparent of the newest, which is out of the contract however recent
+    newest refused     R is refused though nobody else presented it before that answer
+    refused in grace   R is refused though all attempts on R lie within its grace, and nobody had presented its
+                       successor before that answer: R was the newest or the immediate predecessor
+    late reuse accepted   an ok refresh of R is invoked after an earlier one returned + grace + leeway
+    family lives on       R was presented so late, definitely answered, and yet the session is seen present afterwards
+
+The last two only where a reuse is promised to revoke the session (`refresh_reuse_revokes`).
+
+Why a refusal is only guilty so: R is consumed by one of the attempts on it. If another one was invoked before the
+refusal returned, it may have been consumed; it is then the immediate predecessor until its successor is presented,
+and is promised the same successor until the first attempt + grace - 1 s. In all other cases the service may refuse.
+
+Why late reuse is guilty: an ok answer to R says that R was rotated by then, so grace + leeway later R is neither the
+newest nor within its grace, whoever presented what in between; the answer to it is given after the revocation. A
+doubtful late attempt may never have arrived, so nothing is judged by it.
+
+`info`: a doubtful attempt may have consumed its token at any time after its invoke, so any attempt counts as one that
+did, from its invoke on. Doubtful log-outs count as log-outs. Time limits: no refusal is judged after the session's
+log-in + refresh TTL - 1 s, nor from the moment on when a token presented twice may look like theft (first attempt +
+grace - 1 s): the family may then be revoked.
+Weaker on purpose: tokens whose issue nobody recorded are not judged.
+
+Cost: one aggregation by token over the refreshes, and joins by token. O(n).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.judging.criteria import Terms
+from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.verdict import INF, NS, Result
+
+NAME = "refresh"
+PROPERTY = "Each refresh token has one successor, and the newest of a session is never refused."
+
+RULES = {
+    "forked": "one refresh token gave different successors",
+    "ancestor accepted": "a refresh token was accepted after its successor's successor had been given",
+    "newest refused": "the newest refresh token of a live session was refused",
+    "refused in grace": "a refresh token was refused within its grace, its successor never presented",
+    "late reuse accepted": "a refresh token was accepted again after its grace was over",
+    "family lives on": "the session went on after one of its spent refresh tokens had been presented",
+}
+
+_EXAMINED = {
+    "refreshes": "count(*) FILTER (outcome = 'ok')",
+    "refused": "count(*) FILTER (class IN ('refused', 'absent'))",
+    "doubtful": "count(*) FILTER (outcome = 'info')",
+}
+
+
+def check(db: Connection, terms: Terms) -> Result:
+    """See the module."""
+    examined = counts(db, _EXAMINED, "op WHERE kind = 'refresh'")
+    start_bad(db)
+    _tokens(db)
+    add_bad(
+        db,
+        "forked",
+        """SELECT item, at_ns, [low, high] AS ops FROM (
+          SELECT any_value(session) AS item, max(invoke_ns) AS at_ns, arg_min(id, value) AS low,
+            arg_max(id, value) AS high FROM op
+          WHERE kind = 'refresh' AND outcome = 'ok' AND arg IN (SELECT arg FROM token WHERE low <> high)
+          GROUP BY arg)""",
+    )
+    add_bad(
+        db,
+        "ancestor accepted",
+        """SELECT r.item, r.last_ok AS at_ns, [r.last_ok_id, s.first_ok_id] AS ops
+        FROM token r JOIN token s ON s.arg = r.low WHERE r.last_ok > s.ok_return
+        UNION SELECT r.item, r.last_ok, [r.last_ok_id, s.first_ok_id]
+        FROM token r JOIN token s ON s.arg = r.high WHERE r.low <> r.high AND r.last_ok > s.ok_return""",
+    )
+    if examined["refused"]:
+        _refusals(db, terms)
+    if terms.refresh_reuse_revokes and terms.refresh_grace_s is not None:
+        examined["late_reuses"] = _late(db, int((terms.refresh_grace_s + terms.leeway_s) * NS))
+    vacuous = None if examined["refreshes"] else "no refresh was accepted: nothing to judge"
+    result = conclude(
+        db,
+        NAME,
+        PROPERTY,
+        RULES,
+        examined,
+        vacuous=vacuous,
+        item="session",
+        among="kind IN ('login', 'refresh', 'logout')",
+    )
+    if examined.get("late_reuses") == 0:
+        untried = "reuse after the grace, which never came: the run is too short for it"
+        return replace(result, could_have_missed=f"{untried}; {result.could_have_missed}".removesuffix("; "))
+    return result
+
+
+def _tokens(db: Connection) -> None:
+    db.execute("""CREATE OR REPLACE TEMP TABLE token AS
+        SELECT arg, any_value(session) AS item, min(invoke_ns) AS first,
+          min(value) FILTER (outcome = 'ok') AS low, max(value) FILTER (outcome = 'ok') AS high,
+          min(return_ns) FILTER (outcome = 'ok') AS ok_return, max(invoke_ns) FILTER (outcome = 'ok') AS last_ok,
+          arg_min(id, return_ns) FILTER (outcome = 'ok') AS first_ok_id,
+          arg_max(id, invoke_ns) FILTER (outcome = 'ok') AS last_ok_id, count(*) AS attempts
+        FROM op WHERE kind = 'refresh' AND class <> 'no_effect' AND arg IS NOT NULL GROUP BY arg""")
+
+
+def _late(db: Connection, limit_ns: int) -> int:
+    """Judges what was presented `limit_ns` after it had been rotated; returns how often that was answered."""
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE late AS SELECT o.id, o.session, o.class, o.invoke_ns, o.return_ns
+        FROM op o JOIN token t ON t.arg = o.arg WHERE o.kind = 'refresh'
+          AND o.class IN ('ok', 'refused', 'absent') AND o.invoke_ns > t.ok_return + {limit_ns}""")
+    add_bad(
+        db,
+        "late reuse accepted",
+        """SELECT session AS item, min(invoke_ns) AS at_ns, [arg_min(id, invoke_ns)] AS ops FROM late
+        WHERE class = 'ok' GROUP BY session""",
+    )
+    add_bad(
+        db,
+        "family lives on",
+        """SELECT l.session AS item, min(p.invoke_ns) AS at_ns, [any_value(l.id), arg_min(p.id, p.invoke_ns)] AS ops
+        FROM (SELECT session, min(return_ns) AS caught, arg_min(id, return_ns) AS id FROM late GROUP BY session) l
+        JOIN op p ON p.session = l.session AND p.seen = 'present' AND p.invoke_ns > l.caught GROUP BY l.session""",
+    )
+    return int(one(db, "SELECT count(*) FROM late")[0])
+
+
+def _refusals(db: Connection, terms: Terms) -> None:
+    """`no_longer` is when the session may have ended, `others` when somebody else first presented the token."""
+    grace = int(max((terms.refresh_grace_s or 0) - 1, 0) * NS)
+    theft = f"min(first) + {grace}" if terms.refresh_grace_s is not None else "min(first)"
+    life = "NULL" if terms.refresh_ttl_s is None else f"login + {int((terms.refresh_ttl_s - 1) * NS)}"
+    in_session = "session IN (SELECT session FROM refusal)"
+    db.execute("""CREATE OR REPLACE TEMP TABLE refusal AS SELECT id, session, arg, invoke_ns, return_ns FROM op
+        WHERE kind = 'refresh' AND class IN ('refused', 'absent') AND arg IS NOT NULL""")
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE judged AS WITH
+        life AS (SELECT session, min(invoke_ns) FILTER (kind = 'login') AS login,
+            coalesce(min(invoke_ns) FILTER (kind = 'logout'), {INF}) AS revoked
+          FROM op WHERE kind IN ('login', 'logout') AND outcome <> 'fail' AND {in_session} GROUP BY session),
+        replay AS (SELECT item AS session, {theft} AS theft FROM token WHERE attempts > 1 GROUP BY item),
+        issued AS (SELECT value AS arg, min(return_ns) AS issued FROM op
+          WHERE kind IN ('login', 'refresh') AND outcome = 'ok' AND value IN (SELECT arg FROM refusal) GROUP BY value),
+        two AS (SELECT arg, min(invoke_ns, 2) AS earliest FROM op
+          WHERE kind = 'refresh' AND class <> 'no_effect' AND arg IN (SELECT arg FROM refusal) GROUP BY arg)
+        SELECT r.id, r.session, r.invoke_ns, r.return_ns, earliest[1] AS first,
+          CASE WHEN r.invoke_ns = earliest[1] THEN coalesce(earliest[2], {INF}) ELSE earliest[1] END AS others,
+          least(coalesce(low.first, {INF}), coalesce(high.first, {INF})) AS successor
+        FROM refusal r JOIN two USING (arg) JOIN issued ON issued.arg = r.arg AND issued.issued < r.invoke_ns
+        JOIN life ON life.session = r.session LEFT JOIN replay ON replay.session = r.session
+        JOIN token t ON t.arg = r.arg LEFT JOIN token low ON low.arg = t.low LEFT JOIN token high ON high.arg = t.high
+        WHERE r.return_ns < least(revoked, coalesce({life}, {INF}), coalesce(theft, {INF}))""")
+    add_bad(
+        db,
+        "newest refused",
+        "SELECT session AS item, invoke_ns AS at_ns, [id] AS ops FROM judged WHERE others >= return_ns",
+    )
+    add_bad(
+        db,
+        "refused in grace",
+        f"""SELECT session AS item, invoke_ns AS at_ns, [id] AS ops FROM judged
+        WHERE others < return_ns AND return_ns <= first + {grace} AND successor >= return_ns""",
+    )

@@ -1,0 +1,1 @@
+"""Runs of runs: every seeded defect is caught, the clean service is valid."""

@@ -1,0 +1,273 @@
+"""What a dead run left: finding it, and removing it. A run in progress is never touched.
+
+A run is alive while a process holds its name (an abstract unix socket) or the lock of its folder (flock). The
+kernel takes both back when that process dies, however it dies; neither can be left behind by accident. The name is
+seen at one place only (`harness.platforms.common.lock`). A run of another place lives as long as `Lease` goes on
+saying so where the engine can be told; elsewhere nobody here can tell, and it is named and left alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from harness.errors import EnvironmentFailure, UsageError
+from harness.platforms.base import Attacher, Platform
+from harness.platforms.common.lock import check_run_id, hold_name
+from harness.platforms.process import leftovers
+from harness.recovery.engines import Engines, look, said_by
+from harness.redact import scrub_patterns
+from harness.rundir import FOUND
+
+_LOCK = "lock"
+_EVENTS = "run.jsonl"
+_RENEWED_S = 5.0
+_MISSED = 3
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One dead run. `run` is None when its record broke off before it named itself; `folder` when none is known.
+
+    `unseen` says why its platform cannot be looked at, `elsewhere` whose it is when nobody here can tell whether it is
+    dead. Of a process that died beside all runs, `scratch` alone is there.
+    """
+
+    run: str | None
+    folder: Path | None
+    things: list[str]
+    scratch: Path | None = None
+    unseen: str | None = None
+    elsewhere: str | None = None
+
+    def __str__(self) -> str:
+        if self.scratch:
+            return f"{leftovers.kind_of(self.scratch)} that died: directory {self.scratch}"
+        where = f" in {self.folder}" if self.folder else ""
+        what = "; ".join([*self.things, *(each for each in (self.unseen, self.elsewhere) if each)])
+        return f"run {self.run or '(unnamed)'}{where}: {what or 'not marked as ended'}"
+
+
+@contextmanager
+def hold(run_id: str, folder: Path | None = None) -> Iterator[None]:
+    """Shows that the run is alive while inside: to be entered before anything of the run is created.
+
+    Raises `EnvironmentFailure` when another process has the run, or the folder.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(hold_name(run_id))
+        if folder is not None:
+            stack.enter_context(_hold_folder(folder))
+        yield
+
+
+@contextmanager
+def _hold_folder(folder: Path) -> Iterator[None]:
+    place = folder / _LOCK
+    try:
+        # Whoever looks for dead runs may read it: by its lock alone is seen that this one lives.
+        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except PermissionError as error:
+        raise EnvironmentFailure(f"{place} cannot be written: be the user who owns {folder}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise EnvironmentFailure(f"{folder} belongs to a run in progress: {place} is locked") from error
+        yield
+        place.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
+class Lease:
+    """Shows on the engine that a run is in progress, from its beginning to its end (`Platform.keep`)."""
+
+    def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
+        """`on_problem` is told once, when it could not be shown a few times in turn: others may think the run dead."""
+        self._platform, self._on_problem = platform, on_problem
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
+
+    def __enter__(self) -> Lease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(_RENEWED_S)
+
+    def _loop(self) -> None:
+        missed = 0
+        while not self._end.wait(_RENEWED_S):
+            try:
+                self._platform.keep()
+                missed = 0
+            except Exception as error:
+                missed += 1
+                if missed == _MISSED:
+                    self._on_problem(f"the engine cannot be told that the run goes on: {error}")
+
+
+def _folder_is_held(folder: Path) -> bool:
+    try:
+        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _events(folder: Path) -> list[dict[str, object]]:
+    found = []
+    for raw in (folder / _EVENTS).read_bytes().split(b"\n"):
+        try:
+            line = json.loads(raw)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            found.append(line)
+    return found
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What a record says: `run` is None when it is unreadable, or no id of a run.
+
+    `ended`: there is nothing to be done. A target that ran before and could not be brought back has its run's end
+    recorded, and still is to be brought back.
+    """
+
+    run: str | None
+    platform: str
+    ended: bool
+
+
+def _declared(folder: Path) -> _Declared:
+    events = _events(folder)
+    first = next((event for event in events if event.get("e") == "declared"), {})
+    named = first.get("run")
+    try:
+        run = check_run_id(named) if isinstance(named, str) else None
+    except UsageError:
+        run = None
+    ends = [event.get("how") for event in events if event.get("e") == "ended"]
+    is_back = not (folder / FOUND).exists() or ends[-1:] != ["environment"]
+    return _Declared(run, str(first.get("platform")), bool(ends) and is_back)
+
+
+def find(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[Leftover]:
+    """All dead runs that left something: a folder not marked as ended, or anything on an engine.
+
+    `reports` need not exist: what is on the engines is found without it. With `run`, only that one.
+    """
+    engines = engines or look()
+    found: list[Leftover] = []
+    seen: set[str] = set()
+    for events in sorted(reports.glob(f"*/*/{_EVENTS}")):
+        folder = events.parent
+        try:
+            if folder.is_symlink() or _folder_is_held(folder):
+                continue
+            said = _declared(folder)
+        except FileNotFoundError:
+            # Removed by its owner meanwhile.
+            continue
+        except OSError as error:
+            found.append(Leftover(None, folder, [], elsewhere=f"it cannot be read ({error}): be the user who owns it"))
+            continue
+        if (run is not None and said.run != run) or (said.run is not None and engines.in_progress(said.run)):
+            continue
+        things = engines.things(said.run) if said.run else []
+        if things or not said.ended:
+            why = None if said.ended else engines.why_unseen(said.platform)
+            unseen = f"{said.platform} cannot be looked at: {why}" if why else None
+            elsewhere = engines.elsewhere(said.run) if said.run else None
+            found.append(Leftover(said.run, folder, things, unseen=unseen, elsewhere=elsewhere))
+            seen |= {said.run} if said.run else set()
+    for name in sorted(engines.all_runs() - seen):
+        if run in (None, name) and not engines.in_progress(name):
+            found.append(Leftover(name, None, engines.things(name), elsewhere=engines.elsewhere(name)))
+    forsaken = leftovers.scratch() if run is None else []
+    found += [Leftover(None, None, [], scratch=place) for place in forsaken]
+    return [left for left in found if left.things or left.folder or left.scratch]
+
+
+def recover(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[str]:
+    """Removes what dead runs left and marks their folders as ended; returns what was done, one line each.
+
+    A second call finds nothing but what it left alone, which it names again. Raises `EnvironmentFailure`, after all
+    else was done, naming what stays.
+    """
+    engines = engines or look()
+    done: list[str] = []
+    failed: list[str] = []
+    for left in find(reports, run, engines):
+        try:
+            done += _recover_one(left, engines)
+        except Exception as error:
+            # Whatever one engine says keeps nothing of the others from being removed.
+            failed.append(f"{left}: {said_by(error)}")
+    if failed:
+        raise EnvironmentFailure("\n".join([*done, "could not be recovered:", *failed]))
+    return done
+
+
+def _recover_one(left: Leftover, engines: Engines) -> list[str]:
+    if left.scratch:
+        return [leftovers.remove_scratch(left.scratch)]
+    done = []
+    label = f"run {left.run or '(unnamed)'}"
+    if left.elsewhere:
+        return [f"{label}: left alone: {'; '.join([*left.things, left.elsewhere])}"]
+    with ExitStack() as stack:
+        # Held while it is removed: two recoveries at once do not meet, and nobody can begin the run again.
+        if left.run is not None:
+            stack.enter_context(hold_name(left.run))
+        if left.folder is not None:
+            stack.enter_context(_hold_folder(left.folder))
+        try:
+            # What the run added to a target that ran before answers for it until that is back.
+            if left.run is not None and left.folder is not None and (left.folder / FOUND).exists():
+                done += [f"{label}: {thing}" for thing in _restored(left.folder, engines)]
+        finally:
+            if left.run is not None:
+                for platform in engines.there.values():
+                    done += [f"{label}: {thing}" for thing in platform.remove(left.run)]
+        if left.unseen:
+            raise EnvironmentFailure("nobody can say whether something of it is left there; make it work and try again")
+        if left.folder is not None and not _declared(left.folder).ended:
+            scrub_patterns(left.folder / "logs")
+            _mark_ended(left.folder)
+            done.append(f"{label}: marked {left.folder} as ended")
+    return done
+
+
+def _restored(folder: Path, engines: Engines) -> list[str]:
+    said = _declared(folder)
+    platform = engines.there.get(said.platform)
+    if said.ended or platform is None or "attach" not in platform.capabilities:
+        return []
+    return cast(Attacher, platform).restore(folder / FOUND)
+
+
+def _mark_ended(folder: Path) -> None:
+    line = json.dumps({"e": "ended", "at": time.monotonic_ns(), "how": "recovered"}).encode() + b"\n"
+    with (folder / _EVENTS).open("ab") as file:
+        # A torn last line must not swallow this one.
+        file.write(line if (folder / _EVENTS).read_bytes()[-1:] in (b"", b"\n") else b"\n" + line)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""One run: its phases, its plan, its stop condition, and the service's own metrics."""

@@ -1,0 +1,83 @@
+"""The stop condition of a scenario: what the target must not be made to suffer, whatever is to be learned from it.
+
+Judged over the last `window_s` of the load, from its first whole window to its end: after that nothing new is asked,
+and the last to be answered are the slow ones. A guard that cannot be evaluated trips: an agent that has said nothing
+for `SILENT_S`, a window in which no op ended, or none whose latency tells something.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.client.tally import quantile_ms
+from harness.errors import Aborted
+from harness.scenario.file import StopWhen
+
+SILENT_S = 5.0
+
+
+class Guard:
+    """Hears the tallies of the load agents (from any thread); `check` raises once the condition holds."""
+
+    def __init__(
+        self, stop_when: StopWhen, agents: Sequence[int], until_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`until_s`: when the load ends, by `clock`."""
+        self._stop_when, self._until_s, self._clock = stop_when, until_s, clock
+        self._lock = threading.Lock()
+        self._begun = clock()
+        self._heard = dict.fromkeys(agents, self._begun)
+        self._tallies: deque[tuple[float, dict[str, Any]]] = deque()
+
+    def hear(self, agent: int, tally: dict[str, Any]) -> None:
+        """One agent's `Tally.take`."""
+        with self._lock:
+            self._heard[agent] = self._clock()
+            self._tallies.append((self._clock(), tally))
+
+    def check(self) -> None:
+        """Raises `Aborted` with the reason when the guard trips."""
+        now = self._clock()
+        with self._lock:
+            why = self._why(now) if now <= self._until_s else None
+        if why:
+            raise Aborted(f"the guard tripped: {why}")
+
+    def _why(self, now: float) -> str | None:
+        for agent, heard in self._heard.items():
+            if now - heard > SILENT_S:
+                return f"it cannot be evaluated: load agent {agent} has said nothing for {SILENT_S:g} s"
+        window_s = self._stop_when.window_s
+        while self._tallies and self._tallies[0][0] <= now - window_s:
+            self._tallies.popleft()
+        if now - self._begun < window_s:
+            return None
+        tallies = [tally for _, tally in self._tallies]
+        ops, bad = sum(each["ops"] for each in tallies), sum(each["bad"] for each in tallies)
+        if not ops:
+            return f"it cannot be evaluated: no op ended within the last {window_s:g} s"
+        return self._too_wrong(ops, bad) or self._too_slow(tallies)
+
+    def _too_wrong(self, ops: int, bad: int) -> str | None:
+        most = self._stop_when.error_rate
+        if most is None or bad / ops <= most:
+            return None
+        counted = f"{bad} of {ops} ops of the last {self._stop_when.window_s:g} s"
+        return f"error rate {bad / ops:.3f}, {most:g} at most ({counted} got no definite answer or were turned away)"
+
+    def _too_slow(self, tallies: list[dict[str, Any]]) -> str | None:
+        most = self._stop_when.latency_p99_ms
+        if most is None:
+            return None
+        classes: Counter[int] = Counter()
+        for tally in tallies:
+            classes.update({int(name): count for name, count in tally["ms"].items()})
+        p99_ms = quantile_ms(classes, 0.99)
+        within = f"the last {self._stop_when.window_s:g} s"
+        if p99_ms is None:
+            return f"it cannot be evaluated: no op of {within} was answered, so that its latency is not known"
+        return f"p99 latency {p99_ms:.0f} ms over {within}, {most:g} ms at most" if p99_ms > most else None

@@ -1,0 +1,1 @@
+"""The scenario file, and whether it can be run on a platform."""

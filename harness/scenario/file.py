@@ -1,0 +1,240 @@
+"""The scenario file: what is deployed, which load it gets, what is done to it, and what would be evidence.
+
+Every problem of a file is reported at once, each with its line and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from harness.contract.model import Contract
+from harness.contract.read import read_contract, read_users
+from harness.errors import UsageError
+from harness.faults import FAULTS
+from harness.faults.base import Fault
+from harness.faults.scale import Scale
+from harness.http.operation import Strict
+from harness.platforms import PLATFORMS
+from harness.properties.registry import WORKLOADS
+from harness.yamlfile import Document, check, nearest, read, validate
+
+ROUTINGS = ("hop", "balancer")
+
+
+class Target(Strict):
+    """What is deployed. `contract` is relative to the scenario file.
+
+    `environment` is what this target gets beside the contract's, `promises` what it therefore promises otherwise.
+    The ledger answers `ledger_delay_ms` after an effect; every so many attempts it fails, or answers twice (0: never).
+    """
+
+    contract: str
+    replicas: int = Field(default=3, ge=1, le=100)
+    workers: int = Field(default=2, ge=0, le=100)
+    environment: dict[str, str] = {}
+    promises: dict[str, bool | float] = {}
+    replace_after_s: float = Field(default=1.0, ge=0)
+    ledger_delay_ms: int = Field(default=50, ge=0, le=10_000)
+    ledger_fail_every: int = Field(default=0, ge=0)
+    ledger_answer_twice_every: int = Field(default=0, ge=0)
+    deadline_s: float = Field(default=60, gt=0)
+
+
+class Load(Strict):
+    """Closed model: `users` clients, each waiting `think_s` between ops. Open model: `rate_per_s` arrivals."""
+
+    duration_s: float = Field(gt=0, le=24 * 3600)
+    users: int = Field(default=40, ge=1, le=10_000)
+    rate_per_s: float | None = Field(default=None, gt=0)
+    think_s: tuple[float, float] = (0.05, 0.15)
+    mix: dict[str, float] = Field(min_length=1)
+    routing: dict[Literal["hop", "balancer"], float] = {"hop": 0.7, "balancer": 0.3}
+    timeout_s: float = Field(default=2.0, gt=0, le=60)
+    agents: int = Field(default=1, ge=1, le=16)
+
+    @model_validator(mode="after")
+    def _weights(self) -> Load:
+        for what, weights in (("mix", self.mix), ("routing", self.routing)):
+            if any(weight < 0 for weight in weights.values()) or not sum(weights.values()):
+                raise ValueError(f"`{what}` needs weights that are not negative, one of them above 0")
+        if not 0 <= self.think_s[0] <= self.think_s[1]:
+            raise ValueError("`think_s` is [shortest, longest]")
+        return self
+
+
+class Evidence(Strict):
+    """What shows that a check could have failed. Below any of these the verdict is `unknown`."""
+
+    items_per_property: int = Field(default=30, ge=0)
+    faults_covered: float = Field(default=0.8, ge=0, le=1)
+    ops_per_window: int = Field(default=1, ge=0)
+    faults_landed: float = Field(default=1.0, ge=0, le=1)
+
+
+class Slos(Strict):
+    """Service-level objectives; a missed one exits 3 and never makes a run invalid."""
+
+    availability: float | None = Field(default=None, ge=0, le=1)
+    recovery_s: float | None = Field(default=None, gt=0)
+    latency_p50_ms: float | None = Field(default=None, gt=0)
+    latency_p99_ms: float | None = Field(default=None, gt=0)
+    lag_ms: float = Field(default=250, gt=0)
+
+
+class StopWhen(Strict):
+    """The guard: the run is healed and ended when, over `window_s` seconds of load, one of these is exceeded.
+
+    `error_rate` is the share of ops that got no definite answer or were turned away. A guard that cannot be evaluated
+    ends the run as well.
+    """
+
+    error_rate: float | None = Field(default=None, ge=0, lt=1)
+    latency_p99_ms: float | None = Field(default=None, gt=0)
+    window_s: float = Field(default=5, ge=2, le=3600)
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> StopWhen:
+        if self.error_rate is None and self.latency_p99_ms is None:
+            raise ValueError("give `error_rate`, `latency_p99_ms`, or both")
+        return self
+
+
+class Scenario(Strict):
+    """The whole file, without the faults' own parameters (`LoadedScenario.faults`)."""
+
+    title: str = Field(min_length=1)
+    proves: str = Field(min_length=1)
+    platform: str = "process"
+    target: Target
+    load: Load
+    faults: list[dict[str, Any]] = []
+    evidence: Evidence = Evidence()
+    slos: Slos = Slos()
+    stop_when: StopWhen | None = None
+    seed: int = Field(default=1, ge=0, lt=2**63)
+
+
+class LoadedScenario:
+    """A scenario with what it refers to: its file, contract and faults."""
+
+    def __init__(self, path: Path, text: str, scenario: Scenario, contract: Contract, faults: list[Fault]) -> None:
+        self.path = path
+        self.text = text
+        self.scenario = scenario
+        self.contract = contract
+        self.faults = faults
+        self.contract_path = path.parent / scenario.target.contract
+        self.name = path.stem if path.parent.name in ("scenarios", "") else f"{path.parent.name}-{path.stem}"
+
+
+def load_scenario(path: Path) -> LoadedScenario:
+    """Read and check a scenario and its contract.
+
+    Raises:
+        UsageError: with one line for every problem of either file.
+    """
+    document = read(path, "scenario")
+    problems: list[str] = []
+    try:
+        scenario = validate(document, Scenario, "scenario")
+    except UsageError as error:
+        problems, scenario = list(error.problems), None
+    faults, fault_problems = _faults(document)
+    problems += [*fault_problems, *_names(document)]
+    contract = None
+    if scenario:
+        try:
+            contract = read_contract(path.parent / scenario.target.contract)
+            read_users(contract, path.parent / scenario.target.contract)
+        except UsageError as error:
+            place = ("target", "contract")
+            problems += error.problems or [document.problem(place, str(error))]
+        if contract:
+            try:
+                contract = contract.promising(scenario.target.promises)
+            except ValidationError as error:
+                place = ("target", "promises")
+                problems += [
+                    document.problem((*place, *each["loc"]), f"cannot be promised: {each['msg'].lower()}")
+                    for each in error.errors()
+                ]
+        if contract:
+            problems += _held_together(document, scenario, contract, faults)
+    if problems or not scenario or not contract:
+        raise UsageError(f"{path}: not a usable scenario:", problems)
+    return LoadedScenario(path, document.text, scenario, contract, faults)
+
+
+def _faults(document: Document) -> tuple[list[Fault], list[str]]:
+    entries = document.data.get("faults") or []
+    faults: list[Fault] = []
+    problems: list[str] = []
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        place = ("faults", index)
+        if not isinstance(entry, dict):
+            continue
+        kind = entry.get("kind")
+        if not isinstance(kind, str) or kind not in FAULTS:
+            problems.append(document.problem((*place, "kind"), f"{kind!r} is no fault{nearest(str(kind), FAULTS)}"))
+            continue
+        fault, wrong = check(document, FAULTS[kind], entry, place)
+        problems += wrong
+        if fault:
+            faults.append(fault)
+    return faults, problems
+
+
+def _names(document: Document) -> list[str]:
+    """Names that must be registered; looked up in the raw data, so that they are reported with all other problems."""
+    problems = []
+    platform = document.data.get("platform", "process")
+    if isinstance(platform, str) and platform not in PLATFORMS:
+        problems.append(document.problem(("platform",), f"{platform!r} is no platform{nearest(platform, PLATFORMS)}"))
+    load = document.data.get("load")
+    mix = load.get("mix") if isinstance(load, dict) else None
+    for name in mix if isinstance(mix, dict) else ():
+        if name not in WORKLOADS:
+            message = f"{name!r} is no workload{nearest(str(name), WORKLOADS)}"
+            problems.append(document.problem(("load", "mix", name), message))
+    return problems
+
+
+def _held_together(document: Document, scenario: Scenario, contract: Contract, faults: list[Fault]) -> list[str]:
+    problems = []
+    for name in scenario.load.mix:
+        for part in WORKLOADS[name].needs if name in WORKLOADS else ():
+            if attrgetter(part)(contract) is None:
+                message = f"the mix has {name}, but {scenario.target.contract} has no `{part}`: add it or drop {name}"
+                problems.append(document.problem(("load", "mix", name), message))
+    for index, fault in enumerate(faults):
+        starts_workers = any(contract.start.has_workers(name) for name in contract.start.platforms)
+        if fault.role == "worker" and not (starts_workers and scenario.target.workers):
+            message = "is for workers, but the contract starts none or `target.workers` is 0"
+            problems.append(document.problem(("faults", index), message))
+    problems += _never_spared(document, scenario, faults)
+    needed = len(scenario.load.mix) * scenario.load.agents
+    if needed > scenario.load.users:
+        message = f"{scenario.load.users} users are too few: {needed} are needed, one a workload and agent"
+        problems.append(document.problem(("load", "users"), message))
+    return problems
+
+
+def _never_spared(document: Document, scenario: Scenario, faults: list[Fault]) -> list[str]:
+    """Faults that could never be injected, because the role has no member to spare."""
+    most = {"replica": scenario.target.replicas, "worker": scenario.target.workers}
+    for fault in faults:
+        if isinstance(fault, Scale):
+            most[fault.role] = max(most[fault.role], fault.to)
+    return [
+        document.problem(
+            ("faults", index),
+            f"could never be injected: there are at most {most[fault.role]} {fault.role}s and {fault.min_ready} must "
+            f"stay ready. Raise `target.{fault.role}s`, or set `min_ready: 0` on the fault",
+        )
+        for index, fault in enumerate(faults)
+        if fault.needs_target and 0 < most[fault.role] <= fault.min_ready
+    ]

@@ -1,0 +1,140 @@
+"""Whether a scenario can be run on a platform at all, asked before anything is begun: a refusal costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+
+from harness.contract.launch import FILLED_EVERYWHERE
+from harness.contract.model import PLACEHOLDER, Contract
+from harness.contract.start import Compose, Kubernetes
+from harness.errors import UsageError
+from harness.faults.base import Fault
+from harness.platforms.base import Platform
+from harness.scenario.file import LoadedScenario
+
+_SECTION = {"process": "replica", "docker": "compose", "kubernetes": "kubernetes"}
+
+
+def require_fit(
+    loaded: LoadedScenario, platform: Platform, also: Collection[str] = (), allowed: Collection[str] = ()
+) -> None:
+    """`also` names capabilities that the run needs whatever the scenario says, `allowed` targets of somebody else's.
+
+    Raises:
+        UsageError: with one line for everything that the platform, or the contract's part for it, lacks.
+    """
+    problems = not_startable(loaded.contract, platform.name)
+    attached = loaded.contract.start.attached_to(platform.name)
+    if attached is not None:
+        also = {*also, "attach"}
+        problems += _not_allowed(attached, allowed)
+    else:
+        problems += _not_there(loaded, platform.name)
+    problems += _unseen(loaded.contract, platform.name) + _unfilled(loaded.contract, platform.name)
+    problems += [
+        f"the run needs `{name}`, which the platform {platform.name} does not declare"
+        for name in sorted(set(also) - platform.capabilities)
+    ]
+    for index, fault in enumerate(loaded.faults):
+        problems += [f"faults.{index} ({fault.kind}): {why}" for why in _lacking(fault, loaded.contract, platform)]
+    if problems:
+        message = f"{loaded.path}: cannot be run on the platform {platform.name}; nothing was started:"
+        raise UsageError(message, problems)
+
+
+def not_startable(contract: Contract, platform: str) -> list[str]:
+    """Why the contract does not say how to start the service on a platform; empty when it does."""
+    if platform in contract.start.platforms:
+        return []
+    others = ", ".join(contract.start.platforms)
+    return [
+        f"the contract of {contract.service} does not say how to start it on {platform}: add"
+        f" `start.{_SECTION.get(platform, platform)}`, or choose --platform {others}"
+    ]
+
+
+def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
+    """Files that say how to start the service, and are none."""
+    way = loaded.contract.start.platforms.get(platform)
+    key, files = ("file", [way.file]) if isinstance(way, Compose) else ("manifests", getattr(way, "manifests", []))
+    directory = loaded.contract_path.parent / loaded.contract.start.directory
+    return [
+        f"there is no file {place}: correct start.{_SECTION[platform]}.{key} in {loaded.contract_path}"
+        for place in (directory / each for each in files)
+        if not place.is_file()
+    ]
+
+
+def _unseen(contract: Contract, platform: str) -> list[str]:
+    """Effects that could not be counted: were they taken for none, a service that keeps its word would be accused."""
+    way = contract.start.platforms.get(platform)
+    seen = [name for name in ("idempotency", "job", "order") if _effects(contract, name) == "ledger"]
+    if not seen or not isinstance(way, Compose | Kubernetes) or way.ledger is not None:
+        return []
+    return [
+        f"the contract's {' and '.join(seen)} has `effects: ledger`, but `start.{_SECTION[platform]}` names no ledger:"
+        " name it, or say `effects: nowhere`"
+    ]
+
+
+def _unfilled(contract: Contract, platform: str) -> list[str]:
+    """Variables that would reach the service with a placeholder in the midst of their text."""
+    way = contract.start.platforms.get(platform)
+    if not isinstance(way, Compose | Kubernetes):
+        return []
+    variables = {
+        **contract.start.environment_of(platform, "replica"),
+        **contract.start.environment_of(platform, "worker"),
+    }
+    found = []
+    for name, text in variables.items():
+        for each in PLACEHOLDER.findall(text):
+            if not PLACEHOLDER.fullmatch(text) and each not in FILLED_EVERYWHERE and not each.startswith("secret:"):
+                found.append(
+                    f"start: the variable {name} holds {{{each}}}, which has no value on {platform}: give {name} its"
+                    f" value there in `start.{_SECTION[platform]}.environment`"
+                )
+    return found
+
+
+def _effects(contract: Contract, section: str) -> object:
+    return getattr(getattr(contract, section, None), "effects", None)
+
+
+def _not_allowed(name: str, allowed: Collection[str]) -> list[str]:
+    if name in allowed:
+        return []
+    return [
+        f"the contract attaches to {name!r}, which the harness did not create, and whose members it would kill:"
+        f" say --allow-target {name} if that is meant, or take `attach` out"
+    ]
+
+
+def require_near(host: str, allowed: Collection[str]) -> None:
+    """Load is sent to this machine alone, unless another one is allowed by name.
+
+    Raises:
+        UsageError: `host` is neither a loopback address nor among `allowed`.
+    """
+    try:
+        is_near = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_near = False
+    if not is_near and host not in allowed:
+        raise UsageError(
+            f"the target is reached at {host}, which is not this machine: say --allow-target {host} if it is meant to"
+            " be loaded and broken"
+        )
+
+
+def _lacking(fault: Fault, contract: Contract, platform: Platform) -> list[str]:
+    found = []
+    if fault.needs is not None and fault.needs not in platform.capabilities:
+        found.append(f"the platform {platform.name} cannot {fault.needs}: take the fault out, or choose another one")
+    compose = contract.start.compose
+    if platform.name == "docker" and fault.needs in ("cut", "switch") and compose and compose.front is None:
+        found.append("`start.compose.front` is not named: without the balancer's network nothing can be taken off it")
+    if fault.role == "worker" and not contract.start.has_workers(platform.name):
+        found.append(f"the contract starts no worker on {platform.name}: name one, or take the fault out")
+    return found

@@ -1,0 +1,1 @@
+"""What supervises the members of a target: replacement, succession, rollout."""

@@ -1,0 +1,400 @@
+"""Keeps the wanted number of members alive, and says who is ready.
+
+It does what a cluster's controller does: a member that died or is being stopped is replaced after
+`replace_after_s`. Where the platform is such a controller, it only sees who took whose place. Every member is asked on
+its own, so that one that hangs does not hide the others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import cast
+
+from harness.errors import EnvironmentFailure, HarnessError
+from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Controller, Member, Platform, Role
+from harness.supervision.succession import NOT_WANTED, Heirs
+
+_POLL_S = 0.1
+_THREADS = 32
+_NOT_WANTED = NOT_WANTED
+_CHOSEN_S = 5.0
+
+
+@dataclass
+class _Due:
+    """A replacement to come. `dead` is the member it replaces, None when the wanted number grew."""
+
+    at: float
+    dead: str | None
+
+
+class Keeper:
+    """`start()` it after the deployment, `stop()` it before the tear-down."""
+
+    def __init__(
+        self,
+        platform: Platform,
+        desired: Mapping[Role, int],
+        on_change: Callable[[list[Member]], None],
+        *,
+        stop_grace_s: float = 10.0,
+        replace_after_s: float = 1.0,
+        on_problem: Callable[[str], None] | None = None,
+        on_loss: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
+
+        `on_loss` gets in its place what became of a part beside the members. All have to return soon: the keeper waits.
+        """
+        self.platform = platform
+        self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
+        self.stop_failures: dict[str, str] = {}
+        self._on_change, self._on_problem = on_change, on_problem or (lambda text: None)
+        self._on_loss = on_loss or self._on_problem
+        self._stop_grace_s, self._replace_after_s = stop_grace_s, replace_after_s
+        self._changed = threading.Condition(threading.RLock())
+        self._members: list[Member] = []
+        self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
+        self._heirs: dict[Role, Heirs] = {role: Heirs() for role in ROLES}
+        self._surge: dict[Role, int] = dict.fromkeys(ROLES, 0)
+        self._holding: set[Role] = set()
+        self._beginning = threading.Lock()
+        self._accounted: set[str] = set()
+        self._replaced: dict[str, str] = {}
+        self._been_ready: set[str] = set()
+        self._asked: set[str] = set()
+        self._told: set[str] = set()
+        self._telling = threading.RLock()
+        self._silent = False
+        self._stopping: list[threading.Thread] = []
+        self._end = threading.Event()
+        self._wake = threading.Event()
+        self._pool = ThreadPoolExecutor(_THREADS, "ready")
+        self._thread = threading.Thread(target=self._loop, name="keeper", daemon=True)
+
+    # -- its life
+
+    def start(self) -> None:
+        """Looks once, so that `members()` is true from now on, then goes on in its thread."""
+        self._look()
+        self._thread.start()
+
+    def stop(self, deadline_s: float = 2.0) -> None:
+        """Tells the last change; nothing is started, asked or told after it returns. May be called twice.
+
+        A member still draining after the deadline is left to the tear-down, which ends it and the wait for it.
+        """
+        until = time.monotonic() + deadline_s
+        self._end.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for thread in self._stopping:
+            thread.join(max(0.0, until - time.monotonic()))
+        with self._telling:
+            self._silent = True
+        self._look()
+
+    def _loop(self) -> None:
+        while not self._end.is_set():
+            try:
+                self._tick()
+            except Exception as error:
+                self._problem(f"keeper: {error!r}")
+            self._wake.wait(_POLL_S)
+            self._wake.clear()
+
+    def _tick(self) -> None:
+        self._look()
+        for text in self.platform.failures():
+            self._say(text, self._on_loss)
+        for text in self.platform.problems():
+            self._problem(text)
+        for role in ROLES:
+            self._replace(role)
+        for member in self.platform.members():
+            if member.state in POLLED and member.name not in self._asked:
+                self._asked.add(member.name)
+                self._pool.submit(self._ask, member)
+        self._look()
+
+    def _ask(self, member: Member) -> None:
+        try:
+            is_ready = self.platform.ready(member)
+        except HarnessError as error:
+            self._problem(f"{member.name} cannot be asked whether it is ready: {error}")
+            return
+        finally:
+            self._asked.discard(member.name)
+        # Only news are told at once: were every answer a reason to look again, members would be asked without pause.
+        if is_ready != (member.state == "ready"):
+            self._wake.set()
+
+    def _look(self) -> None:
+        members = self.platform.members()
+        with self._changed:
+            self._been_ready |= {member.name for member in members if member.state == "ready"}
+            if members == self._members:
+                return
+            self._members = members
+            self._changed.notify_all()
+        self._on_change(list(members))
+
+    def _problem(self, text: str) -> None:
+        self._say(text, self._on_problem)
+
+    def _say(self, text: str, tell: Callable[[str], None]) -> None:
+        with self._telling:
+            if text not in self._told and not self._silent:
+                self._told.add(text)
+                tell(text)
+
+    # -- the wanted number
+
+    def _replace(self, role: Role) -> None:
+        if self.platform.controls:
+            self._match(role)
+            return
+        now = time.monotonic()
+        with self._changed:
+            missing = self._account(role, now)
+            ripe = [due for due in self._due[role][:missing] if due.at <= now]
+            self._due[role] = [due for due in self._due[role] if due not in ripe]
+        for due in ripe:
+            if self._end.is_set():
+                return
+            self._begin(role, due)
+
+    def _match(self, role: Role) -> None:
+        """The platform has replaced the dead by itself: here is noted who took whose place."""
+        with self._changed:
+            mine = [member for member in self.platform.members() if member.role == role]
+            self._replaced.update(self._heirs[role].look(mine, self.desired[role]))
+            self._changed.notify_all()
+
+    def _account(self, role: Role, now: float) -> int:
+        """Brings the list of replacements to come in line with what is missing; returns how many that are."""
+        mine = [member for member in self.platform.members() if member.role == role]
+        due = self._due[role]
+        wanted = self.desired[role] + self._surge[role]
+        missing = max(0, wanted - sum(member.state in LIVING for member in mine))
+        for member in mine:
+            if member.state not in LIVING and member.name not in self._accounted:
+                self._accounted.add(member.name)
+                due.append(_Due(now + self._replace_after_s, member.name))
+        while len(due) < missing:
+            due.append(_Due(now, None))
+        for surplus in due[missing:]:
+            if surplus.dead is not None:
+                self._replaced[surplus.dead] = _NOT_WANTED
+        del due[missing:]
+        self._changed.notify_all()
+        return missing
+
+    def _begin(self, role: Role, due: _Due) -> None:
+        try:
+            with self._beginning:
+                member = self.platform.start(role, held=role in self._holding)
+        except EnvironmentFailure as error:
+            self._problem(f"a {role} could not be started: {error}")
+            with self._changed:
+                self._due[role].append(_Due(time.monotonic() + self._replace_after_s, due.dead))
+            return
+        with self._changed:
+            if due.dead is not None:
+                self._replaced[due.dead] = member.name
+            self._changed.notify_all()
+
+    def set_desired(self, role: Role, count: int) -> list[str]:
+        """Wants this many from now on. The newest members too many are stopped; their names are returned.
+
+        A stop that is not seen is put into `stop_failures` and told as a problem. A platform that controls its members
+        chooses them itself, and is waited for.
+        """
+        if self.platform.controls:
+            return self._scale(cast(Controller, self.platform), role, count)
+        with self._changed:
+            self.desired[role] = count
+            mine = [member for member in self.platform.members() if member.role == role and member.state in LIVING]
+            # A frozen member hears nothing until it is thawed, so it goes last.
+            mine.sort(key=lambda member: (member.state == "paused", -member.number))
+            surplus = [member.name for member in mine[: max(0, len(mine) - count)]]
+            self.retire(surplus)
+        return surplus
+
+    def _scale(self, platform: Controller, role: Role, count: int) -> list[str]:
+        with self._changed:
+            before = [m.name for m in platform.members() if m.role == role and m.state in LIVING]
+            self.desired[role] = count
+        platform.scale(role, count)
+        until = time.monotonic() + _CHOSEN_S
+        while True:
+            living = {member.name for member in platform.members() if member.state in LIVING}
+            chosen = [name for name in before if name not in living]
+            if len(chosen) >= len(before) - count or time.monotonic() > until:
+                return chosen if count < len(before) else []
+            self._end.wait(_POLL_S / 2)
+
+    def retire(self, names: Sequence[str], heir: str = _NOT_WANTED) -> None:
+        """Begins to stop them gracefully, for good; `heir` has taken their place already, if it was taken at all.
+
+        A stop that is not seen is put into `stop_failures` and told as a problem.
+        """
+        with self._changed:
+            self._accounted.update(names)
+            self._replaced.update(dict.fromkeys(names, heir))
+        for name in names:
+            thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
+            self._stopping.append(thread)
+            thread.start()
+        self._wake.set()
+
+    def _stop(self, name: str) -> None:
+        try:
+            self.platform.stop(name, self._stop_grace_s)
+        except EnvironmentFailure as error:
+            if any(member.name == name and member.state == "killed" for member in self.platform.members()):
+                # Another fault was faster: there is nothing left to be stopped.
+                return
+            self.stop_failures[name] = str(error)
+            self._problem(str(error))
+        self._wake.set()
+
+    # -- another version, see `harness.supervision.rollout`
+
+    def renew(self, role: Role, environment: Mapping[str, str]) -> list[str]:
+        """From now on members of a new version are begun; returns the living ones of the old, the oldest first."""
+        with self._beginning, self._changed:
+            self.platform.renew(role, environment)
+            return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
+
+    def surge(self, role: Role, count: int, held: bool = False) -> None:
+        """Wants so many beyond the wanted number for the time being; those begun from now on are `held`, or not."""
+        with self._changed:
+            self._surge[role] = count
+            (self._holding.add if held else self._holding.discard)(role)
+        self._wake.set()
+
+    def admit(self, names: Sequence[str]) -> None:
+        """Lets requests go to replicas that were held, and tells everybody before it returns."""
+        self.platform.admit(names)
+        self._look()
+
+    def wait_for(
+        self, role: Role, settled: Callable[[], str | None], deadline_s: float, abort: threading.Event | None
+    ) -> str:
+        """Waits until `settled` says how it was seen. `EnvironmentFailure` after the deadline, or on `abort`."""
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
+
+    # -- asking it
+
+    def members(self) -> list[Member]:
+        """The list last given to `on_change`."""
+        with self._changed:
+            return list(self._members)
+
+    def ready(self, role: Role) -> list[Member]:
+        """The ready members of a role that are not held, the oldest first."""
+        return sorted(
+            (m for m in self.platform.members() if m.role == role and m.state == "ready" and not m.held),
+            key=lambda member: member.number,
+        )
+
+    def wait_ready(self, role: Role, count: int, deadline_s: float, abort: threading.Event | None = None) -> str:
+        """Waits until exactly `count` are ready and none is coming or going; returns how that was seen.
+
+        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        """
+
+        def settled() -> str | None:
+            states = Counter(m.state for m in self.platform.members() if m.role == role and m.state not in DEAD)
+            return f"{count} of {count} {role}s ready" if states == Counter({"ready": count}) else None
+
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
+
+    def wait_scaled(
+        self, role: Role, stopped: list[str], deadline_s: float, abort: threading.Event | None = None
+    ) -> str:
+        """Waits until the number given to `set_desired` is reached; `stopped` is what that returned.
+
+        Fewer: the stopped ones have exited. More: so many have been ready, and those of them that another fault
+        took since are being replaced; were all to be ready in one moment, frequent kills would hide the growth.
+        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        """
+        count = self.desired[role]
+
+        def settled() -> str | None:
+            members = self.platform.members()
+            if any(member.name in stopped and member.state not in DEAD for member in members):
+                return None
+            ready = sum(member.role == role and member.state == "ready" for member in members)
+            if stopped:
+                return f"{len(stopped)} exited, {ready} {role}s ready"
+            lost = self._seats(role, members) - ready
+            missing = f", {lost} lost to other faults meanwhile" if lost > 0 else ""
+            return f"{ready} {role}s ready{missing}" if ready + max(0, lost) >= count else None
+
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
+
+    def _seats(self, role: Role, members: list[Member]) -> int:
+        """Places that have been filled by a ready member, and are, or are being filled again."""
+        living = {member.name for member in members if member.state in LIVING}
+        taken = 0
+        for name in self._been_ready:
+            if not name.startswith(role):
+                continue
+            heir = self._replaced.get(name)
+            while heir and heir not in self._been_ready and heir not in living:
+                heir = self._replaced.get(heir)
+            taken += name in living or (heir != _NOT_WANTED and heir not in self._been_ready)
+        return taken
+
+    def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
+        """Waits until the member that took the place of a dead one (or of its dead heir) is ready.
+
+        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        """
+
+        def settled() -> str | None:
+            heir, states = name, {member.name: member.state for member in self.platform.members()}
+            while heir in self._replaced and (heir == name or states.get(heir, "gone") not in LIVING):
+                heir = self._replaced[heir]
+                if heir == _NOT_WANTED:
+                    return "no replacement: fewer are wanted now"
+            return f"{heir} is ready in its place" if heir != name and states.get(heir) == "ready" else None
+
+        role: Role = "worker" if name.startswith("worker") else "replica"
+        return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
+
+    def _wait(
+        self,
+        settled: Callable[[], str | None],
+        deadline_s: float,
+        abort: threading.Event | None,
+        failure: Callable[[], str],
+    ) -> str:
+        until = time.monotonic() + deadline_s
+        with self._changed:
+            while True:
+                seen = settled()
+                if seen is not None:
+                    return seen
+                left = until - time.monotonic()
+                if abort is not None and abort.is_set():
+                    raise EnvironmentFailure(f"not awaited any longer, the run is being ended: {failure()}")
+                if left <= 0:
+                    raise EnvironmentFailure(f"not within {deadline_s:g} s: {failure()}")
+                self._changed.wait(min(left, 0.05))
+
+    def _short_of(self, role: Role, count: int) -> str:
+        mine = [m for m in self.platform.members() if m.role == role and m.state not in DEAD]
+        states = ", ".join(f"{member.name} {member.state}" for member in mine) or "none is there"
+        waiting = next((member.name for member in mine if member.state != "ready"), None)
+        log = f"\n{self.platform.log_tail(waiting)}" if waiting else ""
+        return f"{count} ready {role}s are wanted, there are {states}{log}"
