@@ -19,12 +19,12 @@ import gevent
 from harness.client.connection import Answer, Broken, Connection, Connections, NotSent
 from harness.client.routing import Hop, Members
 from harness.client.tally import Tally
-from harness.contract.launch import fill
 from harness.contract.model import Contract
 from harness.http.answers import Answers, outcome
 from harness.http.operation import Operation
 from harness.http.template import Template
 from harness.load.settings import AgentSettings
+from harness.placeholders import fill
 from harness.rundir.journal import Hasher, Journal
 
 STARVED_AFTER_S = 2.0

@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.contract.model import Contract
 from harness.errors import UsageError
-from harness.http.operation import Strict
-from harness.yamlfile import nearest, read, validate
+from harness.yamlfile import Strict, nearest, read, validate
 
 
 class Surroundings(Strict):

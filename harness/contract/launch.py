@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import sys
 from collections.abc import Mapping
 
-from harness.contract.model import PLACEHOLDER, Contract
-
-
-def secret(master: bytes, name: str) -> str:
-    """The run's secret called `name`: 64 hex digits, the same for every replica of a run, never written down."""
-    return hmac.new(master, f"secret:{name}".encode(), hashlib.sha256).hexdigest()
-
-
-def fill(text: str, values: Mapping[str, str], master: bytes) -> str:
-    """`text` with its placeholders replaced; an unknown one is left as it stands."""
-
-    def value(match: object) -> str:
-        name = match.group(1)  # type: ignore[attr-defined]
-        if name.startswith("secret:"):
-            return secret(master, name.removeprefix("secret:"))
-        return values.get(name, match.group(0))  # type: ignore[attr-defined]
-
-    return PLACEHOLDER.sub(value, text)
+from harness.contract.model import Contract
+from harness.placeholders import PLACEHOLDER, fill
 
 
 def command(contract: Contract, role: str, values: Mapping[str, str], master: bytes) -> list[str]:

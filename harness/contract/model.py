@@ -6,19 +6,19 @@ A property that a contract leaves out is not tested, and the report says so.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from harness.contract.start import Start
-from harness.http.operation import Operation, Strict
+from harness.http.operation import Operation
 from harness.properties.access.contract import Access
 from harness.properties.cart.contract import Cart
 from harness.properties.limit.contract import Limit
 from harness.properties.order.contract import Order
 from harness.properties.preference.contract import Preference
+from harness.yamlfile import Strict
 
 
 class Identity(Strict):
@@ -91,6 +91,10 @@ class Hostile(Strict):
 
     algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     key: str
+
+
+SECRET_PLACES = frozenset({("hostile", "key")})
+"""Sections and keys of a contract whose value is a secret although the key does not sound like one."""
 
 
 class Metrics(Strict):
@@ -175,17 +179,3 @@ class Contract(Strict):
                 if isinstance(value, Operation):
                     found[f"{part}.{name}"] = value
         return found
-
-
-PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+(?::[a-z0-9_-]+)?)\}(?!\})", re.IGNORECASE)
-
-
-def placeholders(value: Any) -> set[str]:
-    """Names of the `{placeholders}` in a text, or in every text of a nested value."""
-    if isinstance(value, str):
-        return set(PLACEHOLDER.findall(value))
-    if isinstance(value, dict):
-        return {name for inner in (*value, *value.values()) for name in placeholders(inner)}
-    if isinstance(value, list):
-        return {name for inner in value for name in placeholders(inner)}
-    return set()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from harness.contract.model import Contract, placeholders
+from harness.contract.model import Contract
 from harness.errors import UsageError
 from harness.http.operation import Operation
 from harness.http.template import Template
+from harness.placeholders import placeholders
 from harness.yamlfile import Document, check, nearest, read
 
 COMMON = {"username", "password"}
@@ -224,47 +223,3 @@ def read_users(contract: Contract, contract_path: Path) -> list[tuple[str, str]]
     if problems or not any(rows):
         raise UsageError(f"{path}: not a usable file of users:", problems or [f"{path}:1: holds no user"])
     return [(row[0], row[1]) for row in rows if row][: contract.users.count]
-
-
-def masked(text: str) -> str:
-    """The text of a contract or scenario with literal secrets hidden, as it is kept in a run folder.
-
-    A value is hidden when its key sounds like a secret and it is not a placeholder: the run folder is passed around.
-    """
-    try:
-        events = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return ""
-    spans = sorted(set(_secret_spans(events)), reverse=True)
-    for start, end in spans:
-        whole = text[start:end]
-        anchor = ANCHOR.match(whole)
-        # A block scalar ends with its line, which must not be joined with the next.
-        text = f"{text[:start]}{anchor.group() if anchor else ''}'***'{whole[len(whole.rstrip()) :]}{text[end:]}"
-    return USERINFO.sub(r"\1***@", text)
-
-
-ANCHOR = re.compile(r"&\S+\s+")
-SECRET_WORDS = ("secret", "password", "passwd", "token", "apikey", "private", "credential", "authorization", "dsn")
-SECRET_ENDS = ("_key", "_auth", "_pin", "_pass")
-USERINFO = re.compile(r"(//[^/\s:@\"']*:)[^@\s\"'{}]+@")
-
-
-def _literal(text: str) -> bool:
-    return bool(text) and not placeholders(text) and not text.startswith("/")
-
-
-def _secret_spans(node: yaml.Node | None, here: str = "", secret: bool = False) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            name = str(key.value).lower().replace("-", "_")
-            sounds = any(word in name for word in SECRET_WORDS) or name.endswith(SECRET_ENDS)
-            sounds = sounds or (here, name) == ("hostile", "key")
-            spans += _secret_spans(value, name, secret or sounds)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            spans += _secret_spans(value, here, secret)
-    elif secret and isinstance(node, yaml.ScalarNode) and _literal(node.value):
-        spans.append((node.start_mark.index, node.end_mark.index))
-    return spans

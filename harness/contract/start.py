@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from harness.http.operation import Strict
+from harness.yamlfile import Strict
 
 
 class Program(Strict):

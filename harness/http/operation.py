@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from harness.yamlfile import Strict
 
 AnswerClass = Literal["ok", "absent", "refused", "in_progress", "mismatch", "missing", "limited", "no_effect"]
 DEFINITE: tuple[str, ...] = (
@@ -18,12 +20,6 @@ DEFINITE: tuple[str, ...] = (
     "no_effect",
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-
-
-class Strict(BaseModel):
-    """Every model of a file: unknown keys are problems, values are immutable."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Matcher(Strict):

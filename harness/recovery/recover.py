@@ -8,29 +8,24 @@ saying so where the engine can be told; elsewhere nobody here can tell, and it i
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from harness.errors import EnvironmentFailure, UsageError
-from harness.platforms.base import Attacher, Platform
+from harness.platforms.base import Attacher
 from harness.platforms.common.lock import check_run_id, hold_name
 from harness.platforms.process import leftovers
 from harness.recovery.engines import Engines, look, said_by
-from harness.redact import scrub_patterns
+from harness.redact import redact_logs
+from harness.run.liveness import folder_is_held, hold_folder
 from harness.rundir import FOUND
 
-_LOCK = "lock"
 _EVENTS = "run.jsonl"
-_RENEWED_S = 5.0
-_MISSED = 3
 
 
 @dataclass(frozen=True)
@@ -54,81 +49,6 @@ class Leftover:
         where = f" in {self.folder}" if self.folder else ""
         what = "; ".join([*self.things, *(each for each in (self.unseen, self.elsewhere) if each)])
         return f"run {self.run or '(unnamed)'}{where}: {what or 'not marked as ended'}"
-
-
-@contextmanager
-def hold(run_id: str, folder: Path | None = None) -> Iterator[None]:
-    """Shows that the run is alive while inside: to be entered before anything of the run is created.
-
-    Raises `EnvironmentFailure` when another process has the run, or the folder.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(hold_name(run_id))
-        if folder is not None:
-            stack.enter_context(_hold_folder(folder))
-        yield
-
-
-@contextmanager
-def _hold_folder(folder: Path) -> Iterator[None]:
-    place = folder / _LOCK
-    try:
-        # Whoever looks for dead runs may read it: by its lock alone is seen that this one lives.
-        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except PermissionError as error:
-        raise EnvironmentFailure(f"{place} cannot be written: be the user who owns {folder}") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise EnvironmentFailure(f"{folder} belongs to a run in progress: {place} is locked") from error
-        yield
-        place.unlink(missing_ok=True)
-    finally:
-        os.close(handle)
-
-
-class Lease:
-    """Shows on the engine that a run is in progress, from its beginning to its end (`Platform.keep`)."""
-
-    def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
-        """`on_problem` is told once, when it could not be shown a few times in turn: others may think the run dead."""
-        self._platform, self._on_problem = platform, on_problem
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
-
-    def __enter__(self) -> Lease:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join(_RENEWED_S)
-
-    def _loop(self) -> None:
-        missed = 0
-        while not self._end.wait(_RENEWED_S):
-            try:
-                self._platform.keep()
-                missed = 0
-            except Exception as error:
-                missed += 1
-                if missed == _MISSED:
-                    self._on_problem(f"the engine cannot be told that the run goes on: {error}")
-
-
-def _folder_is_held(folder: Path) -> bool:
-    try:
-        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def _events(folder: Path) -> list[dict[str, object]]:
@@ -180,7 +100,7 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
     for events in sorted(reports.glob(f"*/*/{_EVENTS}")):
         folder = events.parent
         try:
-            if folder.is_symlink() or _folder_is_held(folder):
+            if folder.is_symlink() or folder_is_held(folder):
                 continue
             said = _declared(folder)
         except FileNotFoundError:
@@ -238,7 +158,7 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
         if left.run is not None:
             stack.enter_context(hold_name(left.run))
         if left.folder is not None:
-            stack.enter_context(_hold_folder(left.folder))
+            stack.enter_context(hold_folder(left.folder))
         try:
             # What the run added to a target that ran before answers for it until that is back.
             if left.run is not None and left.folder is not None and (left.folder / FOUND).exists():
@@ -250,7 +170,7 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
         if left.unseen:
             raise EnvironmentFailure("nobody can say whether something of it is left there; make it work and try again")
         if left.folder is not None and not _declared(left.folder).ended:
-            scrub_patterns(left.folder / "logs")
+            redact_logs(left.folder / "logs")
             _mark_ended(left.folder)
             done.append(f"{label}: marked {left.folder} as ended")
     return done

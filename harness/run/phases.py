@@ -23,16 +23,17 @@ import harness
 from harness import rundir
 from harness.cli.console import Progress
 from harness.contract.catalogue import Seeded
-from harness.contract.read import masked
+from harness.contract.model import SECRET_PLACES
 from harness.errors import Aborted, EnvironmentFailure, HarnessError, Interrupted
 from harness.faults.nemesis import Nemesis
 from harness.faults.schedule import plan
 from harness.load.handle import AgentDied, AgentHandle
 from harness.offline import check_folder, report_folder
+from harness.placeholders import own_secrets
 from harness.platforms import PLATFORMS
 from harness.platforms.base import Member, Platform
-from harness.recovery.recover import Lease, hold
-from harness.redact import mask_text, scrub
+from harness.redact import redact_files, redact_text, redact_yaml
+from harness.run.liveness import Lease, hold
 from harness.run.plan import Orders
 from harness.run.service_metrics import Scraper
 from harness.run.stop_condition import Guard
@@ -143,13 +144,17 @@ class Run:
         return EnvironmentFailure(f"{self.id}: the harness failed: {text}. See {self.folder}/logs/harness.log.")
 
     def _masked(self, text: str) -> str:
-        known = {secret for agent in self.agents for secret in agent.secrets}
-        return mask_text(text, self.contract, self.orders.master, known)
+        return redact_text(text, self._secrets())
+
+    def _secrets(self) -> set[str]:
+        """All that must not leave this run: its own secrets, and the tokens and passwords its clients have seen."""
+        seen = {secret for agent in self.agents for secret in agent.secrets}
+        return seen | own_secrets(self.contract.model_dump(), self.orders.master)
 
     def _declare(self) -> None:
-        (self.folder / "scenario.yaml").write_text(masked(self.loaded.text), encoding="utf-8")
+        (self.folder / "scenario.yaml").write_text(redact_yaml(self.loaded.text), encoding="utf-8")
         contract = self.loaded.contract_path.read_text(encoding="utf-8")
-        (self.folder / "contract.yaml").write_text(masked(contract), encoding="utf-8")
+        (self.folder / "contract.yaml").write_text(redact_yaml(contract, SECRET_PLACES), encoding="utf-8")
         self.record.write(
             "declared",
             run=self.id,
@@ -350,9 +355,8 @@ class Run:
         if keeper:
             attempt(keeper.stop)
         attempt(self.platform.tear_down)
-        known = {secret for agent in self.agents for secret in agent.secrets}
         files = [*sorted((self.folder / "logs").glob("*.log")), self.folder / "faults.jsonl"]
-        attempt(lambda: scrub(files, self.contract, self.orders.master, known))
+        attempt(lambda: redact_files(files, self._secrets()))
         for text in list(failed):
             attempt(lambda text=text: self._problem("not_cleaned_up", text))  # type: ignore[misc]
         how = "environment" if failed else self._how(error)

@@ -17,10 +17,9 @@ from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.faults.scale import Scale
-from harness.http.operation import Strict
 from harness.platforms import PLATFORMS
 from harness.properties.registry import WORKLOADS
-from harness.yamlfile import Document, check, nearest, read, validate
+from harness.yamlfile import Document, Strict, check, nearest, read, validate
 
 ROUTINGS = ("hop", "balancer")
 

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from ipaddress import ip_address
 
 from harness.contract.launch import FILLED_EVERYWHERE
-from harness.contract.model import PLACEHOLDER, Contract
+from harness.contract.model import Contract
 from harness.contract.start import Compose, Kubernetes
 from harness.errors import UsageError
 from harness.faults.base import Fault
+from harness.placeholders import PLACEHOLDER
 from harness.platforms.base import Platform
 from harness.scenario.file import LoadedScenario
 

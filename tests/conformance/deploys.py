@@ -11,7 +11,7 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from conformance.support import deployment  # noqa: E402
 from harness.platforms.process.platform import ProcessPlatform  # noqa: E402
-from harness.recovery.recover import hold  # noqa: E402
+from harness.run.liveness import hold  # noqa: E402
 
 folder, run_id = Path(sys.argv[1]), sys.argv[2]
 with hold(run_id, folder):

@@ -13,7 +13,8 @@ import pytest
 
 from harness.errors import EnvironmentFailure
 from harness.platforms.process import leftovers
-from harness.recovery.recover import find, hold, recover
+from harness.recovery.recover import find, recover
+from harness.run.liveness import hold
 
 from .support import new_run_id
 

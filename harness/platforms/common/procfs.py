@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.platforms.common.redact_command import mask_patterns
+from harness.redact import redact_patterns
 
 _PROC = Path("/proc")
 
@@ -25,7 +25,7 @@ class Found:
     command: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} ({self.name or mask_patterns(self.command)[:60]})"
+        return f"process {self.pid} ({self.name or redact_patterns(self.command)[:60]})"
 
 
 def _stat(pid: int, thread: int | None = None) -> list[str] | None:

@@ -26,8 +26,8 @@ from harness.platforms.base import Deployment
 from harness.platforms.common import ledger_program
 from harness.platforms.common.lock import here
 from harness.platforms.common.ports import HOST
-from harness.platforms.common.redact_command import mask_patterns
 from harness.platforms.docker.engine import LABEL, PLACE
+from harness.redact import redact_patterns
 
 Model = dict[str, Any]
 """A Compose file as `docker compose config --format json` gives it."""
@@ -214,9 +214,9 @@ class Project:
         begun = time.monotonic()
         status, said, complaint = self._run([*command, "--file", file, *words], given, deadline_s, what)
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"{mask_patterns(complaint)}# {what}: {time.monotonic() - begun:.1f} s, status {status}\n")
+            log.write(f"{redact_patterns(complaint)}# {what}: {time.monotonic() - begun:.1f} s, status {status}\n")
         if status:
-            raise self._failure(what, mask_patterns(complaint or said), status)
+            raise self._failure(what, redact_patterns(complaint or said), status)
         return said
 
     def _run(self, command: list[str], given: bytes, deadline_s: float, what: str) -> tuple[int, str, str]:

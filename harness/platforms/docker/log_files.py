@@ -18,9 +18,9 @@ from docker.errors import DockerException, NotFound
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment
-from harness.platforms.common.redact_command import mask_patterns, mask_values
 from harness.platforms.docker.engine import GONE, LABEL, translated
 from harness.platforms.process.children import tail
+from harness.redact import redact_patterns, redact_values
 
 _SERVICE = "com.docker.compose.service"
 _NUMBER = "com.docker.compose.container-number"
@@ -59,13 +59,13 @@ def last_lines(
     """The end of a container's log, without the secrets it was given; empty when it cannot be had."""
     with suppress(EnvironmentFailure), translated("reading a log"):
         raw: bytes = api.logs(container, tail=lines)
-        return mask_values(raw.decode(errors="replace").strip(), environment or {})
+        return redact_values(raw.decode(errors="replace").strip(), environment or {})
     return ""
 
 
 def saved_tail(log: Path, lines: int) -> str:
     """The same of a log that was kept."""
-    return mask_patterns(tail(log, lines))
+    return redact_patterns(tail(log, lines))
 
 
 def save_log(api: docker.APIClient, container: str, log: Path, until: float | None = None) -> None:

@@ -13,13 +13,13 @@ from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment, Member, Role, State
 from harness.platforms.common.ports import Ports
-from harness.platforms.common.redact_command import shown_command
 from harness.platforms.docker import clone, log_files
 from harness.platforms.docker.actions import Acts
 from harness.platforms.docker.clone import Inspected
 from harness.platforms.docker.engine import LABEL
 from harness.platforms.docker.event_watch import Watch
 from harness.platforms.docker.readiness import Asked, Asker
+from harness.redact import redact_command
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Up:
         command = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
         return EnvironmentFailure(
             f"{entry.name} did not come up: {what}{asked}\n"
-            f"  image: {config['Image']}, command: {shown_command(command, environment)}\n"
+            f"  image: {config['Image']}, command: {redact_command(command, environment)}\n"
             f"  log: {self.deployment.logs}/{entry.name}.log, its last lines:\n{shown}\n"
             f"  Remedy: correct what the log complains about, {self.compose.file}, or the start part of the contract."
         )

@@ -26,7 +26,6 @@ from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
 from harness.platforms.common.lock import check_run_id, hold_name, hold_target
-from harness.platforms.common.redact_command import mask_patterns
 from harness.platforms.kubernetes import actions as acts
 from harness.platforms.kubernetes import attach as attaching
 from harness.platforms.kubernetes import deploy as deploying
@@ -40,6 +39,7 @@ from harness.platforms.kubernetes.changes import Changes
 from harness.platforms.kubernetes.pods import Life, Seen, seen
 from harness.platforms.kubernetes.watch import LogFollower, PodWatch
 from harness.platforms.process.children import tail
+from harness.redact import redact_patterns
 from harness.signals import uninterrupted
 
 _LOST_S = 4.0
@@ -329,7 +329,7 @@ class KubernetesPlatform:
         up = self._up
         if up is None:
             return ""
-        return mask_patterns(tail(Path(up.deployment.logs / f"{name}.log"), lines))
+        return redact_patterns(tail(Path(up.deployment.logs / f"{name}.log"), lines))
 
     def tear_down(self) -> None:
         up = self._up

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.common import procfs
-from harness.platforms.common.redact_command import mask_values, shown_command
+from harness.redact import redact_command, redact_values
 
 _LANDING_S = 5.0
 _TERM_S = 0.3
@@ -32,7 +32,7 @@ class Child:
         """Starts it, its output appended to `log`. Raises `EnvironmentFailure` when that is not possible."""
         self.name, self.log = name, log
         self._given = environment
-        self.shown_command = shown_command(command, environment)
+        self.redact_command = redact_command(command, environment)
         self._lock = threading.Lock()
         self.begun_ns = time.monotonic_ns()
         try:
@@ -48,8 +48,8 @@ class Child:
                 )
         except (OSError, ValueError) as error:
             raise EnvironmentFailure(
-                f"{name} cannot be started: {mask_values(str(error), environment)}\n"
-                f"  command: {self.shown_command}\n  directory: {directory}\n"
+                f"{name} cannot be started: {redact_values(str(error), environment)}\n"
+                f"  command: {self.redact_command}\n  directory: {directory}\n"
                 "  Remedy: correct the command or the directory in the contract's start part."
             ) from error
         self.pid = self._process.pid
@@ -155,7 +155,7 @@ class Child:
 
     def last_lines(self, lines: int = 20) -> str:
         """The end of its log, without the secrets it was given or that look like one."""
-        return mask_values(tail(self.log, lines), self._given)
+        return redact_values(tail(self.log, lines), self._given)
 
 
 def end_all(children: list[Child]) -> dict[int, str]:

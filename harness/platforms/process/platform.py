@@ -17,11 +17,11 @@ from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Pro
 from harness.platforms.common import http_probe, ledger_program, procfs
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
-from harness.platforms.common.redact_command import mask_patterns
 from harness.platforms.process import leftovers as remains
 from harness.platforms.process import requirements, valkey
 from harness.platforms.process.children import Child, end_all, tail
 from harness.platforms.process.haproxy import Balancer
+from harness.redact import redact_patterns
 from harness.signals import uninterrupted
 
 _POLL_S = 0.02
@@ -157,7 +157,7 @@ class ProcessPlatform:
         asked = f" ({entry.said})" if entry and entry.role == "replica" else ""
         last = "\n".join(f"    {line}" for line in child.last_lines().splitlines()) or "    (it wrote nothing)"
         return EnvironmentFailure(
-            f"{name} did not come up: {what}{asked}\n  command: {child.shown_command}\n"
+            f"{name} did not come up: {what}{asked}\n  command: {child.redact_command}\n"
             f"  log: {child.log}, its last lines:\n{last}\n"
             "  Remedy: correct what the log complains about, or the start part of the contract."
         )
@@ -339,7 +339,9 @@ class ProcessPlatform:
         up = self._deployed()
         with self._lock:
             known = name in up.parts or name in up.entries
-            return self._child(up, name).last_lines(lines) if known else mask_patterns(tail(self._log(up, name), lines))
+            if known:
+                return self._child(up, name).last_lines(lines)
+            return redact_patterns(tail(self._log(up, name), lines))
 
     # -- the end
 

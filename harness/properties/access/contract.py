@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from harness.http.operation import Operation, Strict
+from harness.http.operation import Operation
+from harness.yamlfile import Strict
 
 
 class Admin(Strict):

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from harness.client.caller import Caller, Context, Op, Reply
 from harness.client.visitor import SessionItem, Visitor, login, read_back
-from harness.contract.launch import fill
 from harness.contract.model import Contract
 from harness.http.operation import Operation
+from harness.placeholders import fill
 
 KEYS_A_PERSON = 4
 SESSIONS_A_PERSON = 3

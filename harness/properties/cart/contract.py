@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from harness.http.answers import MISSING, point
-from harness.http.operation import Operation, Strict
+from harness.http.operation import Operation
+from harness.yamlfile import Strict
 
 
 class Cart(Strict):

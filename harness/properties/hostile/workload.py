@@ -19,8 +19,8 @@ import jwt
 
 from harness.client.caller import Caller, Context, Op
 from harness.client.visitor import SessionItem, Visitor, login, session_of
-from harness.contract.launch import fill
 from harness.contract.model import Contract
+from harness.placeholders import fill
 
 Forger = Callable[[str, str | None, str], str | None]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.http.operation import Operation, Strict
+from harness.http.operation import Operation
+from harness.yamlfile import Strict
 
 
 class Limit(Strict):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from harness.http.operation import Operation, Strict
+from harness.http.operation import Operation
+from harness.yamlfile import Strict
 
 
 class OrderStates(Strict):

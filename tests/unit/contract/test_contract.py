@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from harness.contract.catalogue import known, read_catalogue
-from harness.contract.model import Contract, placeholders
-from harness.contract.read import masked, read_contract, read_users
+from harness.contract.model import SECRET_PLACES, Contract
+from harness.contract.read import read_contract, read_users
 from harness.errors import UsageError
+from harness.placeholders import placeholders
+from harness.redact import redact_yaml
 
 REFERENCE = Path(__file__).parents[3] / "target_service" / "contract.yaml"
 TEXT = REFERENCE.read_text(encoding="utf-8")
@@ -287,9 +289,9 @@ def test_a_bad_file_of_users(tmp_path: Path, content: str | bytes | None, messag
 
 
 def test_a_kept_contract_hides_literal_secrets_and_stays_the_same_otherwise():
-    assert masked(TEXT) == TEXT, "placeholders and pointers are no secrets"
+    assert redact_yaml(TEXT, SECRET_PLACES) == TEXT, "placeholders and pointers are no secrets"
     text = TEXT.replace('"{secret:jwt}"', "hunter2").replace('password: "{password}"', 'password: "x y"', 1)
-    kept = masked(text)
+    kept = redact_yaml(text, SECRET_PLACES)
     assert "hunter2" not in kept
     assert "x y" not in kept
     data = yaml.safe_load(kept)
@@ -311,12 +313,12 @@ def test_a_kept_contract_hides_literal_secrets_and_stays_the_same_otherwise():
     ],
 )
 def test_masking_leaves_a_file_that_can_be_read(text: str, shown: object):
-    assert "hunter2" not in masked(text)
-    assert yaml.safe_load(masked(text)) == shown
+    assert "hunter2" not in redact_yaml(text, SECRET_PLACES)
+    assert yaml.safe_load(redact_yaml(text, SECRET_PLACES)) == shown
 
 
 def test_masking_something_that_is_not_yaml_keeps_nothing():
-    assert masked("secret: [hunter2") == ""
+    assert redact_yaml("secret: [hunter2") == ""
 
 
 # -- the catalogue of defects

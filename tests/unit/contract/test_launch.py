@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from harness.contract.launch import command, fill, secret, variables
+from harness.contract.launch import command, variables
 from harness.contract.model import Contract
+from harness.placeholders import fill, secret
 
 MASTER = bytes(range(32))
 

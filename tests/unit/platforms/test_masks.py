@@ -7,29 +7,29 @@ import pytest
 
 from harness.errors import EnvironmentFailure
 from harness.platforms.common.procfs import Found
-from harness.platforms.common.redact_command import mask_patterns, mask_values, shown_command
 from harness.platforms.process.children import Child
+from harness.redact import redact_command, redact_patterns, redact_values
 
 HEX = "0123456789abcdef" * 4
 GIVEN = {"JWT_SECRET": "tr0ub4dor", "db_password": "it's quoted", "API_KEY": "abc", "HOST": "127.0.0.1"}
 
 
 def test_what_looks_like_a_secret_is_masked_and_the_rest_stays() -> None:
-    assert mask_patterns(f"jwt={HEX}, sha {HEX}0 of x") == f"jwt=[masked], sha {HEX}0 of x"
-    assert mask_patterns("Authorization: Bearer abcdefghijk\npassword=hunter22 ok") == (
+    assert redact_patterns(f"jwt={HEX}, sha {HEX}0 of x") == f"jwt=[masked], sha {HEX}0 of x"
+    assert redact_patterns("Authorization: Bearer abcdefghijk\npassword=hunter22 ok") == (
         "Authorization: [masked]\n[masked] ok"
     )
-    assert mask_patterns("no file \udcff here") == "no file \udcff here"
+    assert redact_patterns("no file \udcff here") == "no file \udcff here"
 
 
 def test_values_of_variables_named_like_secrets_are_masked_wherever_they_stand() -> None:
-    assert mask_values("sign with tr0ub4dor at 127.0.0.1 abc", GIVEN) == "sign with [masked] at 127.0.0.1 abc"
+    assert redact_values("sign with tr0ub4dor at 127.0.0.1 abc", GIVEN) == "sign with [masked] at 127.0.0.1 abc"
     both = {"A_TOKEN": "secret-part", "B_TOKEN": "secret-part-two"}
-    assert mask_values("secret-part-two secret-part", both) == "[masked] [masked]"
+    assert redact_values("secret-part-two secret-part", both) == "[masked] [masked]"
 
 
 def test_a_command_is_shown_without_its_secrets_even_quoted() -> None:
-    shown = shown_command(["serve", "--key=tr0ub4dor", "it's quoted", HEX, "a b"], GIVEN)
+    shown = redact_command(["serve", "--key=tr0ub4dor", "it's quoted", HEX, "a b"], GIVEN)
     assert shown == "serve '--key=[masked]' '[masked]' '[masked]' 'a b'"
 
 

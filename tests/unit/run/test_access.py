@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from harness.contract.launch import secret
 from harness.contract.model import Contract
 from harness.offline import terms_of
+from harness.placeholders import secret
 from harness.rundir.journal import Hasher
 from harness.scenario.file import Scenario
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from harness.contract.launch import secret
 from harness.contract.model import Contract
 from harness.load import handle
 from harness.load.handle import AgentDied, AgentHandle
 from harness.load.settings import AgentSettings
+from harness.placeholders import secret
 from harness.platforms.common.lock import hold_name
 from harness.rundir.journal import Hasher
 

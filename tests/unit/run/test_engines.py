@@ -19,7 +19,8 @@ from harness.platforms.memory.platform import MemoryPlatform
 from harness.platforms.process import leftovers as remains
 from harness.recovery import engines as looking
 from harness.recovery.engines import Engines, Makers
-from harness.recovery.recover import Lease, find, hold, recover
+from harness.recovery.recover import find, recover
+from harness.run.liveness import Lease, hold
 
 
 class Engine(MemoryPlatform):
@@ -289,7 +290,7 @@ def test_what_is_missing_is_told_by_platform() -> None:
 
 
 def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.recovery.recover._RENEWED_S", 0.01)
+    monkeypatch.setattr("harness.run.liveness._RENEWED_S", 0.01)
     kept, told = threading.Semaphore(0), []
 
     class Deaf(MemoryPlatform):

@@ -14,8 +14,8 @@ from typing import Any
 import jwt
 import pytest
 
-from harness.contract.launch import secret
 from harness.contract.model import Contract
+from harness.placeholders import secret
 from harness.properties.hostile.workload import FORGERS, Hostile
 
 from .service import CONTRACT, Service

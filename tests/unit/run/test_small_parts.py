@@ -22,14 +22,14 @@ from hypothesis import strategies as st
 from harness import rundir
 from harness.cli.console import Progress, summary
 from harness.contract.catalogue import Defect
-from harness.contract.launch import secret
 from harness.contract.model import Contract, Metrics
 from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError, Interrupted, UsageError
 from harness.load.arrivals import arrivals
 from harness.load.settings import AgentSettings, shares
+from harness.placeholders import own_secrets, secret
 from harness.platforms.base import Member
 from harness.prove.prover import Finding, Prover, Trial, trials_for
-from harness.redact import scrub
+from harness.redact import redact_files
 from harness.reference.listing import first_sentence
 from harness.run.service_metrics import Scraper, counts
 from harness.signals import Stoppable
@@ -168,7 +168,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
 def test_secrets_are_taken_out_of_logs(tmp_path: Path, line: str, scrubbed: str):
     path = tmp_path / "replica-1.log"
     path.write_text(f"before\n{line}\nafter\n", encoding="utf-8")
-    assert scrub(tmp_path.glob("*.log"), Contract.model_validate(CONTRACT), MASTER) == 1
+    assert redact_files(tmp_path.glob("*.log"), own_secrets(CONTRACT, MASTER)) == 1
     assert path.read_text(encoding="utf-8") == f"before\n{scrubbed}\nafter\n"
 
 
@@ -176,7 +176,7 @@ def test_a_log_without_secrets_is_left_alone(tmp_path: Path):
     path = tmp_path / "replica-1.log"
     path.write_bytes(b"\xff\x00 GET /api/status/1 200 token refused, eyJ, password wrong\n")
     before = path.stat()
-    assert scrub(tmp_path.glob("*.log"), Contract.model_validate(CONTRACT), MASTER) == 0
+    assert redact_files(tmp_path.glob("*.log"), own_secrets(CONTRACT, MASTER)) == 0
     assert (path.stat().st_mtime_ns, path.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
@@ -195,7 +195,7 @@ def test_known_secrets_are_taken_out_of_lines_that_ran_into_each_other(tmp_path:
     known = {"pw-0123456789abcdef", "pw-0123456789abcdefghi", "python"}
     path = tmp_path / "replica-1.log"
     path.write_text(line, encoding="utf-8")
-    assert scrub([path], Contract.model_validate(CONTRACT), MASTER, known) == 1
+    assert redact_files([path], known | own_secrets(CONTRACT, MASTER)) == 1
     assert path.read_text(encoding="utf-8") == scrubbed
 
 

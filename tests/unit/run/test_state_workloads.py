@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from harness.contract.launch import secret
 from harness.contract.model import Contract
 from harness.contract.read import read_contract
 from harness.errors import UsageError
+from harness.placeholders import secret
 from harness.properties.preference.workload import OURS
 
 from .service import CONTRACT, Answer, Service

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from harness.faults import FAULTS
-from harness.http.operation import Operation, Strict
+from harness.http.operation import Operation
 from harness.reference.fields import LEFT_OUT, NEEDED, OPERATION, fields_of, own_fields
+from harness.yamlfile import Strict
 
 
 class Inner(Strict):
