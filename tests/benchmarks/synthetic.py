@@ -11,8 +11,11 @@ from typing import Any
 
 import duckdb
 
-from tests.unit.checks import test_idempotency, test_job, test_refresh, test_session
-from tests.unit.checks.histories import MS, fill, op
+from tests.support.histories import MS, fill, op
+from tests.unit.properties.idempotency import test_check as test_idempotency
+from tests.unit.properties.job import test_check as test_job
+from tests.unit.properties.session import test_check as test_session
+from tests.unit.properties.session import test_refresh
 
 Connection = duckdb.DuckDBPyConnection
 Expected = dict[str, dict[str, int]]

@@ -1,6 +1,6 @@
 """Synthetic histories of those who order, fill carts, change preferences, meet limits and are granted access.
 
-A story is a list of lines as in `tests.unit.checks.histories`, around one order (and one left in doubt), two lines of
+A story is a list of lines as in `tests.support.histories`, around one order (and one left in doubt), two lines of
 a cart, one register, one limited and one granted user, and two API keys. `#` is the number of the item, `@` that of
 the round; the times of a line count from its place, and a place is two milliseconds. When they are not `hot`, a
 thousand stories run side by side, each once, on items of their own; else sixteen items are opened, and take all
@@ -14,8 +14,12 @@ from typing import Any
 from harness.history.schema import SEEN
 from harness.judging.criteria import Terms
 from tests.benchmarks.synthetic import Connection, Expected, insert, plant
-from tests.unit.checks import test_access, test_cart, test_order, test_preference, test_rate_limit
-from tests.unit.checks.histories import MS, fill, op
+from tests.support.histories import MS, fill, op
+from tests.unit.properties.access import test_check as test_access
+from tests.unit.properties.cart import test_check as test_cart
+from tests.unit.properties.limit import test_check as test_rate_limit
+from tests.unit.properties.order import test_check as test_order
+from tests.unit.properties.preference import test_check as test_preference
 
 TERMS = Terms(definite_answer_s=5, limit_window_s=1, limit_most=3, limit_least=2)
 """No retention and no life of a cart: they excuse, and a hot item lives as long as the history."""

@@ -29,9 +29,8 @@ from harness.platforms.kubernetes.manifests import namespace_of
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Keeper
-
-from .kube import require_cluster, tiny_part
-from .support import deployment, eventually, new_run_id
+from tests.support.conformance import deployment, eventually, new_run_id
+from tests.support.kube import require_cluster, tiny_part
 
 pytestmark = pytest.mark.kubernetes
 

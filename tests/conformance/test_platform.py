@@ -10,8 +10,7 @@ import pytest
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Keeper
-
-from .support import deployment, eventually, tiny
+from tests.support.conformance import deployment, eventually, tiny
 
 
 def state(platform: Platform, name: str) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from harness.report import html, view
-
-from . import example
+from tests.support import example_runs as example
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 HOSTILE = [

@@ -11,9 +11,8 @@ import pytest
 from harness.errors import UsageError
 from harness.report import html, view
 from harness.report.timeline import Band
-
-from . import example
-from .example import ns
+from tests.support import example_runs as example
+from tests.support.example_runs import ns
 
 
 @pytest.fixture

@@ -33,8 +33,7 @@ from harness.redact import redact_files
 from harness.reference.listing import first_sentence
 from harness.run.service_metrics import Scraper, counts
 from harness.signals import Stoppable
-
-from .service import CONTRACT
+from tests.support.service import CONTRACT
 
 # -- shares and arrivals
 

@@ -9,14 +9,14 @@ from typing import Any
 import jwt
 import pytest
 import yaml
-from job_defects import JOB_BUGS
-from order_defects import ORDER_BUGS
-from payment_defects import PAYMENT_BUGS
-from target_world import SHORT_LEASES, Crash, Replica, World, crash_before, eventually, told
 
 import target_service
 from target_service.jobs import Claim, StaleClaim
 from target_service.parts import defect_names
+from tests.support.target_job_defects import JOB_BUGS
+from tests.support.target_order_defects import ORDER_BUGS
+from tests.support.target_payment_defects import PAYMENT_BUGS
+from tests.support.target_world import SHORT_LEASES, Crash, Replica, World, crash_before, eventually, told
 
 FOLDER = Path(target_service.__file__).parent
 Bug = Callable[[World, Replica, Replica], Awaitable[bool]]
