@@ -18,12 +18,11 @@ import gevent
 
 from harness.client.connection import Answer, Broken, Connection, Connections, NotSent
 from harness.client.routing import Hop, Members
+from harness.client.settings import ClientSettings
 from harness.client.tally import Tally
-from harness.contract.model import Contract
 from harness.http.answers import Answers, outcome
 from harness.http.operation import Operation
 from harness.http.template import Template
-from harness.load.settings import AgentSettings
 from harness.placeholders import fill
 from harness.rundir.journal import Hasher, Journal
 
@@ -114,14 +113,14 @@ def with_cookies(request: bytes, cookies: Mapping[str, str]) -> bytes:
 class Context:
     """What all clients of one agent share."""
 
-    def __init__(self, settings: AgentSettings, journal: Journal) -> None:
+    def __init__(self, settings: ClientSettings, operations: Mapping[str, Operation], journal: Journal) -> None:
+        """Compile the operations of a contract, given by their dotted place, for the clients of one agent."""
         self.settings = settings
         self.journal = journal
-        self.contract: Contract = settings.contract
         master = bytes.fromhex(settings.master)
         self.master = master
         self.hasher = Hasher(master)
-        self.operations = {place: Compiled(op, master) for place, op in self.contract.operations().items()}
+        self.operations = {place: Compiled(op, master) for place, op in operations.items()}
         self.members = Members()
         self.members.update(list(settings.members))
         self.phase = "steady"
@@ -132,9 +131,8 @@ class Context:
         self.users: list[tuple[str, str]] = list(settings.users)
         self.tally = Tally()
         self.answered: Callable[[str, str, float, int, str | None], None] = lambda *_: None
-        identity = self.contract.identity
-        self.replica_header = identity.replica.lower() if identity.replica else None
-        self.boot_header = identity.boot.lower() if identity.boot else None
+        self.replica_header = settings.replica_header.lower() if settings.replica_header else None
+        self.boot_header = settings.boot_header.lower() if settings.boot_header else None
         self._clients = itertools.count(1)
         self._items = itertools.count(1)
 

@@ -11,10 +11,12 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import orjson
 
 from harness.errors import UsageError
 from harness.history import small
 from harness.history.schema import LINES, OP_COLUMNS, SEEN, connect, create_tables, scratch
+from harness.history.vocabulary import Vocabulary
 from harness.rundir.lines import Torn, clean, journal_event
 
 Connection = duckdb.DuckDBPyConnection
@@ -29,8 +31,8 @@ _SHAPE = (
 
 _JOIN = """
 CREATE TABLE joined AS
-SELECT i.agent, i.n AS op, coalesce(i.c, -1) AS client, i.w AS workload, i.k AS kind,
-  coalesce(i.p, 'load') AS phase, i.key, CASE WHEN i.k = 'login' THEN i.key ELSE i.s END AS session,
+SELECT i.agent, i.n AS op, coalesce(i.c, -1) AS client, {name} AS workload, i.k AS kind,
+  coalesce(i.p, 'load') AS phase, i.key, CASE WHEN {use} = 'begin' THEN i.key ELSE i.s END AS session,
   i.u AS "user", i.a AS arg, c.v AS value, i.want, array_to_string(i.x, ',') AS expect, c.id AS given_id,
   c.num AS number, c.state, coalesce(c.o, 'info') AS outcome, coalesce(c.cl, 'error') AS class,
   c.st AS status, CASE WHEN c.n IS NULL THEN 'open' ELSE c.err END AS error, c.r AS replica, c.b AS boot,
@@ -39,39 +41,27 @@ FROM (SELECT * FROM event WHERE e = 'i') i LEFT JOIN (SELECT * FROM event WHERE 
   ON i.agent = c.agent AND i.n = c.n"""
 
 
-def build(folder: Path) -> Connection:
-    """All tables of the run in `folder`, and `history.parquet` written into it.
+def build(folder: Path, vocabulary: Vocabulary) -> Connection:
+    """Build all tables of the run in `folder`, and write `history.parquet` into the folder.
 
-    Raises UsageError when `folder` is no run folder, or the load never began in it.
+    Args:
+        folder: a run folder.
+        vocabulary: what the names of ops and faults in the folder mean.
+
+    Raises:
+        UsageError: `folder` is no run folder, or the load never began in it.
     """
     journals = _journals(folder)
     db = connect()
     create_tables(db)
-    small.load(db, folder)
-    _ops(db, journals)
+    small.load(db, folder, vocabulary)
+    _events(db, journals)
+    _summaries(db, vocabulary)
+    _ops(db, vocabulary)
     target = folder / "history.parquet"
     part = folder / "history.parquet.part"
     db.execute(f"COPY (SELECT * FROM op ORDER BY id) TO {_quoted(part)} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(target)
-    return db
-
-
-def open_history(folder: Path) -> Connection:
-    """The same tables, with the ops read from `history.parquet`; built anew if there is none."""
-    journals = _journals(folder)
-    source = folder / "history.parquet"
-    if not source.is_file():
-        return build(folder)
-    db = connect()
-    create_tables(db)
-    small.load(db, folder)
-    _events(db, journals)
-    db.execute("DROP TABLE event")
-    columns = ", ".join(f'"{name}"' for name in OP_COLUMNS)
-    try:
-        db.execute(f"INSERT INTO op SELECT {columns} FROM read_parquet({_quoted(source)}) ORDER BY id")
-    except duckdb.Error as error:
-        raise UsageError(f"{source} is not a history ({error}); delete it and check the run again") from error
     return db
 
 
@@ -110,18 +100,28 @@ def _events(db: Connection, journals: list[Path]) -> None:
         small.count_torn(db, torn)
     db.execute("""INSERT INTO lag SELECT "at", ms FROM event
         WHERE e = 'lag' AND ms IS NOT NULL ORDER BY "at", ms""")
-    db.execute("""INSERT INTO summary SELECT agent, requests, failures, by_kind, dropped
-        FROM event WHERE e = 'summary' ORDER BY agent, "at" ASC""")
 
 
-def _ops(db: Connection, journals: list[Path]) -> None:
-    _events(db, journals)
+def _summaries(db: Connection, vocabulary: Vocabulary) -> None:
+    """Insert what Locust counted by `property/kind`, under the names that properties have today."""
+    rows = db.execute("""SELECT agent, requests, failures, by_kind, dropped
+        FROM event WHERE e = 'summary' ORDER BY agent, "at" ASC""").fetchall()
+    for agent, requests, failures, by_kind, dropped in rows:
+        counted = orjson.loads(by_kind) if by_kind else None
+        if isinstance(counted, dict):
+            by_kind = orjson.dumps({vocabulary.today(place): count for place, count in counted.items()}).decode()
+        db.execute("INSERT INTO summary VALUES (?, ?, ?, ?, ?)", [agent, requests, failures, by_kind, dropped])
+
+
+def _ops(db: Connection, vocabulary: Vocabulary) -> None:
     _drop_repeated(db)
-    db.execute(_JOIN)
-    names = ", ".join(f'"{name}"' for name in OP_COLUMNS if name not in ("id", "seen"))
-    db.execute(f"""INSERT INTO op
-        SELECT row_number() OVER (ORDER BY invoke_ns, agent, op) - 1 AS id, {names}, {SEEN} AS seen
-        FROM joined ORDER BY invoke_ns, agent, op""")
+    name = vocabulary.name("i.w")
+    db.execute(_JOIN.format(name=name, use=vocabulary.session_use(f"({name})", "i.k")))
+    names = ", ".join(f'"{name}"' for name in OP_COLUMNS if name not in ("id", "session_use", "seen"))
+    db.execute(f"""INSERT INTO op SELECT *, {SEEN} AS seen FROM (
+        SELECT row_number() OVER (ORDER BY invoke_ns, agent, op) - 1 AS id, {names},
+          {vocabulary.session_use()} AS session_use
+        FROM joined) ORDER BY invoke_ns, agent, op""")
     db.execute("DROP TABLE joined")
     db.execute("DROP TABLE event")
 

@@ -22,10 +22,11 @@ from locust import User, constant, task
 from locust.env import Environment
 
 from harness.client.caller import Caller, Context, Op, spread
-from harness.client.visitor import Visitor, Workload
 from harness.load.arrivals import arrivals
 from harness.load.settings import AgentSettings
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES
+from harness.properties.visitor import SIGNUP, SIGNUP_AT, Visitor
+from harness.properties.workload import Workload
 from harness.rundir.journal import Journal
 
 LAG_STEP_S = 0.02
@@ -38,11 +39,14 @@ class Agent:
         self.settings = settings
         self.say = say
         self.journal = Journal(Path(settings.journal))
-        self.context = Context(settings, self.journal)
+        self.contract = settings.contract
+        self.context = Context(settings, self.contract.operations(), self.journal)
         self.dropped = 0
         self.slots: Queue = Queue()
         names = sorted({place.split("/")[0] for place in settings.clients})
-        self.workloads: dict[str, Workload] = {name: WORKLOADS[name](self.context) for name in names}
+        self.workloads: dict[str, Workload[Any, Any]] = {
+            name: PROPERTIES[name].workload(self.context, self.contract.declared(name)) for name in names
+        }
         self.environment = Environment(user_classes=self._user_classes(), stop_timeout=settings.timeout_s * 4 + 4)
         self.runner = self.environment.create_local_runner()
         self.context.answered = self._answered
@@ -79,7 +83,7 @@ class Agent:
 
     def steady(self) -> None:
         """Sign users up, then one correct pass of every workload."""
-        users = self.context.contract.users
+        users = self.contract.users
         if users.signup:
             chooser = random.Random(f"users {self.settings.seed} {self.settings.agent}")
             wanted = [
@@ -96,8 +100,8 @@ class Agent:
             gevent.joinall(passes, raise_error=True)
 
     def _sign_up(self, caller: Caller, user: tuple[str, str]) -> None:
-        op = Op("users", "signup", user[0], user=user[0], expect=["ok"])
-        if caller.call("users.signup", op, {"username": user[0], "password": user[1]}).ok:
+        op = Op("users", SIGNUP, user[0], user=user[0], expect=["ok"])
+        if caller.call(SIGNUP_AT, op, {"username": user[0], "password": user[1]}).ok:
             self.context.users.append(user)
 
     def load(self) -> None:
@@ -156,7 +160,7 @@ class Agent:
             return self.quiet()
         self.context.phase = name
         for workload in self.workloads.values():
-            getattr(workload, name)()
+            workload.settle() if name == "settle" else workload.final()
         return {}
 
     def finish(self) -> None:
@@ -198,7 +202,7 @@ class Client(User):
 
     abstract = True
     agent: Agent
-    work: Workload
+    work: Workload[Any, Any]
     routing: str
 
     def on_start(self) -> None:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
+from harness.client.settings import ClientSettings
 from harness.contract.model import Contract
 
 
-class AgentSettings(BaseModel):
-    """One agent's share of the load. `master` (hex) is the run's secret: it is in memory only, never in a file.
+class AgentSettings(ClientSettings):
+    """One agent's share of the load.
 
-    `cookies`: clients send the cookies of the balancer back to it, as a browser does.
-    `tag`: stands in all names that clients give, so that a target that has been there before this run knows none.
+    Attributes:
+        journal: path of the file that the agent writes.
+        contract: the contract of the target.
+        clients: how many clients there are, by `property/routing`.
+        rate_per_s: arrivals a second of an open model; None for a closed one.
+        duration_s: how long the load lasts, in seconds.
     """
 
-    agent: int
-    seed: int
     journal: str
-    master: str
     contract: Contract
-    users: list[tuple[str, str]]
-    balancer: tuple[str, int]
-    hop: bool
     clients: dict[str, int]
     rate_per_s: float | None
     duration_s: float
-    think_s: tuple[float, float]
-    timeout_s: float
-    cookies: bool = False
-    tag: str = ""
-    members: list[dict[str, object]] = []
 
 
 def shares(weights: dict[str, float], total: int, least: int = 1) -> dict[str, int]:

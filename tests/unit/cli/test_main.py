@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.cli.main import main
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES
 
 ROOT = Path(__file__).parents[3]
 SCENARIO = (ROOT / "scenarios" / "kill.yaml").read_text(encoding="utf-8")
@@ -203,7 +203,7 @@ def test_list_names_everything(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     found = json.loads(harness("list", "--json").stdout)
     assert set(found["faults"]) == {"kill", "stop", "pause", "cut", "scale", "restart", "roll", "switch", "noop"}
-    assert set(found["workloads"]) == set(WORKLOADS)
+    assert set(found["properties"]) == set(PROPERTIES)
     assert "scenarios/kill.yaml" in found["scenarios"]
     assert len(found["defects"]) >= 7
     assert found["thresholds of evidence (defaults)"]["items_per_property"] == 30

@@ -325,7 +325,7 @@ def test_masking_something_that_is_not_yaml_keeps_nothing():
 
 
 def test_the_catalogue_names_what_exists():
-    from harness.judging.registry import CHECKS
+    from harness.scenario.questions import CHECKS
 
     defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
     assert len(defects) >= 7

@@ -15,7 +15,6 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.properties.idempotency import check as idempotency
 from harness.properties.job import check as job
 from harness.properties.session import check as session
@@ -106,7 +105,7 @@ def test_session(items: list[Any]) -> None:
             rows.append(row("sessions", kind, name, answer, begin, took, session=name))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
-    session.check(db, Terms())
+    session.check(db, session.Criteria())
     explained = {name for name, rows in histories.items() if linearizable(rows, "never", session_step)}
     assert guilty(db) == set(histories) - explained
 
@@ -173,7 +172,7 @@ def explained_refreshes(histories: dict[str, list[Row]]) -> set[str]:
 def test_refresh_never_alarms_falsely(items: list[Any]) -> None:
     histories = {f"s{n}": refresh_history(f"s{n}", ops, overlapping=True) for n, ops in enumerate(items)}
     db = rows_history([each for rows in histories.values() for each in rows])
-    refresh.check(db, Terms(refresh_grace_s=1000))
+    refresh.check(db, refresh.Criteria(refresh_grace_s=1000))
     assert not guilty(db) & explained_refreshes(histories)
 
 
@@ -185,7 +184,7 @@ SEQUENTIAL = st.tuples(st.sampled_from(["ok", "ok", "ok", "refused"]), st.intege
 def test_refresh_is_exact_in_sequence(items: list[Any]) -> None:
     histories = {f"s{n}": refresh_history(f"s{n}", ops, overlapping=False) for n, ops in enumerate(items)}
     db = rows_history([each for rows in histories.values() for each in rows])
-    refresh.check(db, Terms(refresh_grace_s=1000))
+    refresh.check(db, refresh.Criteria(refresh_grace_s=1000))
     assert guilty(db) == set(histories) - explained_refreshes(histories)
 
 
@@ -234,7 +233,10 @@ LEEWAY_MS = 3
 def test_refresh_reuse(items: list[Any]) -> None:
     made = {f"s{n}": reuse_history(f"s{n}", steps, faithful) for n, (steps, faithful) in enumerate(items)}
     db = rows_history([each for rows, _ in made.values() for each in rows])
-    refresh.check(db, Terms(refresh_grace_s=GRACE_MS / 1000, leeway_s=LEEWAY_MS / 1000, refresh_reuse_revokes=True))
+    refresh.check(
+        db,
+        refresh.Criteria(refresh_grace_s=GRACE_MS / 1000, clock_leeway_s=LEEWAY_MS / 1000, refresh_reuse_revokes=True),
+    )
     found = {item for (item,) in db.execute("SELECT item FROM bad WHERE rule = 'family lives on'").fetchall()}
     assert found == {name for name, (_, shows) in made.items() if shows}
     assert not any(shows and faithful for (_, shows), (_, faithful) in zip(made.values(), items, strict=True))
@@ -288,7 +290,7 @@ def test_idempotency(items: list[Any]) -> None:
     for each in effects:
         each["at_ns"] = 20 * MS
     db = rows_history([each for rows, _ in histories.values() for each in rows], effect=effects)
-    idempotency.check(db, Terms())
+    idempotency.check(db, idempotency.Criteria())
     explained = {name for name, (rows, landed) in histories.items() if possible_worlds(rows, landed)}
     assert guilty(db) == set(histories) - explained
 
@@ -307,7 +309,7 @@ def test_progress(items: list[Any]) -> None:
         for number, ops in enumerate(items)
     }
     db = rows_history([each for rows in histories.values() for each in rows])
-    job.check(db, Terms())
+    job.check(db, job.Criteria())
     broken = {
         name
         for name, rows in histories.items()

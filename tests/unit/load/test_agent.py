@@ -93,7 +93,7 @@ fingerprint = Hasher(MASTER).fingerprint
 
 
 def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}) as made:
+    with agent(tmp_path, service, {"session/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == []
     assert brief(tmp_path, "users") == [("signup", "ok")] * 3
     found = [pair for pair in ops(tmp_path) if pair[0]["w"] == "sessions"]
@@ -125,7 +125,7 @@ def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
 
 
 def test_a_target_that_outlives_the_run_is_given_names_that_no_other_run_gives(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"payments/hop": 1}, tag="0a1b2c-") as made:
+    with agent(tmp_path, service, {"idempotency/hop": 1}, tag="0a1b2c-") as made:
         assert do(made, "steady")["surprises"] == []
     starts = [start for start, _ in ops(tmp_path)]
     assert {start["u"] for start in starts if start["k"] == "signup"} == {f"user-0a1b2c-0-{n}" for n in range(3)}
@@ -134,7 +134,7 @@ def test_a_target_that_outlives_the_run_is_given_names_that_no_other_run_gives(t
 
 
 def test_one_correct_pass_of_payments_jobs_and_hostile_tokens(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"payments/hop": 1, "jobs/balancer": 1, "hostile/hop": 1}) as made:
+    with agent(tmp_path, service, {"idempotency/hop": 1, "job/balancer": 1, "hostile/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == []
         assert do(made, "quiet")["open"] == []
         do(made, "final")
@@ -188,7 +188,7 @@ def test_load_keeps_its_records_and_no_secret_of_a_user(tmp_path: Path, service:
     assert summary["e"] == "summary"
     assert summary["by_kind"] == dict(count), "Locust's own counts agree"
     assert (summary["requests"], summary["failures"], summary["dropped"]) == (sum(count.values()), 0, 0)
-    assert {"sessions/login", "sessions/read", "payments/pay", "jobs/submit", "jobs/status", "hostile/forge"} <= set(
+    assert {"session/login", "session/read", "idempotency/pay", "job/submit", "job/status", "hostile/forge"} <= set(
         count
     )
     assert {line["p"] for line in lines if line["e"] == "i"} == {"steady", "load", "settle", "final"}
@@ -217,7 +217,7 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
         )
 
     service.spoil = spoil
-    with agent(tmp_path, service, {"sessions/hop": 1}, timeout_s=2.0) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, timeout_s=2.0) as made:
         surprises = do(made, "steady")["surprises"]
     over.set()
     found = [(start, end) for start, end in ops(tmp_path) if start["w"] == "sessions"]
@@ -230,11 +230,11 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
         ("read", "info", "unexpected", 418, None),
     ]
     assert surprises == [
-        "sessions/read: error (eof) where ok is right",
-        "sessions/refresh: unexpected (200) where ok is right",
-        "sessions/read: error (500) where ok is right",
-        "sessions/logout: error (timeout) where ok is right",
-        "sessions/read: unexpected (418) where absent is right",
+        "session/read: error (eof) where ok is right",
+        "session/refresh: unexpected (200) where ok is right",
+        "session/read: error (500) where ok is right",
+        "session/logout: error (timeout) where ok is right",
+        "session/read: unexpected (418) where absent is right",
     ]
     clients = [start["c"] for start, _ in found]
     assert clients[0] == clients[1], "who knows what came of an op goes on under the same name"
@@ -243,8 +243,8 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
 
 def test_a_refused_login_is_told_from_a_lost_session(tmp_path: Path, service: Service):
     service.spoil = lambda what, *_: (401, None) if what == "login" else None
-    with agent(tmp_path, service, {"sessions/hop": 1}) as made:
-        assert do(made, "steady")["surprises"] == ["sessions/login: refused (401) where ok is right"]
+    with agent(tmp_path, service, {"session/hop": 1}) as made:
+        assert do(made, "steady")["surprises"] == ["session/login: refused (401) where ok is right"]
     assert brief(tmp_path, "sessions") == [("login", "refused")]
 
 
@@ -255,7 +255,7 @@ def test_a_doubtful_payment_is_sent_again_with_its_key_and_settled(tmp_path: Pat
 
     over: list[bool] = []
     service.spoil = lose
-    with agent(tmp_path, service, {"payments/hop": 3}, duration_s=1.0) as made:
+    with agent(tmp_path, service, {"idempotency/hop": 3}, duration_s=1.0) as made:
         do(made, "steady")
         do(made, "load")
         over.append(True)
@@ -270,7 +270,7 @@ def test_a_doubtful_payment_is_sent_again_with_its_key_and_settled(tmp_path: Pat
 
 
 def test_nobody_there_is_no_effect_and_not_an_unknown(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}, users=[("ann", "one")], members=[]) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, users=[("ann", "one")], members=[]) as made:
         do(made, "steady")
     found = [(start, end) for start, end in ops(tmp_path) if start["k"] == "login"]
     assert [(end["o"], end["cl"], end["err"], "to" in start) for start, end in found] == [
@@ -281,7 +281,7 @@ def test_nobody_there_is_no_effect_and_not_an_unknown(tmp_path: Path, service: S
 
 def test_the_open_model_keeps_the_intended_time_and_ends_with_its_load(tmp_path: Path, service: Service):
     # Arrivals are rare: all clients but few wait for one when the load ends.
-    with agent(tmp_path, service, {"sessions/balancer": 5}, rate_per_s=10.0, duration_s=3.0) as made:
+    with agent(tmp_path, service, {"session/balancer": 5}, rate_per_s=10.0, duration_s=3.0) as made:
         do(made, "steady")
         begun = time.monotonic()
         do(made, "load")
@@ -299,7 +299,7 @@ def test_arrivals_without_a_free_client_are_counted_as_dropped(tmp_path: Path, s
             time.sleep(0.4)
 
     service.spoil = slow
-    with agent(tmp_path, service, {"sessions/balancer": 1}, rate_per_s=50.0, duration_s=1.0) as made:
+    with agent(tmp_path, service, {"session/balancer": 1}, rate_per_s=50.0, duration_s=1.0) as made:
         do(made, "steady")
         do(made, "load")
     assert journal(tmp_path)[-1]["dropped"] >= 10
@@ -309,7 +309,7 @@ def test_arrivals_without_a_free_client_are_counted_as_dropped(tmp_path: Path, s
 
 
 def test_an_agent_killed_meanwhile_is_a_death_that_names_its_log(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         made.wait_window(DEADLINE_S)
@@ -321,7 +321,7 @@ def test_an_agent_killed_meanwhile_is_a_death_that_names_its_log(tmp_path: Path,
 
 
 def test_an_agent_that_is_late_is_a_death_too(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         with pytest.raises(AgentDied, match=r"was not done with load after 0 s \(see agent-0.log\)"):
@@ -395,14 +395,14 @@ def test_the_death_of_the_second_of_two_clients_is_not_silent(
     monkeypatch.setattr(
         handle.subprocess, "Popen", lambda command, **more: start([sys.executable, "-c", SECOND], **more)
     )
-    with agent(tmp_path, service, {"payments/hop": 3}, duration_s=1.5) as made:
+    with agent(tmp_path, service, {"idempotency/hop": 3}, duration_s=1.5) as made:
         do(made, "steady")
         with pytest.raises(AgentDied, match="a bug of the second client"):
             do(made, "load")
 
 
 def test_an_agent_whose_parent_dies_ends_by_itself(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 2}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 2}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         made.wait_window(DEADLINE_S)
@@ -413,7 +413,7 @@ def test_an_agent_whose_parent_dies_ends_by_itself(tmp_path: Path, service: Serv
 
 
 def test_close_is_idempotent_and_ends_an_agent_that_works(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 2}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 2}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         made.wait_window(DEADLINE_S)

@@ -184,7 +184,7 @@ def test_a_doubtful_line_is_added_again_and_never_removed_before_it_is_acknowled
 
 
 def test_one_correct_pass_of_preferences(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"preferences/hop": 1}, contract=WHOLE) as made:
+    with agent(tmp_path, shop, {"preference/hop": 1}, contract=WHOLE) as made:
         assert do(made, "steady")["surprises"] == []
     _, first, put, get, late = of(tmp_path, "preferences")
     assert [(start["k"], end["cl"]) for start, end in (first, put, get, late)] == [
@@ -201,12 +201,12 @@ def test_one_correct_pass_of_preferences(tmp_path: Path, shop: Shop):
 
 def test_a_stale_preference_is_a_surprise(tmp_path: Path, shop: Shop):
     shop.spoil = lambda what, *_: (200, {"value": "old", "version": "0"}) if what == "prefget" else None
-    with agent(tmp_path, shop, {"preferences/hop": 1}, contract=WHOLE) as made:
-        assert do(made, "steady")["surprises"] == ["preferences/get: another value than is right"]
+    with agent(tmp_path, shop, {"preference/hop": 1}, contract=WHOLE) as made:
+        assert do(made, "steady")["surprises"] == ["preference/get: another value than is right"]
 
 
 def test_each_change_is_of_what_was_read_and_each_register_is_read_at_the_end(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"preferences/hop": 6}, contract=WHOLE, duration_s=1.5) as made:
+    with agent(tmp_path, shop, {"preference/hop": 6}, contract=WHOLE, duration_s=1.5) as made:
         for phase in ("steady", "load", "settle", "final"):
             do(made, phase)
     found = of(tmp_path, "preferences")
@@ -219,7 +219,7 @@ def test_each_change_is_of_what_was_read_and_each_register_is_read_at_the_end(tm
 
 
 def test_limits_are_asked_for_more_than_there_is_and_after_silence(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"limits/hop": 3}, contract=WHOLE, duration_s=2.0) as made:
+    with agent(tmp_path, shop, {"limit/hop": 3}, contract=WHOLE, duration_s=2.0) as made:
         assert do(made, "steady")["surprises"] == []
         for phase in ("load", "settle", "final"):
             do(made, phase)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from harness.contract.model import Contract
-from harness.offline import terms_of
 from harness.placeholders import secret
 from harness.rundir.journal import Hasher
 from harness.scenario.file import Scenario
+from harness.scenario.questions import questions_of
 from tests.support.service import CONTRACT, Answer, Service
 from tests.unit.load.test_agent import MASTER, agent, brief, do, ops
 
@@ -156,7 +156,7 @@ def test_one_correct_pass_of_access(tmp_path: Path, office: Office):
 
 
 def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path: Path, office: Office):
-    with agent(tmp_path, office, {"access/hop": 4, "sessions/hop": 2}, contract=contract(), duration_s=2.0) as made:
+    with agent(tmp_path, office, {"access/hop": 4, "session/hop": 2}, contract=contract(), duration_s=2.0) as made:
         do(made, "steady")
         do(made, "load")
         do(made, "final")
@@ -261,7 +261,7 @@ def test_a_spent_refresh_token_is_presented_where_its_punishment_is_promised(tmp
             "duration_s": 6.0 if promised else 2.0,
             "think_s": (0.005, 0.01),
         }
-        with agent(tmp_path, service, {"sessions/hop": 8}, **settings) as made:
+        with agent(tmp_path, service, {"session/hop": 8}, **settings) as made:
             do(made, "steady")
             do(made, "load")
     found = ops(tmp_path)
@@ -292,5 +292,5 @@ def test_what_a_contract_leaves_out_of_access_is_said_to_be_untested():
     few = {name: ACCESS[name] for name in ("whoami", "user")}
     for section, missing in ((few, ["API keys", "roles", "the end of all sessions"]), (ACCESS, [])):
         given = Contract.model_validate({**CONTRACT, "access": section})
-        said = terms_of(scenario, given).not_tested
+        said = next(each for each in questions_of(scenario, given)[0] if each.name == "access").gaps
         assert sorted(name for name in said if name.startswith("access: ")) == [f"access: {each}" for each in missing]

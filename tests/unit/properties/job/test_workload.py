@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from harness.client.caller import Op, Reply
-from harness.client.visitor import SessionItem, Visitor
 from harness.contract.model import Contract
-from harness.properties.job.workload import Job, Jobs
+from harness.properties.job.workload import JobWorkload, SubmittedJob
+from harness.properties.visitor import SessionItem, Visitor
 from tests.support.service import CONTRACT
 
 CANCEL = {
@@ -26,8 +26,8 @@ CANCEL = {
 class Answering:
     """A caller that answers everything the same."""
 
-    def __init__(self, contract: Contract, reply: Reply) -> None:
-        self.context = SimpleNamespace(contract=contract, fingerprint=str)
+    def __init__(self, reply: Reply) -> None:
+        self.context = SimpleNamespace(fingerprint=str)
         self.random = Random(1)
         self.reply = reply
         self.asked: list[tuple[str, Op, dict[str, object]]] = []
@@ -47,11 +47,12 @@ class Answering:
         return self.reply
 
 
-def cancelling(contract: dict[str, Any], reply: Reply) -> tuple[Jobs, Answering, Job]:
+def cancelling(contract: dict[str, Any], reply: Reply) -> tuple[JobWorkload, Answering, SubmittedJob]:
     """A workload, a caller and an open job."""
-    caller = Answering(Contract.model_validate(contract), reply)
-    job = Job("j-0-1", "one", SessionItem("s-0-1", "ada", "token", None), id="7")
-    return Jobs(caller.context), caller, job  # type: ignore[arg-type]
+    caller = Answering(reply)
+    declared = Contract.model_validate(contract).declared("job")
+    job = SubmittedJob("j-0-1", "one", SessionItem("s-0-1", "ada", "token", None), id="7")
+    return JobWorkload(caller.context, declared), caller, job  # type: ignore[arg-type]
 
 
 WITH_CANCEL = {**CONTRACT, "job": {**CONTRACT["job"], "cancel": CANCEL}}

@@ -79,7 +79,7 @@ def of(folder: Path, workload: str) -> list[tuple[dict[str, Any], dict[str, Any]
 
 
 def test_one_correct_pass_of_orders(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"orders/hop": 1}, contract=whole()) as made:
+    with agent(tmp_path, shop, {"order/hop": 1}, contract=whole()) as made:
         assert do(made, "steady")["surprises"] == []
     found = of(tmp_path, "orders")
     first, second, again, look, *more = found
@@ -98,7 +98,7 @@ def test_one_correct_pass_of_orders(tmp_path: Path, shop: Shop):
 def test_a_load_of_races_with_lost_answers_ends_definite(tmp_path: Path, shop: Shop):
     over: list[bool] = []
     shop.spoil = lambda what, count, body: (0, None) if what == "place" and count % 9 == 3 and not over else None
-    with agent(tmp_path, shop, {"orders/hop": 4}, contract=whole(), duration_s=1.2) as made:
+    with agent(tmp_path, shop, {"order/hop": 4}, contract=whole(), duration_s=1.2) as made:
         do(made, "steady")
         do(made, "load")
         over.append(True)
@@ -123,7 +123,7 @@ def test_a_load_of_races_with_lost_answers_ends_definite(tmp_path: Path, shop: S
 def test_a_key_is_used_by_two_users_where_keys_are_each_users_own(tmp_path: Path, promised: bool, scoped: bool):
     with (
         Shop(secret(MASTER, "jwt"), scoped) as shop,
-        agent(tmp_path, shop, {"payments/hop": 6}, contract=whole(keys_per_user=promised), duration_s=2.5) as made,
+        agent(tmp_path, shop, {"idempotency/hop": 6}, contract=whole(keys_per_user=promised), duration_s=2.5) as made,
     ):
         for phase in ("steady", "load", "settle", "final"):
             do(made, phase)
