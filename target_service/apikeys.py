@@ -25,6 +25,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
+from target_service.ids import name_of_key
 from target_service.problems import AnswerGone, KeyReused, NotFound, TooManyKeys
 from target_service.sessions import Sessions
 from target_service.settings import Settings
@@ -61,11 +62,6 @@ class Made:
     replayed: bool
 
 
-def creation_name(user: str, key: str) -> str:
-    """Stands for (user, idempotency key) in the store."""
-    return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:40]
-
-
 class ApiKeys:
     """API keys in the store."""
 
@@ -86,7 +82,7 @@ class ApiKeys:
         outcome, *rest = await self._sessions.run(
             claims,
             "apikey_create",
-            [*self._keys(claims, made.id), f"apikey-made:{creation_name(claims.user, key)}"],
+            [*self._keys(claims, made.id), f"apikey-made:{name_of_key(claims.user, key)}"],
             [made.id, name, self._most, hashlib.sha256(name.encode()).hexdigest(), kid, nonce, self._retention_ms],
         )
         if outcome == b"known":

@@ -12,11 +12,11 @@ Crash   add: line and memory of it are one script, both or neither. A client tha
         remove: one script. A client that lost the reply asks again and gets 404, which is what it wanted.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import orjson
 
+from target_service.ids import name_of_key
 from target_service.problems import CartFull, KeyReused, NotFound
 from target_service.sessions import Sessions
 from target_service.settings import Settings
@@ -70,7 +70,7 @@ def added_key(line: str) -> str:
 
 def line_id(user: str, key: str) -> str:
     """The line that an idempotency key of a user stands for."""
-    return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:32]
+    return name_of_key(user, key)[:32]
 
 
 class Cart:

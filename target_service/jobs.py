@@ -31,7 +31,7 @@ from typing import Any
 import orjson
 from redis.exceptions import ResponseError
 
-from target_service.ids import NewId
+from target_service.ids import NewId, name_of_key
 from target_service.ledger import Effect
 from target_service.problems import KeyReused, NotFound, TooLate
 from target_service.sessions import Sessions
@@ -128,7 +128,7 @@ def job_key(job: str) -> str:
 
 def submission_key(user: str, key: str) -> str:
     """The key under which a submission is remembered for (user, idempotency key)."""
-    return f"job-key:{hashlib.sha256(f'{len(user)}:{user}:{key}'.encode()).hexdigest()[:40]}"
+    return f"job-key:{name_of_key(user, key)}"
 
 
 class Jobs:

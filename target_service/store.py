@@ -30,8 +30,8 @@ Reply = Any
 """What the store answered: bytes, int, None, or a list of them."""
 
 LUA_FOLDER = Path(__file__).parent / "lua"
-PRELUDE = ("clock", "live", "gcra")
-"""Fragments that stand before every script: the store's clock, whether a session is live, a rate limit."""
+PRELUDE = ("clock", "live", "gcra", "lease")
+"""Fragments that stand before every script: the store's clock, whether a session is live, a rate limit, leases."""
 
 FOR_NOW = ("MISCONF ", "NOREPLICAS ", "MASTERDOWN ", "CLUSTERDOWN ", "BUSY ", "TRYAGAIN ")
 """How a refusal begins that is the store's trouble and no fault of the command: disk, replicas, a long script."""

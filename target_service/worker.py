@@ -16,8 +16,9 @@ from redis.exceptions import ResponseError
 
 from target_service import logs, work
 from target_service.boot import assembled, identify, read_settings, run
-from target_service.completer import Abandonable, complete_abandoned
+from target_service.completer import complete_abandoned
 from target_service.jobs import Claim, Entry, Jobs, StaleClaim
+from target_service.leased import LeasedRecords
 from target_service.ledger import Ledger, LedgerUnavailable, StaleFence
 from target_service.problems import Unavailable
 from target_service.settings import Settings
@@ -33,9 +34,9 @@ BEATS_A_LEASE = 3
 class Worker:
     """Several jobs at once in one process; all of them waiting, none of them on the processor for long."""
 
-    def __init__(self, jobs: Jobs, abandonable: Sequence[Abandonable[Any]], ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, jobs: Jobs, leased: Sequence[LeasedRecords[Any]], ledger: Ledger, settings: Settings) -> None:
         self._jobs = jobs
-        self._abandonable = abandonable
+        self._leased = leased
         self._ledger = ledger
         self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,7 +53,7 @@ class Worker:
             self._repeat(self._take_jobs, 0.0),
             *(
                 self._repeat(partial(complete_abandoned, each), self._settings.completer_poll_s)
-                for each in self._abandonable
+                for each in self._leased
             ),
         )
         await asyncio.gather(*self._tasks)

@@ -6,11 +6,12 @@ lock and stored with the answer: two owners at once tell the client two ids for 
 
 import secrets
 
-import orjson
-
+from target_service.defects._unclaimed import recalled, remembered
+from target_service.ids import name_of_key
+from target_service.leased import Answer
 from target_service.ledger import Effect, LedgerUnavailable, StaleFence
-from target_service.payments import Answer, Order, Payments, payment_name
-from target_service.problems import InProgress, KeyReused, Unavailable
+from target_service.payments import Order, Payments, charged
+from target_service.problems import InProgress, Unavailable
 from target_service.tokens import Claims
 
 RELEASE = """
@@ -28,7 +29,7 @@ class LockedPayments(Payments):
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Charges under the lock unless an answer is already there."""
         await self._sessions.run(claims, "profile")
-        name = payment_name(claims.user, key)
+        name = name_of_key(claims.user, key)
         known = await self._known(name, order)
         if known is not None:
             return known
@@ -50,12 +51,7 @@ class LockedPayments(Payments):
 
     async def _known(self, name: str, order: Order) -> Answer | None:
         record = await self._store.command("GET", f"payment-answer:{name}")
-        if record is None:
-            return None
-        fingerprint, body = record.split(b" ", 1)
-        if fingerprint.decode() != order.fingerprint():
-            raise KeyReused()
-        return Answer(body, replayed=True)
+        return None if record is None else recalled(record, order)
 
     async def _charge(self, name: str, order: Order) -> Answer:
         payment_id = self._new_id("payment")
@@ -63,8 +59,7 @@ class LockedPayments(Payments):
             await self._ledger.post(Effect(order.reference, f"payment:{name}", None, "payment", order.amount))
         except (LedgerUnavailable, StaleFence) as error:
             raise Unavailable() from error
-        parts = {"amount": order.amount, "currency": order.currency, "reference": order.reference}
-        body = orjson.dumps({"payment_id": payment_id, "status": "charged", **parts})
-        record = order.fingerprint().encode() + b" " + body
+        body = charged(payment_id, order)
+        record = remembered(order, body)
         await self._store.command("SET", f"payment-answer:{name}", record, "PX", self._retention_ms)
         return Answer(body, replayed=False)

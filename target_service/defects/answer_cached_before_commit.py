@@ -5,8 +5,6 @@ committed ("we can return it from the cache if the commit is slow"). When the co
 its retry is answered from the cache, and nothing was ever charged.
 """
 
-import orjson
-
 from target_service.ledger import LedgerUnavailable, StaleFence
 from target_service.parts import Parts
 from target_service.payments import Attempt, Payments
@@ -18,10 +16,7 @@ class EagerPayments(Payments):
 
     async def complete(self, attempt: Attempt) -> bytes:
         """Stores the answer, then charges."""
-        order = attempt.order
-        parts = {"amount": order.amount, "currency": order.currency, "reference": order.reference}
-        body = orjson.dumps({"payment_id": attempt.payment_id, "status": "charged", **parts})
-        answer = await self._finish(attempt, body)
+        answer = await self._finish(attempt, self.answer(attempt))
         try:
             await self._ledger.post(self.effect(attempt))
         except (LedgerUnavailable, StaleFence) as error:

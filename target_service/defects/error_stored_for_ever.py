@@ -4,8 +4,9 @@ Seen in the wild: idempotency layers that save "the response" whatever its statu
 a second, has failed for ever for whoever asked in that second; meanwhile the charge may well be made.
 """
 
+from target_service.leased import Answer
 from target_service.parts import Parts
-from target_service.payments import Answer, Order, Payments
+from target_service.payments import Order, Payments
 from target_service.problems import StoreUnreachable, Unavailable
 from target_service.tokens import Claims
 

@@ -9,8 +9,7 @@ from target_service.parts import Parts
 
 CHECKPOINT = """
 local now = now_ms()
-local state, fence, lease_until = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until'))
-if state ~= 'running' or fence ~= ARGV[1] or tonumber(lease_until) < now then
+if not owns(KEYS[1], 'running', ARGV[1], now) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'progress', ARGV[7], 'attempts', 0, 'lease_until', now + tonumber(ARGV[5]))

@@ -4,8 +4,9 @@ Seen in the wild: a unique index on the key column alone. Clients count their ke
 so two of them choose the same one sooner or later: the second is refused, or shown what the first one did.
 """
 
+from target_service.ids import name_of_key
 from target_service.parts import Parts
-from target_service.payments import Payments, payment_name
+from target_service.payments import Payments
 from target_service.tokens import Claims
 
 
@@ -14,7 +15,7 @@ class SharedKeyPayments(Payments):
 
     def name(self, claims: Claims, key: str) -> str:
         """The name of the key, whoever sends it."""
-        return payment_name("", key)
+        return name_of_key("", key)
 
 
 def apply(parts: Parts) -> None:

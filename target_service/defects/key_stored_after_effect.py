@@ -5,14 +5,12 @@ come meanwhile, so it passes every test with duplicates; a process that dies in 
 remembers, and the retry charges again.
 """
 
-import hashlib
-
-import orjson
-
-from target_service.ledger import Effect, LedgerUnavailable, StaleFence
+from target_service.defects._unclaimed import UnclaimedPayments, recalled, remembered
+from target_service.ids import name_of_key
+from target_service.leased import Answer
 from target_service.parts import Parts
-from target_service.payments import Answer, Order, Payments, payment_name
-from target_service.problems import InProgress, KeyReused, Unavailable
+from target_service.payments import Order
+from target_service.problems import InProgress, Unavailable
 from target_service.tokens import Claims
 
 BEGIN = """
@@ -27,32 +25,25 @@ return {'yours'}
 """
 
 
-class LatePayments(Payments):
+class LatePayments(UnclaimedPayments):
     """Keeps duplicates out while it charges, and remembers afterwards."""
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Charges, then stores that it did."""
         await self._sessions.run(claims, "profile")
-        name = payment_name(claims.user, key)
+        name = name_of_key(claims.user, key)
         record, busy = f"payment-answer:{name}", f"payment-busy:{name}"
         outcome, *known = await self._store.run("payment_begin", [record, busy], [self._lease_ms])
         if outcome == b"busy":
             raise InProgress()
         if known:
-            fingerprint, body = known[0].split(b" ", 1)
-            if fingerprint.decode() != order.fingerprint():
-                raise KeyReused()
-            return Answer(body, replayed=True)
-        payment_id = self._new_id("payment")
-        downstream = hashlib.sha256(payment_id.encode()).hexdigest()
+            return recalled(known[0], order)
         try:
-            await self._ledger.post(Effect(order.reference, downstream, None, "payment", order.amount))
-        except (LedgerUnavailable, StaleFence) as error:
+            body = await self.charge(order)
+        except Unavailable:
             await self._store.command("DEL", busy)
-            raise Unavailable() from error
-        parts = {"amount": order.amount, "currency": order.currency, "reference": order.reference}
-        body = orjson.dumps({"payment_id": payment_id, "status": "charged", **parts})
-        await self._store.command("SET", record, order.fingerprint().encode() + b" " + body, "PX", self._retention_ms)
+            raise
+        await self._store.command("SET", record, remembered(order, body), "PX", self._retention_ms)
         return Answer(body, replayed=False)
 
 

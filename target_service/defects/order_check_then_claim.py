@@ -4,7 +4,8 @@ Seen in the wild: `if order.status == "new": order.status = "processing"; order.
 Two who look before either has written are both told that the order is theirs.
 """
 
-from target_service.orders import Orders, Placed, Wanted, order_key, order_name
+from target_service.leased import Answer
+from target_service.orders import Orders, Wanted, order_name
 from target_service.parts import Parts
 from target_service.problems import OrderTaken
 from target_service.tokens import Claims
@@ -22,9 +23,9 @@ BUSY = "tonumber(lease_until) > now"
 class TwoStepOrders(Orders):
     """Believes what it read a moment ago."""
 
-    async def place(self, claims: Claims, key: str, wanted: Wanted) -> Placed:
+    async def place(self, claims: Claims, key: str, wanted: Wanted) -> Answer:
         """Looks, then takes."""
-        (user,) = await self._sessions.run(claims, "order_look", [order_key(order_name(wanted.order_id))]) or [None]
+        (user,) = await self._sessions.run(claims, "order_look", [self.key(order_name(wanted.order_id))]) or [None]
         if user is not None and user.decode() != claims.user:
             raise OrderTaken()
         return await super().place(claims, key, wanted)
