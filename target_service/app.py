@@ -16,7 +16,7 @@ from target_service.routes import ROUTERS
 
 
 def create_app(service: Service) -> ASGIApp:
-    """The application around an assembled service."""
+    """Return the application around an assembled service."""
     gates = limits.gates(service.limits, service.tokens, service.settings.rate_limits)
     app = FastAPI(
         title="reference service",

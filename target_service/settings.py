@@ -1,8 +1,8 @@
-"""Configuration, from the environment only; every problem is reported at once, in one line.
+"""Configuration, from the environment only. Every problem is reported at once, in one line.
 
 Durations are seconds (`*_s`), sizes are bytes (`*_bytes`), costs of argon2 are as RFC 9106 names them.
-A weak password hash, a guessable signing secret or a defect in a service that has not declared itself a test
-(`TARGET_TEST_MODE=1`) is refused: such a service must not come up at all.
+A service with a weak password hash, a guessable signing secret or a seeded defect does not start at all, unless it has
+declared itself a test (`TARGET_TEST_MODE=1`), in which a weak hash and defects are allowed.
 """
 
 import re
@@ -18,31 +18,37 @@ from target_service import state
 T = TypeVar("T")
 
 SECRET_MIN_BYTES = 32
-"""RFC 7518 section 3.2: an HS256 key has at least the size of the hash."""
+"""RFC 7518 section 3.2: a key for HS256 has at least the size of the hash."""
 
 SECRET_MIN_SYMBOLS = 8
-"""Fewer distinct characters than this is a placeholder ("xxxx…"), not a random secret."""
+"""A secret with fewer distinct characters is a placeholder ("xxxx…"), not a random one."""
 
 ADMIN_PASSWORD_MIN = 16
+"""How many characters the first admin's password has at least."""
 
 ARGON2_MIN_TIME_COST = 2
 ARGON2_MIN_MEMORY_KIB = 19456
 """OWASP Password Storage Cheat Sheet: argon2id with at least 19 MiB and two iterations."""
 
 DEFAULT_SECRETS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure")
+"""How a secret begins that somebody forgot to replace."""
 
 
 LIMIT = re.compile(r"([A-Z]+ /[^\s=]*)=(\d{1,9}(?:\.\d{1,9})?)/(\d{1,9})")
-"""One limit of RATE_LIMITS."""
+"""One limit of RATE_LIMITS: "METHOD /path=requests a second/burst"."""
 
 
 class SettingsError(Exception):
-    """The environment does not describe a service that may start; the text names each variable and its remedy."""
+    """The environment does not describe a service that may start. The text names each variable and its remedy."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The whole configuration of a replica or a worker."""
+    """The whole configuration of a replica or a worker.
+
+    Each field is the environment variable of the same name in capitals; `test_mode` and `defects` are TARGET_TEST_MODE
+    and TARGET_DEFECTS.
+    """
 
     store_url: str
     ledger_url: str
@@ -91,7 +97,11 @@ class Settings:
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Settings from `environment`; raises SettingsError naming every problem, or none."""
+    """Return the settings that an environment describes.
+
+    Raises:
+        SettingsError: Something is wrong; the text names every problem.
+    """
     reader = _Reader(environment)
     settings = Settings(
         store_url=reader.url("STORE_URL", "redis"),

@@ -1,8 +1,8 @@
-"""A job worker: takes jobs, does them step by step, has their effect in the ledger, and completes what was abandoned.
+"""A job worker: it does jobs step by step, has their effects in the ledger, and completes what was abandoned.
 
-Run as `python -m target_service.worker`. It keeps nothing: what it knows of a job is the checkpoint it was given with
-the claim. SIGKILL at any moment loses at most one step; see jobs.py, payments.py and orders.py for each
-gap. On SIGTERM it takes no more, hands each job back after the step it is in, and exits 0.
+Run it as `python -m target_service.worker`. It keeps nothing: all it knows of a job is the checkpoint that came with
+the claim. SIGKILL at any moment loses at most one step; jobs.py, payments.py and orders.py say what each gap leaves. On
+SIGTERM the worker takes no more jobs, hands each job back after the step it is in, and exits 0.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from target_service.problems import Unavailable
 from target_service.settings import Settings
 
 WAIT_FOR_NEW_S = 0.2
-"""How long one read waits for new entries; also the longest that a SIGTERM waits for it."""
+"""How many seconds one read waits for new entries, and so how long a SIGTERM may have to wait for the read."""
 
 
 BEATS_A_LEASE = 3
-"""So that one beat may be lost."""
+"""How often a lease is renewed before it would end, so that one renewal may be lost."""
 
 
 class Worker:
-    """Several jobs at once in one process; all of them waiting, none of them on the processor for long."""
+    """Does several jobs at once in one process. Each waits most of the time, and none keeps the processor for long."""
 
     def __init__(self, jobs: Jobs, leased: Sequence[LeasedRecords[Any]], ledger: Ledger, settings: Settings) -> None:
         self._jobs = jobs
@@ -44,11 +44,11 @@ class Worker:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Begins the end: nothing more is taken."""
+        """Begin to stop: nothing more is taken."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Works until stop(), then returns when every job is finished or handed back."""
+        """Work until stop() is called, and return when every job is finished or handed back."""
         await asyncio.gather(
             self._repeat(self._take_jobs, 0.0),
             *(
@@ -180,7 +180,7 @@ class Worker:
 
 
 async def serve(worker: Worker) -> None:
-    """Runs a worker until SIGTERM or SIGINT."""
+    """Run a worker until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
@@ -196,7 +196,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Runs a job worker."""
+    """Run a job worker; end the process with 2 when the environment is wrong."""
     settings = read_settings()
     identify(settings, "worker")
     run(_serve(settings))

@@ -1,4 +1,4 @@
-""" "Log out everywhere" ends the session it is asked with, and no other.
+"""A log-out from everywhere ends the session it is asked with, and no other.
 
 Seen in the wild: the button calls the log-out of the one session there used to be; the sessions of the lost phone, for
 which somebody pressed it, go on.
