@@ -80,7 +80,7 @@ class Edge:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route, which the router has left in the scope by the time of the answer."""
+    """Return the template of the route. The router has left it in the scope by the time of the answer."""
     return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 

@@ -121,7 +121,7 @@ async def _connect(host: str, port: int) -> _Connection:
 
 
 class _Answer:
-    """Callbacks of the parser; only the status is of interest, the body must merely be read to its end."""
+    """Callbacks of the HTTP parser. Only the status is of interest; the body must be read to its end."""
 
     def __init__(self) -> None:
         self.complete = False

@@ -107,12 +107,12 @@ class Limits:
             raise Limited(wait_us / 1e6)
 
     async def _decide(self, claims: Claims) -> int:
-        """0, or after how many µs to ask again."""
+        """Return 0 when the request has a turn, else after how many microseconds to ask again."""
         arguments = [*self.limited.arguments(), *self._more()]
         return int(await self._sessions.run(claims, "limit_take", [self.limited.key(claims.user)], arguments))
 
     def _more(self) -> Sequence[str | int]:
-        """What a limiter passes to its scripts beside the limit."""
+        """Return what this limiter passes to its scripts besides the limit."""
         return ()
 
     async def attempt(self, limit: Limit, address: str, claims: Claims | None) -> None:
@@ -168,7 +168,7 @@ def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int
 
 
 def _claims(tokens: Tokens, request: Request) -> Claims | None:
-    """What the request's token says, if it says anything; whether it is live only the store knows."""
+    """Return what the request's token says, if it says anything. Whether its session is live only the store knows."""
     try:
         return tokens.verify(bearer(request))
     except NotAuthenticated:

@@ -156,7 +156,7 @@ def load(environment: Mapping[str, str]) -> Settings:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """What no single variable shows: the rules between them."""
+    """Return the problems that no single variable shows: variables that contradict each other, and weak secrets."""
     problems = []
     for name, secret in (
         ("JWT_SECRET", settings.jwt_secret),
@@ -193,7 +193,7 @@ def _contradictions(settings: Settings) -> list[str]:
 
 
 class _Reader:
-    """Reads typed variables and collects what is wrong with them instead of stopping at the first."""
+    """Reads typed variables, and collects all that is wrong with them instead of stopping at the first problem."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment

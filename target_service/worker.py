@@ -86,7 +86,7 @@ class Worker:
             await self._pause(self._settings.backoff_s)
 
     async def _pause(self, seconds: float) -> None:
-        """Sleeps, but not past stop()."""
+        """Sleep, but no longer than until stop() is called."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
@@ -94,7 +94,7 @@ class Worker:
             pass
 
     async def _take_jobs(self) -> None:
-        """Fills the free slots: with abandoned jobs when it is time to look for them, else with new ones."""
+        """Fill the free slots: with abandoned jobs when it is time to look for them, else with new ones."""
         if len(self._tasks) >= self._settings.job_slots:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         free = self._settings.job_slots - len(self._tasks)
@@ -144,7 +144,7 @@ class Worker:
             await self._jobs.release(claim, after_backoff=True, counts=True)
 
     async def _do(self, claim: Claim) -> None:
-        """The steps from the checkpoint on, the effect, the end; under a lease that is renewed meanwhile."""
+        """Do the steps from the checkpoint on, have the effect and finish, under a lease that is renewed meanwhile."""
         beating = asyncio.create_task(self._beat(claim))
         working = asyncio.create_task(self._work(claim))
         try:

@@ -1,7 +1,7 @@
-"""Payments under a lock of the store, as many are built; what is wrong with the lock is up to each defect.
+"""Payments under a lock in the store, as many services build them. What is wrong with the lock is up to each defect.
 
-The provider is given the same key at every attempt, so it charges once. The id of the payment is chosen under the
-lock and stored with the answer: two owners at once tell the client two ids for one payment.
+The provider is given the same key at every attempt, so it charges once. The id of the payment is chosen under the lock
+and stored with the answer, so two owners at the same time tell the client two ids for one payment.
 """
 
 import secrets
@@ -20,14 +20,14 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then
 end
 return 0
 """
-"""Gives the lock back if it is still the owner's. Registered as `payment_unlock` by those that use it."""
+"""Gives the lock back if it is still the owner's. Defects register this as the script `payment_unlock`."""
 
 
 class LockedPayments(Payments):
-    """Looks, locks, looks again, charges, remembers, unlocks: right if the lock is."""
+    """Payments that look for an answer, lock, look again, charge, remember and unlock: right if the lock is right."""
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
-        """Charges under the lock unless an answer is already there."""
+        """Charge under the lock, unless there is an answer already."""
         await self._sessions.run(claims, "profile")
         name = name_of_key(claims.user, key)
         known = await self._known(name, order)
@@ -42,11 +42,11 @@ class LockedPayments(Payments):
             await self.release(lock, owner)
 
     async def acquire(self, lock: str, owner: str) -> bool:
-        """Takes the lock; False when another has it."""
+        """Take the lock; return False when another owner has it."""
         return bool(await self._store.command("SET", lock, owner, "NX", "PX", self._lease_ms))
 
     async def release(self, lock: str, owner: str) -> None:
-        """Gives the lock back, if it is `owner`'s."""
+        """Give the lock back, if it is still `owner`'s."""
         await self._store.run("payment_unlock", [lock], [owner])
 
     async def _known(self, name: str, order: Order) -> Answer | None:

@@ -1,8 +1,8 @@
-"""The answer is put into the record before the charge has been made.
+"""The answer is stored in the record before the charge has been made.
 
 Seen in the wild: the response is built, cached under the key, and only then is the provider called or the transaction
-committed ("we can return it from the cache if the commit is slow"). When the commit fails, the client is told so once;
-its retry is answered from the cache, and nothing was ever charged.
+committed ("we can return it from the cache if the commit is slow"). When the commit fails, the client is told so once.
+Its retry is answered from the cache, and nothing was ever charged.
 """
 
 from target_service.ledger import LedgerUnavailable, StaleFence
@@ -12,10 +12,10 @@ from target_service.problems import Unavailable
 
 
 class EagerPayments(Payments):
-    """Finishes first."""
+    """Payments that are finished before they are charged."""
 
     async def complete(self, attempt: Attempt) -> bytes:
-        """Stores the answer, then charges."""
+        """Store the answer, then charge."""
         answer = await self._finish(attempt, self.answer(attempt))
         try:
             await self._ledger.post(self.effect(attempt))
@@ -25,5 +25,5 @@ class EagerPayments(Payments):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the payments."""
+    """Replace the payments."""
     parts.payments = EagerPayments

@@ -1,7 +1,7 @@
 """Idempotency by looking first and writing afterwards.
 
-Seen in the wild: "SELECT … WHERE key = ?, and if there is none, charge and INSERT", in countless payment handlers.
-Two requests that look before either has written both charge; so does the retry of one that was killed in between.
+Seen in the wild: "SELECT … WHERE key = ?, and if there is none, charge and INSERT", in countless payment handlers. Two
+requests that look before either has written both charge. So does the retry of a request that was killed in between.
 """
 
 from target_service.accounts import user_key
@@ -14,10 +14,10 @@ from target_service.tokens import Claims
 
 
 class CheckThenSetPayments(UnclaimedPayments):
-    """Remembers answers; claims nothing."""
+    """Payments that remember answers and claim nothing."""
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
-        """Charges unless an answer is already there."""
+        """Charge, unless there is an answer already."""
         await self._sessions.run(claims, "profile", [user_key(claims.user)])
         name = f"payment-answer:{name_of_key(claims.user, key)}"
         known = await self._store.command("GET", name)
@@ -29,5 +29,5 @@ class CheckThenSetPayments(UnclaimedPayments):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the payments."""
+    """Replace the payments."""
     parts.payments = CheckThenSetPayments

@@ -1,7 +1,7 @@
-"""The idempotency key is written when the charge has been made, not before.
+"""The idempotency key is written after the charge has been made, not before.
 
 Seen in the wild: a middleware that saves key and response once the handler has returned. It holds off requests that
-come meanwhile, so it passes every test with duplicates; a process that dies in between leaves a charge that nobody
+come meanwhile, so it passes every test with duplicates. A process that dies in between leaves a charge that nobody
 remembers, and the retry charges again.
 """
 
@@ -26,10 +26,10 @@ return {'yours'}
 
 
 class LatePayments(UnclaimedPayments):
-    """Keeps duplicates out while it charges, and remembers afterwards."""
+    """Payments that keep duplicates out while they charge, and remember afterwards."""
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
-        """Charges, then stores that it did."""
+        """Charge, then store that the charge was made."""
         await self._sessions.run(claims, "profile")
         name = name_of_key(claims.user, key)
         record, busy = f"payment-answer:{name}", f"payment-busy:{name}"
@@ -48,6 +48,6 @@ class LatePayments(UnclaimedPayments):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the payments."""
+    """Replace the payments."""
     parts.lua["payment_begin"] = BEGIN
     parts.payments = LatePayments

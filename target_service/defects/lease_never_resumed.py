@@ -1,7 +1,7 @@
 """An order whose owner was lost stays in processing: its lease ends, and nobody takes it over.
 
 Seen in the wild: a status column set to "processing" before the work and to "processed" after it, and a retry that sees
-"processing" and answers that somebody is at it. Such rows are found months later, by their customers.
+"processing" and answers that somebody is working on it. Such rows are found months later, by the customers.
 """
 
 from target_service.parts import Parts
@@ -23,7 +23,7 @@ NOTHING_DUE = "return {}\n"
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges what the scripts say about leases."""
+    """Replace what the scripts say about leases."""
     assert ENDED in parts.lua["order_claim"]
     parts.lua["order_claim"] = parts.lua["order_claim"].replace(ENDED, GIVEN_BACK)
     parts.lua["order_release"] = RELEASE
