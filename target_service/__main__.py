@@ -44,7 +44,7 @@ async def _replica(settings: Settings, boot: str, listener: socket.socket) -> No
         log_config=None,
         access_log=False,
         server_header=False,
-        # Whoever connects may write X-Forwarded-For, from loopback too: see limits.py.
+        # Anybody who connects may write X-Forwarded-For, also from loopback: see limits.py.
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         headers=[("X-Replica", settings.replica), ("X-Boot-Id", boot)],

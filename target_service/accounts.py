@@ -69,7 +69,8 @@ class Accounts:
             parallelism=settings.argon2_parallelism,
         )
         self._threads = ThreadPoolExecutor(settings.argon2_threads, thread_name_prefix="argon2")
-        # Verified in place of an unknown user's hash, so that both take the same time and tell nothing.
+        # Verified when there is no such user, so that the time of the answer does not tell an unknown user from a wrong
+        # password.
         self._nobody = self._hasher.hash("nobody")
 
     async def create(self, username: str, password: str) -> str:
@@ -129,7 +130,7 @@ class Accounts:
         try:
             return await self._create(name, password, "admin")
         except UserExists:
-            # Another replica was asked at the same moment.
+            # Another replica created the account at the same moment.
             return await self.check(name, password)
 
     def close(self) -> None:

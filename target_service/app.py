@@ -47,7 +47,7 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # Place and message only: pydantic's errors quote the input, which may be a password.
+    # Only the place and the message are shown: pydantic's errors quote the input, which may be a password.
     faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
     return Malformed("; ".join(faults)).response()
 

@@ -68,7 +68,7 @@ def required_match(request: Request) -> str:
         raise PreconditionRequired()
     if given != ["*"] and not (len(given) == 1 and ENTITY_TAG.fullmatch(given[0])):
         raise Malformed('If-Match must be one strong entity tag, as "3", or *')
-    # Only without quotes does a star stand for any version: with them it is a tag, though none of ours.
+    # A star without quotes stands for any version. With quotes it is a tag, which no version of ours has.
     return given[0] if given[0] in ("*", '"*"') else given[0].strip('"')
 
 

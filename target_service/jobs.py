@@ -281,7 +281,7 @@ class Jobs:
         found: list[Entry] = []
         cursor = b"0-0"
         while len(found) < most:
-            # One call looks at ten times its count; the rest of a long pending list is behind the cursor.
+            # One call looks at ten times as many entries as its count; the cursor leads to the rest of a long list.
             command = (
                 "XAUTOCLAIM",
                 STREAM,

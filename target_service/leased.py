@@ -156,9 +156,9 @@ class LeasedRecords(ABC, Generic[A]):
         try:
             await self._ledger.post(self.effect(attempt))
         except StaleFence as error:
-            # Usually there is a newer owner, whom a stale release cannot disturb. But clients choose the references: a
-            # reference that another record has used has the fences of that record too. Then this owner goes on, and
-            # with the next number until it is past them.
+            # Usually there is a newer owner, and a stale release cannot disturb it. But clients choose the references.
+            # A reference that another record has used has the fences of that record too. Then the release frees this
+            # record, and its next attempts take higher fences until they are past the other's.
             await self._release(attempt.name, attempt.fence)
             raise InProgress() from error
         except LedgerUnavailable as error:

@@ -160,7 +160,7 @@ def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int
         limit = by_route.get(f"{request.method} {getattr(route, 'path', '')}")
         if limit is not None and isinstance(route, APIRoute):
             address = request.client.host if request.client else "unknown"
-            # Where nobody asks who it is (a log-in), a token would only be a way to more turns.
+            # On a route that asks for no token (a log-in, say), a token would only be a way to more turns.
             claims = _claims(tokens, request) if AUTHENTICATED in calls(route) else None
             await limits.attempt(limit, address, claims)
 

@@ -30,6 +30,8 @@ Reply = Any
 """What the store answered: bytes, int, None, or a list of them."""
 
 LUA_FOLDER = Path(__file__).parent / "lua"
+"""The scripts and fragments. Each begins with its KEYS and ARGV and, after an arrow, with what it returns."""
+
 PRELUDE = ("clock", "live", "gcra", "lease")
 """The fragments that stand before every script: the store's clock, whether a session is live, a rate limit, leases."""
 
@@ -58,7 +60,7 @@ class Store:
             "retry": Retry(NoBackoff(), 0),
             "retry_on_error": [],
             "health_check_interval": 0,
-            # One deadline stands around the whole round trip below; redis-py's own would start a task per write.
+            # There is one deadline around the whole round trip below; redis-py's own would start a task for each write.
             "socket_timeout": None,
             "socket_connect_timeout": timeout_s,
         }

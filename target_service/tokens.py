@@ -148,7 +148,7 @@ class Tokens:
         if claims is None:
             claims = self._decode(token)
             if len(self._verified) >= CACHED_TOKENS:
-                # Dictionaries keep insertion order: the oldest token goes, which is the first to expire.
+                # Dictionaries keep the order of insertion, so this drops the oldest token, the first to expire.
                 del self._verified[next(iter(self._verified))]
             self._verified[token] = claims
         elif claims.expires + self._settings.jwt_leeway_s <= time.time():

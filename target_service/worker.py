@@ -66,14 +66,14 @@ class Worker:
             except Unavailable:
                 pause_s = self._settings.backoff_s
             except ResponseError as error:
-                # A store that lost its data knows no group; the group begins at the first entry, so nothing is missed.
+                # A store that lost its data has no group. A new group begins at the first entry, so it misses nothing.
                 logs.event("store_refused", why=str(error))
                 pause_s = self._settings.backoff_s
                 if str(error).startswith("NOGROUP"):
                     pause_s = 0.0
                     await self._prepare()
             except Exception as error:
-                # One turn may meet what this version cannot read; the others of this worker go on.
+                # One turn may meet a record that this version cannot read; the other turns of this worker go on.
                 logs.event("turn_failed", why=repr(error))
                 pause_s = self._settings.backoff_s
             if pause_s:
@@ -115,10 +115,10 @@ class Worker:
             if claim is not None:
                 await self._attempt(claim)
         except Unavailable as error:
-            # Whatever the store has of this job is a state from which the next claim goes on.
+            # Whatever state of this job the store holds, the next claim goes on from it.
             logs.event("store_unavailable", job=entry.job, why=str(error))
         except Exception as error:
-            # Its record cannot be read, by this version at least: the entry stays, and is looked at again.
+            # This version cannot read the record of the job. The entry stays, and is looked at again.
             logs.event("job_not_done", job=entry.job, why=repr(error))
 
     async def _attempt(self, claim: Claim) -> None:
@@ -128,9 +128,9 @@ class Worker:
         except StaleClaim:
             logs.event("job_stale", **about)
         except StaleFence:
-            # Usually a newer owner, whom a stale release cannot disturb. But references are the clients': one that
-            # something else has used has that one's fences too, which is no failure of this job: it goes on with
-            # the next number until it is past them.
+            # Usually there is a newer owner, and a stale release cannot disturb it. But clients choose the references.
+            # A reference that something else has used has the fences of that too, which is no failure of this job.
+            # The release frees the job, and its next claims take higher fences until they are past the other's.
             logs.event("job_fenced_off", **about)
             await self._jobs.release(claim, after_backoff=True, counts=False)
         except LedgerUnavailable as error:
@@ -139,7 +139,7 @@ class Worker:
         except Unavailable:
             raise
         except Exception as error:
-            # A job may fail in any way; what it may not do is stop the worker, or be tried for ever.
+            # A job may fail in any way, but it may not stop the worker, and it may not be tried for ever.
             logs.event("job_failed", **about, why=repr(error))
             await self._jobs.release(claim, after_backoff=True, counts=True)
 
@@ -149,7 +149,7 @@ class Worker:
         working = asyncio.create_task(self._work(claim))
         try:
             await asyncio.wait((beating, working), return_when=asyncio.FIRST_COMPLETED)
-            # Whoever lost the lease stops where it is, in the middle of a step too.
+            # When the lease is lost the work stops where it is, even in the middle of a step.
             await (working if working.done() else beating)
         finally:
             for task in (beating, working):
@@ -162,7 +162,7 @@ class Worker:
             try:
                 await self._jobs.beat(claim)
             except Unavailable:
-                # The lease has room for another try.
+                # The lease is long enough for another try.
                 logs.event("beat_failed", job=claim.entry.job)
 
     async def _work(self, claim: Claim) -> None:

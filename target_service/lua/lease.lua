@@ -1,5 +1,5 @@
 -- A leased record is worked on by one owner at a time. It is a hash with these fields:
---   state        one name while it is being worked on, another when it is over; each kind of record has its own two names
+--   state        one name while it is being worked on, another when it is over; each kind has two names of its own
 --   fence        the number of the newest claim: the owner's proof, which every later claim makes worthless
 --   lease_until  ms, by the store's clock; after that time anybody may make the next claim
 --   answer       stored once, with the state that says that the record is over
@@ -9,7 +9,7 @@
 -- payment_claim.lua and order_claim.lua have only `take` in common: what each looks at before is what makes it a payment
 -- or an order, and one script for both would be a list of exceptions.
 
--- Tells whether `fence` is the newest claim on a record in the state `working`; with `now`, also that its lease goes on.
+-- Tells whether `fence` is the newest claim on a record in the state `working` and, with `now`, whether its lease lasts.
 local function owns(record, working, fence, now)
   local state, newest, lease_until = unpack(redis.call('HMGET', record, 'state', 'fence', 'lease_until'))
   return state == working and newest == fence and (not now or tonumber(lease_until) >= now)
@@ -44,7 +44,7 @@ local function resume(record, open, name, working, over, lease, fields)
   return {take(record, open, name, now, lease), unpack(values, 3)}
 end
 
--- Ends the lease now; the completer waits `backoff` ms before it takes the record -> 1 | 0 not the owner
+-- Ends the lease now; the completer may take the record `backoff` ms later -> 1 | 0 not the owner
 local function release(record, open, name, working, fence, backoff)
   if not owns(record, working, fence) then
     return 0

@@ -1,4 +1,4 @@
-"""Users, roles and API keys."""
+"""The endpoints of users, roles and API keys."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -52,6 +52,6 @@ async def list_keys(request: Request) -> Response:
 @router.delete("/api/keys/{id}", status_code=204)
 @refuses(Forbidden, NotFound)
 async def revoke_key(request: Request, id: str) -> Response:
-    """Revoke an API key: from the answer on no replica accepts it."""
+    """Revoke an API key. Once this is answered, no replica accepts the key."""
     await service_of(request).api_keys.revoke(claims_of(request), id)
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""Sign-up, sessions and the profile."""
+"""The endpoints of sign-up, sessions and the profile."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

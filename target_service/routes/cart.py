@@ -1,4 +1,4 @@
-"""The cart."""
+"""The endpoints of the cart."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

@@ -1,4 +1,4 @@
-"""Background jobs: submitted, then asked for."""
+"""The endpoints of background jobs: a job is submitted, and asked for afterwards."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

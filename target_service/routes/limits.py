@@ -1,4 +1,4 @@
-"""A route with a rate limit of its own."""
+"""The endpoint with a rate limit of its own."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

@@ -1,4 +1,4 @@
-"""Orders."""
+"""The endpoints of orders."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

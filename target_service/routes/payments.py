@@ -1,4 +1,4 @@
-"""Payments."""
+"""The endpoint of payments."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response

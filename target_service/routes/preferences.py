@@ -1,4 +1,4 @@
-"""Preferences."""
+"""The endpoints of preferences."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
