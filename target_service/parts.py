@@ -94,7 +94,9 @@ def chosen_parts(names: tuple[str, ...]) -> Parts:
     parts = Parts()
     for name in names:
         if name not in defect_names():
-            raise SettingsError(f"TARGET_DEFECTS names {name!r}, which is none of {', '.join(defect_names())}")
+            raise SettingsError(
+                f"TARGET_DEFECTS names {name!r}, which is no defect: the defects are {', '.join(defect_names())}"
+            )
         import_module(f"target_service.defects.{name.replace('-', '_')}").apply(parts)
     return parts
 

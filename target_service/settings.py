@@ -1,8 +1,8 @@
 """Configuration, from the environment only. Every problem is reported at once, in one line.
 
 Durations are seconds (`*_s`), sizes are bytes (`*_bytes`), costs of argon2 are as RFC 9106 names them.
-A service with a weak password hash, a guessable signing secret or a seeded defect does not start at all, unless it has
-declared itself a test (`TARGET_TEST_MODE=1`), in which a weak hash and defects are allowed.
+A service with a guessable signing secret does not start at all. One with a weak password hash or a seeded defect starts
+only when it has declared itself a test (`TARGET_TEST_MODE=1`).
 """
 
 import re
@@ -181,7 +181,9 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.defects and not settings.test_mode:
         problems.append("TARGET_DEFECTS needs a declared test: set TARGET_TEST_MODE=1, or unset it")
     if settings.access_ttl_s > settings.refresh_ttl_s:
-        problems.append("ACCESS_TTL_S exceeds REFRESH_TTL_S: an access token would outlive its session's record")
+        problems.append(
+            "ACCESS_TTL_S must not exceed REFRESH_TTL_S: an access token would outlive its session's record"
+        )
     for name, lease_s in (("PAYMENT_LEASE_S", settings.payment_lease_s), ("LEASE_S", settings.lease_s)):
         if settings.ledger_timeout_s >= lease_s:
             problems.append(
@@ -202,14 +204,14 @@ class _Reader:
     def text(self, name: str, default: str | None = None) -> str:
         value = self._environment.get(name) or default
         if value is None:
-            self.problems.append(f"{name} is not set")
+            self.problems.append(f"{name} is not set and has no default: set it in the environment")
             return ""
         return value
 
     def url(self, name: str, scheme: str) -> str:
         value = self.text(name)
         if value and (urlsplit(value).scheme != scheme or not urlsplit(value).hostname):
-            self.problems.append(f"{name} is not a {scheme}://host:port URL")
+            self.problems.append(f"{name} must be a URL of the form {scheme}://host:port")
         return value
 
     def integer(self, name: str, default: int, least: int) -> int:
@@ -252,7 +254,7 @@ class _Reader:
         try:
             value = kind(raw)
         except ValueError:
-            self.problems.append(f"{name} is not a number")
+            self.problems.append(f"{name} must be a number")
             return default
         if not least <= value < float("inf"):  # type: ignore[operator]
             self.problems.append(f"{name} must be at least {least}")
