@@ -81,8 +81,7 @@ class ApiKeys:
         """Make an API key at the first use of an idempotency key, and return the same one at every later use.
 
         The API key lives until it is revoked. What the idempotency key made is remembered for IDEMPOTENCY_RETENTION_S.
-        A
-        replica that dies after the script leaves an API key whose reply was lost; the repetition is given that key.
+        A replica that dies after the script leaves an API key whose reply was lost; the repetition is given that key.
 
         Args:
             claims: The user, logged in as a person.

@@ -87,8 +87,7 @@ class Cart:
         """Add a line, or find the line that this idempotency key has added.
 
         The line lives CART_TTL_S from the last change of the cart. A replica that dies after the script leaves a line
-        whose
-        reply was lost; adding it again with the same key changes nothing.
+        whose reply was lost; adding it again with the same key changes nothing.
 
         Args:
             claims: Whose cart it is.

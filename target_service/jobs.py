@@ -170,8 +170,7 @@ class Jobs:
         """Accept a job. The same key gets the same job.
 
         The job is in the store before this returns. A replica that dies after the script leaves a job whose id was
-        lost; the
-        client submits again with its key and gets the id.
+        lost; the client submits again with its key and gets the id.
 
         Args:
             claims: Whose job it is.
@@ -335,8 +334,7 @@ class Jobs:
         """Record that steps are done, and renew the lease.
 
         After the last step the job can no longer be cancelled. Its progress stays below 1, which is kept for a job that
-        is done.
-        A worker that dies after this loses nothing: the next claim goes on from here.
+        is done. A worker that dies after this loses nothing: the next claim goes on from here.
 
         Args:
             claim: The claim.

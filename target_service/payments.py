@@ -108,8 +108,8 @@ class Payments(LeasedRecords[Attempt]):
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
         """Charge once for this user and idempotency key.
 
-        The claim is in the store before the ledger is asked. A replica that dies here leaves an open payment, which
-        the client's retry or the completer finishes.
+        The claim is in the store before the ledger is asked. A replica that dies here leaves an open payment, which the
+        client's retry or the completer finishes.
 
         Args:
             claims: Whose payment this is.

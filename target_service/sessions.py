@@ -181,8 +181,7 @@ class Sessions:
         """End the session. Once this returns, no replica accepts a token of it.
 
         The revocation is stored for as long as any token of the session could live. A replica that dies after the
-        script
-        leaves a session that has ended; the client asks again and gets 401.
+        script leaves a session that has ended; the client asks again and gets 401.
 
         Raises:
             Forbidden: The request was made with an API key.
@@ -207,8 +206,7 @@ class Sessions:
         """Rotate a refresh token, or repeat the last rotation.
 
         A replica that dies after the script leaves a rotation whose reply was lost. The client presents the same token
-        again
-        and, for REFRESH_GRACE_S, gets the same successor.
+        again and, for REFRESH_GRACE_S, gets the same successor.
 
         Args:
             token: The refresh token that was presented; its mac has been checked.

@@ -64,8 +64,7 @@ class Users:
         """Give an account a role, and end its sessions if the role is a new one.
 
         Both are one script. A replica that dies after it leaves a change whose reply was lost; the same role sent again
-        changes
-        nothing.
+        changes nothing.
 
         Raises:
             Forbidden: The user may not change roles.

@@ -1,8 +1,7 @@
 """The replica that accepts a job does it itself, in a task that it starts after its answer.
 
 Seen in the wild: `BackgroundTasks` of FastAPI, `setImmediate`, `go func()`, a thread pool. The 202 has been sent and
-the
-record says "running", but nobody else knows what is to be done, and the knowledge dies with the process.
+the record says "running", but nobody else knows what is to be done, and the knowledge dies with the process.
 """
 
 import asyncio
