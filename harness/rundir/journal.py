@@ -18,6 +18,7 @@ from time import monotonic_ns
 from orjson import OPT_APPEND_NEWLINE, dumps
 
 from harness.errors import EnvironmentFailure
+from harness.rundir.journal_schema import AT, COMPLETE, EVENT, INVOKE, NUMBER
 
 
 class Journal:
@@ -48,18 +49,18 @@ class Journal:
         `record` holds the op's fields without `e`, `at` and `n`. The caller sends nothing before this returns.
         """
         n = next(self._numbers)
-        self._write(dumps({"e": "i", "at": monotonic_ns(), "n": n, **record}, option=OPT_APPEND_NEWLINE))
+        self._write(dumps({EVENT: INVOKE, AT: monotonic_ns(), NUMBER: n, **record}, option=OPT_APPEND_NEWLINE))
         self.invoked += 1
         return n
 
     def complete(self, n: int, record: Mapping[str, object], at_ns: int) -> None:
         """Write how op `n` ended; `at_ns` is when its last byte had been read or its client gave up."""
-        self._write(dumps({"e": "c", "at": at_ns, "n": n, **record}, option=OPT_APPEND_NEWLINE))
+        self._write(dumps({EVENT: COMPLETE, AT: at_ns, NUMBER: n, **record}, option=OPT_APPEND_NEWLINE))
         self.completed += 1
 
     def event(self, record: Mapping[str, object]) -> None:
         """Write any other event; `record` holds its type `e`. `at` is now unless `record` holds one."""
-        self._write(dumps({"e": record["e"], "at": monotonic_ns(), **record}, option=OPT_APPEND_NEWLINE))
+        self._write(dumps({EVENT: record[EVENT], AT: monotonic_ns(), **record}, option=OPT_APPEND_NEWLINE))
         self.events += 1
 
     def close(self) -> None:

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from harness.rundir import journal_schema
+
 LONGEST_LINE = 1 << 20
 """Bytes; no event of ours comes near, and a longer one is damage."""
 
@@ -29,16 +31,8 @@ def usable(event: object) -> bool:
     return isinstance(event, dict) and isinstance(event.get("e"), str) and type(event.get("at")) is int
 
 
-def journal_event(event: dict[str, Any]) -> bool:
-    """Whether a journal event has what its type cannot do without."""
-    kind = event["e"]
-    if kind == "i":
-        names = all(isinstance(event.get(name), str) for name in ("w", "k", "key"))
-        return names and type(event.get("n")) is int and 0 <= event["at"] < 1 << 62
-    if kind == "c":
-        outcome = event.get("o") in ("ok", "fail", "info") and isinstance(event.get("cl"), str)
-        return outcome and type(event.get("n")) is int and 0 <= event["at"] < 1 << 62
-    return True
+journal_event = journal_schema.accepts
+"""Whether a journal event has what its type cannot do without."""
 
 
 def _decode(line: bytes, accept: Accept) -> bool:
