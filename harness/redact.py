@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from harness.placeholders import placeholders
-from harness.rundir import write_whole
+from harness.wholefile import write_whole
 
 TOKEN = re.compile(
     rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*"

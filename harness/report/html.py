@@ -6,7 +6,6 @@ every address, so that a text which slipped through could still neither run nor 
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report import charts, pictures, text, view
+from harness.rundir import write_whole
+from harness.rundir.files import REPORT
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -59,18 +60,14 @@ def render(shown: view.View) -> str:
 
 
 def write(folder: Path) -> Path:
-    """Writes report.html of a run folder, whole or not at all, and says where. Raises UsageError as `load`."""
-    path = folder / "report.html"
-    document = render(view.load(folder))
-    unfinished = folder / ".report.html.unfinished"
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(document)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write the report of a run folder, and return its path.
+
+    Raises:
+        UsageError: The folder has no results that can be read (`view.load`).
+        EnvironmentFailure: The report cannot be written.
+    """
+    path = folder / REPORT
+    write_whole(path, render(view.load(folder)).encode())
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.report.text import clean
+from harness.rundir.files import RESULTS
 
 Record = dict[str, object]
 
@@ -17,7 +18,7 @@ SCHEMA = 1
 
 def read_results(folder: Path) -> Record:
     """results.json of a run folder. Raises UsageError when there is none, or none that can be read."""
-    path = folder / "results.json"
+    path = folder / RESULTS
     remedy = f"write it anew with: harness check {folder}"
     if not folder.is_dir():
         raise UsageError(f"{folder}: not a run folder; name one below reports/")
@@ -34,23 +35,6 @@ def read_results(folder: Path) -> Record:
     if loaded.get("schema") != SCHEMA:
         raise UsageError(f"{path}: not of schema {SCHEMA}, which this version reads; {remedy}")
     return loaded
-
-
-def read_lines(path: Path) -> list[Record]:
-    """The records of a .jsonl file, in its order; no file is no records, torn or foreign lines are left out."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return []
-    found: list[Record] = []
-    for line in lines:
-        try:
-            record: object = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            found.append(record)
-    return found
 
 
 def read_text(path: Path) -> str:

@@ -17,8 +17,9 @@ from harness.report.history import History
 from harness.report.parts import VERDICTS, Check, Count, Fault, Need, Slo
 from harness.report.records import Record
 from harness.report.text import plural, words
+from harness.rundir import events, files
 
-CONFIGURATION = ("scenario.yaml", "contract.yaml")
+CONFIGURATION = (files.SCENARIO, files.CONTRACT)
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,18 @@ class View:
 def load(folder: Path) -> View:
     """The view of a run folder. Raises UsageError when it has no results.json that can be read."""
     results = r.read_results(folder)
-    run = r.read_lines(folder / "run.jsonl")
-    members = r.read_lines(folder / "metrics.jsonl")
-    history = History(folder / "history.parquet")
+    run = events(folder / files.RUN)
+    members = events(folder / files.METRICS)
+    history = History(folder / files.HISTORY)
     try:
         frame = timeline.frame(run, history)
-        faults = parts.faults(results, r.read_lines(folder / "faults.jsonl"), frame.origin_ns if frame else None)
+        faults = parts.faults(results, events(folder / files.FAULTS), frame.origin_ns if frame else None)
         bands = [band for fault in faults if (band := parts.band(fault)) is not None]
         drawn = timeline.build(frame, history, members, bands) if frame else None
     finally:
         history.close()
-    files = [(name, r.read_text(folder / name)) for name in CONFIGURATION]
-    return _view(results, run, members, faults, bands, drawn, files, [history.missing] if history.missing else [])
+    declared = [(name, r.read_text(folder / name)) for name in CONFIGURATION]
+    return _view(results, run, members, faults, bands, drawn, declared, [history.missing] if history.missing else [])
 
 
 def _view(
