@@ -1,4 +1,4 @@
-"""What the parent tells a load agent at its start, as one JSON line on standard input."""
+"""What the parent process tells a load agent when the agent starts, as one JSON line on standard input."""
 
 from __future__ import annotations
 
@@ -8,10 +8,25 @@ from harness.contract.model import Contract
 
 
 class AgentSettings(BaseModel):
-    """One agent's share of the load. `master` (hex) is the run's secret: it is in memory only, never in a file.
+    """One agent's share of the load, and all that its clients need to know.
 
-    `cookies`: clients send the cookies of the balancer back to it, as a browser does.
-    `tag`: stands in all names that clients give, so that a target that has been there before this run knows none.
+    Attributes:
+        agent: The agent's number, from 0.
+        seed: The seed of the run.
+        journal: The path of the journal that the agent writes.
+        master: The run's secret, in hexadecimal; it is held in memory only and never written to a file.
+        contract: The contract of the service.
+        users: The names and passwords of the users this agent logs in.
+        balancer: The host and port that all replicas are reached through.
+        hop: Whether the agent can send to single replicas.
+        clients: How many clients there are for each `<workload>/<routing>`.
+        rate_per_s: How many ops are due in a second, for the open model; None for the closed model.
+        duration_s: How long the load lasts, in seconds.
+        think_s: The shortest and the longest pause of a client between two steps, in seconds.
+        timeout_s: The longest that one exchange may take, in seconds.
+        cookies: Whether clients send the balancer's cookies back, as a browser does.
+        tag: Stands in every name that clients give, so that a target that was there before this run knows none of them.
+        members: The members of the target as they are at the start.
     """
 
     agent: int
@@ -33,7 +48,16 @@ class AgentSettings(BaseModel):
 
 
 def shares(weights: dict[str, float], total: int, least: int = 1) -> dict[str, int]:
-    """`total` split by weight into whole numbers (largest remainder); every positive weight gets at least `least`."""
+    """Split a number into whole shares by weight (largest remainder).
+
+    Args:
+        weights: The weight of each name; a name whose weight is not positive gets no share.
+        total: What is split.
+        least: The smallest share of a name with a positive weight; the shares may add up to more than `total` for this.
+
+    Returns:
+        The share of each name with a positive weight.
+    """
     live = {name: weight for name, weight in weights.items() if weight > 0}
     whole = sum(live.values())
     exact = {name: weight / whole * total for name, weight in live.items()}
