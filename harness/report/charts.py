@@ -1,7 +1,7 @@
-"""The time line as inline pictures: one time axis for all, faults shaded through each, no script.
+"""Draws the time line as inline pictures: one time axis for all of them, the faults shaded in each, no script.
 
-Each panel is a picture of its own with a sentence for those who cannot see it; together they stand in one
-scrolling frame, so that on a narrow screen they move as one.
+Each panel is a picture of its own, with a sentence for those who cannot see the picture. All panels stand in one
+scrolling frame, so that they move together on a narrow screen.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ MOST_LABEL_ROWS = 4
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawn panel: its heading, what it shows, and the legend's entries as (class, words)."""
+    """One drawn panel.
+
+    Attributes:
+        heading: The heading of the panel.
+        note: What is drawn, in a few words.
+        legend: What each colour means, as pairs (class, words).
+        picture: The picture.
+    """
 
     heading: str
     note: str
@@ -33,7 +40,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class _Plot:
-    """The axes of one panel."""
+    """The axes of one panel: time to the right, and the height of the panel in pixels."""
 
     line: Timeline
     high: float
@@ -63,7 +70,7 @@ class _Plot:
 
 
 def band_title(band: Band) -> str:
-    """A fault in one sentence: what, and its stretch of time."""
+    """Return a fault in one sentence: what was done, and when it was injected, landed and healed."""
     healed = f"healed {at(band.end_s)}" if band.end_s is not None else "not seen to heal"
     landed = f"landed {at(band.landed_s)}" if band.landed_s is not None else "not seen to land"
     detail = f" ({cut(band.detail, 200)})" if band.detail else ""
@@ -71,7 +78,7 @@ def band_title(band: Band) -> str:
 
 
 def panels(line: Timeline) -> list[Panel]:
-    """The panels that there is something to show in, from the top."""
+    """Return the panels for which there is something to show, from the top."""
     drawn = []
     if line.bins:
         drawn.append(_rate(line))
@@ -85,7 +92,7 @@ def panels(line: Timeline) -> list[Panel]:
 
 
 def header(line: Timeline) -> Markup:
-    """The strip above the panels: which fault is which, and the time axis."""
+    """Return the strip above the panels: the names of the faults, and the time axis."""
     rows, labels = _labels(line, full=True)
     if rows > MOST_LABEL_ROWS:
         rows, labels = _labels(line, full=False)
@@ -104,7 +111,7 @@ def header(line: Timeline) -> Markup:
 
 @dataclass(frozen=True)
 class _Label:
-    """A fault's name above its band."""
+    """The name of a fault, above its stretch of time."""
 
     band: Band
     text: str
@@ -114,7 +121,12 @@ class _Label:
 
 
 def _labels(line: Timeline, full: bool) -> tuple[int, list[_Label]]:
-    """The rows that the faults' names need, and the names; bare numbers where names would take the page."""
+    """Return how many rows the names of the faults need, and the names.
+
+    Args:
+        line: The time line.
+        full: Whether to name the faults; bare numbers are for runs whose names would fill the page.
+    """
     rows, plot, labels = Rows(WIDTH), _Plot(line, 0), []
     for band in line.bands:
         x = plot.x(max(band.start_s, line.start_s))
@@ -144,7 +156,7 @@ def _load_end(plot: _Plot) -> Markup:
 
 
 def _stack(plot: _Plot, y: Callable[[float], float], layers: list[tuple[str, Callable[[Bin], int]]]) -> Markup:
-    """Stacked bars a bin, one path a layer: the lowest layer first."""
+    """Return stacked bars, one for each slice of time, as one path for each layer; the lowest layer comes first."""
     floor = [0.0] * len(plot.line.bins)
     drawn = []
     for cls, value in layers:
@@ -163,7 +175,7 @@ def _stack(plot: _Plot, y: Callable[[float], float], layers: list[tuple[str, Cal
 
 
 def _hover(plot: _Plot, sentence: Callable[[Bin], str]) -> Markup:
-    """Clear stretches over the bins that say their numbers when pointed at."""
+    """Return clear rectangles over the slices of time, which show their numbers when they are pointed at."""
     return svg.join(
         svg.box(x0, 0, x1 - x0, plot.high, "hover", f"{at(part.start_s)}: {sentence(part)}")
         for part in plot.line.bins

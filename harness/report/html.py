@@ -1,7 +1,7 @@
-"""The page: a view in, one HTML document out, that opens offline and runs nothing.
+"""The report as a page: one HTML document that opens offline and runs nothing.
 
-Jinja escapes every value; pictures arrive as markup that `svg` escaped. The page's policy forbids scripts and
-every address, so that a text which slipped through could still neither run nor call home.
+Jinja escapes every value; pictures arrive as markup that `harness.report.svg` escaped. The policy of the page forbids
+scripts and every address, so that a text that slipped through could neither run nor fetch anything.
 """
 
 from __future__ import annotations
@@ -35,14 +35,17 @@ EXIT_CODES = {
 
 
 def _headline(shown: view.View) -> str:
-    """A run that never loaded the service, or did nothing to it, has neither proved nor disproved its claim."""
+    """Return the heading above what the scenario claims.
+
+    A run that never loaded the service, or did nothing to the service, has neither proved nor disproved the claim.
+    """
     if shown.verdict != "valid" and not shown.landed:
         return "What this run was to prove"
     return HEADLINES[shown.verdict]
 
 
 def render(shown: view.View) -> str:
-    """The document of a view, the same bytes for the same view."""
+    """Return the document of a view: the same bytes for the same view."""
     line = shown.timeline
     return (
         environment()
@@ -73,7 +76,7 @@ def write(folder: Path) -> Path:
 
 @cache
 def environment() -> Environment:
-    """Where the templates are; every value is escaped."""
+    """Return the templates; every value that enters a template is escaped."""
     made = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -90,5 +93,5 @@ def environment() -> Environment:
 
 
 def style() -> str:
-    """The style sheet of every page."""
+    """Return the style sheet of every page."""
     return (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")

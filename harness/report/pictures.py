@@ -1,4 +1,4 @@
-"""A witness as an inline picture: lanes of clients, ops as bars, the faults behind them, effects below."""
+"""Draws a witness as an inline picture: a lane for each client, its ops as bars, faults behind, effects below."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTCOMES = ("ok", "fail", "info")
 
 
 def draw(witness: Witness) -> Markup:
-    """The picture of one witness; nothing when it has neither ops nor effects."""
+    """Return the picture of one witness; nothing when the witness has neither ops nor effects."""
     if not witness.ops and not witness.effects:
         return Markup("")
     laid = layout(witness)
@@ -32,7 +32,7 @@ def draw(witness: Witness) -> Markup:
 
 
 def op_title(op: Op) -> str:
-    """An op in one sentence."""
+    """Return one op in a sentence, which a browser shows when the op is pointed at."""
     end = "never returned" if op.return_s is None else f"returned {at(op.return_s)}"
     doubt = ", and may take effect at any time after" if op.outcome == "info" else ""
     by = f" from {cut(op.replica, 80)}" if op.replica else ""

@@ -1,8 +1,7 @@
-"""What a report shows: a run folder as plain values, nothing yet drawn, nothing yet escaped.
+"""What a report shows, as plain values: nothing is drawn yet, and nothing is escaped yet.
 
-`load` reads results.json, run.jsonl, faults.jsonl, metrics.jsonl, history.parquet, scenario.yaml and contract.yaml and
-nothing else. Only results.json must be there; of the rest, what is missing is left out and said so (`View.notes`).
-Times named `*_s` are seconds since the load began.
+`load` reads a run folder. Of the files only `results.json` must be there; what is missing of the others is left out,
+and `View.notes` says so. Times named `*_s` are seconds since the load began.
 """
 
 from __future__ import annotations
@@ -24,7 +23,40 @@ CONFIGURATION = (files.SCENARIO, files.CONTRACT)
 
 @dataclass(frozen=True)
 class View:
-    """Everything that the page of one run says, in the page's order."""
+    """Everything that the report of one run says, in the order of the page.
+
+    Attributes:
+        verdict: `valid`, `invalid` or `unknown`.
+        exit_code: The exit code of the run; None when the results name none.
+        scenario: The name of the scenario.
+        title: What the scenario is called in words.
+        proves: What a valid run of the scenario proves.
+        reasons: Why the verdict is `unknown`, one sentence each.
+        problems: What went wrong during the run, each with its kind.
+        run: The id of the run.
+        seed: The seed of the run.
+        platform: Where the target ran.
+        started: When the run began, as the run's own record says (UTC).
+        ended: How the run ended, such as `complete`.
+        version: The version of the harness that made the record.
+        defects: The defects that were seeded on purpose.
+        duration_s: How long the run took.
+        repeat: The command that repeats the run.
+        ops: How many ops there were: `total`, by outcome, `reached` (a replica) and `dropped` (never begun).
+        members: How many members of each role the run had, such as `7 replicas`.
+        checks: The result of each check.
+        timeline: What happened over time; None when nothing is known.
+        faults: Each fault of the schedule, and what became of it.
+        evidence: Each threshold of evidence, and what was found.
+        slos: Each service level, and what was measured.
+        by_kind: How the ops of each kind ended.
+        not_tested: What was not tested, each with the reason.
+        phases: How many seconds each phase took.
+        torn_lines: How many lines of the run folder could not be read.
+        files: The name and the text of each file that declares the run.
+        notes: What the report could not read.
+        loaded: Whether the load began.
+    """
 
     verdict: str
     exit_code: int | None
@@ -59,23 +91,27 @@ class View:
 
     @property
     def landed(self) -> int:
-        """Faults that were seen to take effect."""
+        """The number of faults that were seen to take effect."""
         return sum(1 for fault in self.faults if fault.landed_s is not None)
 
     @property
     def done(self) -> list[str]:
-        """What was done to the service, as short phrases: 8 × kill replica."""
+        """What was done to the service, as short phrases such as `8 × kill replica`."""
         kinds = Counter((f.kind, f.role) for f in self.faults if f.landed_s is not None)
         return [f"{number} × {kind} {role}".strip() for (kind, role), number in kinds.items()]
 
     @property
     def violations(self) -> int:
-        """Violations of all checks."""
+        """The number of violations that all checks found."""
         return sum(check.total for check in self.checks)
 
 
 def load(folder: Path) -> View:
-    """The view of a run folder. Raises UsageError when it has no results.json that can be read."""
+    """Return the view of a run folder.
+
+    Raises:
+        UsageError: The folder has no `results.json` that can be read.
+    """
     results = r.read_results(folder)
     run = events(folder / files.RUN)
     members = events(folder / files.METRICS)
@@ -145,7 +181,7 @@ def _view(
 
 
 def _duration(run: list[Record], phases: list[tuple[str, float]]) -> float | None:
-    """From the declaration to the last record of the run; the sum of the phases when there is no record."""
+    """Return the seconds from the first record of the run to the last; without records, the sum of the phases."""
     times = [when for line in run if (when := r.moment(line)) is not None]
     if len(times) > 1:
         return (max(times) - min(times)) / 1e9
@@ -153,7 +189,7 @@ def _duration(run: list[Record], phases: list[tuple[str, float]]) -> float | Non
 
 
 def _members(members: list[Record]) -> list[str]:
-    """How many members of each role the run ever had: 7 replicas, 4 workers."""
+    """Return how many members of each role the run ever had, such as `7 replicas` and `4 workers`."""
     roles: dict[str, set[str]] = {}
     for line in members:
         if r.text(line, "e") == "member":
