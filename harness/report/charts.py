@@ -71,10 +71,10 @@ class _Plot:
 
 def band_title(band: Band) -> str:
     """Return a fault in one sentence: what was done, and when it was injected, landed and healed."""
-    healed = f"healed {at(band.end_s)}" if band.end_s is not None else "not seen to heal"
-    landed = f"landed {at(band.landed_s)}" if band.landed_s is not None else "not seen to land"
+    healed = f"healed at {at(band.end_s)}" if band.end_s is not None else "not seen to heal"
+    landed = f"landed at {at(band.landed_s)}" if band.landed_s is not None else "not seen to land"
     detail = f" ({cut(band.detail, 200)})" if band.detail else ""
-    return f"fault {band.number}: {cut(band.label, 200)}, injected {at(band.start_s)}, {landed}, {healed}{detail}"
+    return f"fault {band.number}: {cut(band.label, 200)}, injected at {at(band.start_s)}, {landed}, {healed}{detail}"
 
 
 def panels(line: Timeline) -> list[Panel]:
@@ -200,8 +200,8 @@ def _rate(line: Timeline) -> Panel:
     ]
     mean = sum(part.total for part in line.bins) / line.end_s
     label = (
-        f"Rate of ops: {count(round(mean, 1))} a second on average, {count(round(most, 1))} at most in "
-        f"{plural(len(line.bins), 'bin')} of {count(line.bin_s)} s"
+        f"Rate of ops: {count(round(mean, 1))} a second on average, {count(round(most, 1))} a second at most, "
+        f"in {plural(len(line.bins), 'slice')} of {count(line.bin_s)} s"
     )
     parts = [
         plot.bands(),
@@ -210,7 +210,11 @@ def _rate(line: Timeline) -> Panel:
         _load_end(plot),
         _hover(plot, lambda part: f"{part.ok} ok, {part.fail} fail, {part.info} info in {count(line.bin_s)} s"),
     ]
-    legend = [("ok", "ok"), ("fail", "fail: provably no effect"), ("info", "info: nobody knows")]
+    legend = [
+        ("ok", "ok: took effect"),
+        ("fail", "fail: provably no effect"),
+        ("info", "info: nobody knows whether it took effect"),
+    ]
     return Panel("Rate", "ops a second, by outcome", legend, svg.picture(WIDTH, high, label, parts))
 
 
@@ -239,7 +243,9 @@ def _doubtful(line: Timeline) -> Panel:
         ("timeout", "time-out"),
         ("answered", "error or unexpected answer"),
     ]
-    return Panel("Errors", "info ops a second, by cause", legend, svg.picture(WIDTH, high, label, parts))
+    return Panel(
+        "Errors", "ops a second with the outcome info, by cause", legend, svg.picture(WIDTH, high, label, parts)
+    )
 
 
 def _latency(line: Timeline) -> Panel:
@@ -264,9 +270,9 @@ def _latency(line: Timeline) -> Panel:
         _hover(plot, lambda p: f"p50 {count(p.p50_ms)} ms, p95 {count(p.p95_ms)} ms, p99 {count(p.p99_ms)} ms")
     )
     worst = max((part.p99_ms for part in line.bins if part.p99_ms is not None), default=0.0)
-    label = f"Latency quantiles on a logarithmic scale; the worst p99 of a bin is {count(round(worst, 1))} ms"
-    legend = [("p50", "p50: half were faster"), ("p95", "p95"), ("p99", "p99")]
-    return Panel("Latency", "log scale, all ops that ended", legend, svg.picture(WIDTH, high, label, parts))
+    label = f"Latency quantiles on a logarithmic scale; the worst p99 of a slice is {count(round(worst, 1))} ms"
+    legend = [("p50", "p50: half were faster"), ("p95", "p95: 95 % were faster"), ("p99", "p99: 99 % were faster")]
+    return Panel("Latency", "logarithmic scale, all ops that ended", legend, svg.picture(WIDTH, high, label, parts))
 
 
 def _milliseconds(ms: float) -> str:
@@ -288,7 +294,7 @@ def _members(line: Timeline) -> Panel:
     parts.extend(_member_hovers(plot))
     least = min(step.replicas for step in line.steps)
     label = f"Replicas ready: between {least} and {max(step.replicas for step in line.steps)}"
-    return Panel("Members", "ready at each moment", legend, svg.picture(WIDTH, high, label, parts))
+    return Panel("Members", "members ready at each moment", legend, svg.picture(WIDTH, high, label, parts))
 
 
 def _member_hovers(plot: _Plot) -> list[Markup]:

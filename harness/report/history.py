@@ -25,11 +25,13 @@ class History:
         self._db = duckdb.connect()
         try:
             if not path.is_file():
-                self.missing = "The run folder holds no history.parquet; harness check RUN writes it."
+                self.missing = (
+                    "The run folder has no history.parquet, so that no op is shown; harness check RUN writes the file."
+                )
                 return
             self._db.read_parquet(str(path)).create_view("op")
         except duckdb.Error:
-            self.missing = "history.parquet cannot be read; harness check RUN writes it anew."
+            self.missing = "history.parquet cannot be read, so that no op is shown; harness check RUN writes it anew."
 
     def ask(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query; none when there is no history, or when the history lacks a column of the query.
@@ -44,7 +46,9 @@ class History:
             rows: list[tuple[Any, ...]] = self._db.execute(query, list(values)).fetchall()
             return rows
         except duckdb.Error:
-            self.missing = "history.parquet is not of this version; harness check RUN writes it anew."
+            self.missing = (
+                "history.parquet is of another version, so that ops are missing; harness check RUN writes it anew."
+            )
             return []
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ HEADLINES = {
 EXIT_CODES = {
     0: "valid",
     1: "invalid",
-    2: "a bad file",
+    2: "a bad file or option",
     3: "valid, but a service level was missed",
     4: "unknown",
     5: "the environment failed",

@@ -249,7 +249,7 @@ def _effects(witness: Witness, scale: Scale) -> list[Tick]:
         label = cut(effect.id, 16) + (f" fence {cut(effect.fence, 8)}" if effect.fence else "")
         x = scale.x(effect.at_s)
         label_x, level = rows.place(x, width(label, 11))
-        detail = f"effect {effect.id} at {effect.at_s:.3f} s, key {cut(effect.key, 200)}"
+        detail = f"effect {effect.id}, accepted at {effect.at_s:.3f} s, key {cut(effect.key, 200)}"
         ticks.append(Tick(x, label, detail, label_x, level))
     return ticks
 

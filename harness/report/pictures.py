@@ -25,20 +25,20 @@ def draw(witness: Witness) -> Markup:
     parts += _effects(laid)
     clients = plural(len(laid.lanes), "client")
     label = (
-        f"Lanes of {clients}, {plural(len(witness.ops), 'op')}, {plural(len(witness.effects), 'effect')} "
-        f"and {plural(len(witness.bands), 'fault')}; the table below lists the same"
+        f"{clients} with {plural(len(witness.ops), 'op')}, {plural(len(witness.effects), 'effect')} "
+        f"and {plural(len(witness.bands), 'fault')}; the tables below list the same"
     )
     return svg.picture(WIDTH, laid.height, label, parts)
 
 
 def op_title(op: Op) -> str:
     """Return one op in a sentence, which a browser shows when the op is pointed at."""
-    end = "never returned" if op.return_s is None else f"returned {at(op.return_s)}"
-    doubt = ", and may take effect at any time after" if op.outcome == "info" else ""
+    end = "never returned" if op.return_s is None else f"returned at {at(op.return_s)}"
+    doubt = "; it may take effect at any later time" if op.outcome == "info" else ""
     by = f" from {cut(op.replica, 80)}" if op.replica else ""
     return (
-        f"op {op.number}, client {cut(op.client, 40)}: {cut(op.kind, 60)} {op.outcome} ({cut(op.klass, 60)}){by}, "
-        f"invoked {at(op.invoke_s)}, {end}{doubt}"
+        f"op {op.number}, client {cut(op.client, 40)}: {cut(op.kind, 60)}, {op.outcome} ({cut(op.klass, 60)}){by}, "
+        f"invoked at {at(op.invoke_s)}, {end}{doubt}"
     )
 
 

@@ -142,7 +142,10 @@ def _view(
     phases = [(r.text(p, "name"), r.real(p, "seconds") or 0.0) for p in r.records(results, "phases")]
     verdict = r.text(results, "verdict")
     if verdict not in VERDICTS:
-        notes, verdict = [*notes, f"results.json gives no verdict that is known here: {verdict!r}."], "unknown"
+        notes, verdict = (
+            [*notes, f"results.json has a verdict that this version does not know: {verdict!r}."],
+            "unknown",
+        )
     ops = r.record(results, "ops")
     return View(
         verdict=verdict,
