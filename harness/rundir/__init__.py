@@ -2,7 +2,7 @@
 
 `files` names the files, `folder` makes and checks a folder, `lines` reads the .jsonl files. `journal` and `faults`
 write the two records that must be on the disk before what they announce happens; `journal_schema` says what stands in
-a journal.
+a journal, and `record_schema` what stands in the other records.
 """
 
 from __future__ import annotations
