@@ -109,7 +109,7 @@ def test_every_section_of_a_valid_run(folders: dict[str, Path]) -> None:
         "harness run scenarios/kill.yaml --seed 20261121",
         "What this check could have missed A violation that one fault in four",
         "exit seen: -9; ready again",
-        "640 ops came before or after this stretch",
+        "640 ops came before or after the time that is drawn",
         "saga The contract declares no saga.",
         "latency p99 250 ms – not measured",
         "13 replicas 6 workers",
