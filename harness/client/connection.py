@@ -39,6 +39,7 @@ from harness.errors import EnvironmentFailure
 Address = tuple[str, int]
 
 READ_BYTES = 65_536
+"""How many bytes are read from the socket at once."""
 
 _PEEK = int(MSG_PEEK | MSG_DONTWAIT)
 

@@ -12,6 +12,7 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 LIMIT_BYTES = 8 * 1024 * 1024
+"""The most bytes that one response may have, headers included."""
 
 
 class Malformed(Exception):

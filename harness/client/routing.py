@@ -10,6 +10,7 @@ from typing import Any
 Address = tuple[str, int]
 
 BACK_OFF_S = 0.2
+"""How long a replica that refused a connection is passed over, in seconds."""
 
 
 class Members:

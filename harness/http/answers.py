@@ -15,8 +15,13 @@ import orjson
 from harness.http.operation import Matcher, Operation
 
 OUTCOMES = {"ok": "ok", "error": "info", "unexpected": "info"}
+"""The outcome of an op by the class of its answer; every class that is not here is a `fail`."""
+
 MISSING = object()
+"""What `point` returns when there is nothing at the place."""
+
 OPTIONAL = ("progress", "output")
+"""The fields that an `ok` answer may lack."""
 
 
 def outcome(answer_class: str) -> str:

@@ -1,9 +1,11 @@
 """The model of one HTTP operation of a contract: its request, what is taken from its answer, and what its answers mean.
 
-request: POST /login
-json: {username: "{username}", password: "{password}"}
-extract: {token: /access_token}
-answers: {ok: [200], refused: [401]}
+This is how an operation stands in a contract:
+
+    request: POST /login
+    json: {username: "{username}", password: "{password}"}
+    extract: {token: /access_token}
+    answers: {ok: [200], refused: [401]}
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ DEFINITE: tuple[str, ...] = (
     "limited",
     "no_effect",
 )
+"""The classes of answers that a contract can name; each says definitely what became of the op."""
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 

@@ -30,6 +30,7 @@ from harness.properties.registry import WORKLOADS
 from harness.rundir.journal import Journal
 
 LAG_STEP_S = 0.02
+"""How often the agent looks how late it wakes up, in seconds."""
 
 
 class Agent:

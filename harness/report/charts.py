@@ -19,6 +19,7 @@ from harness.report.timeline import Band, Bin, Timeline
 WIDTH, LEFT, RIGHT = 1080.0, 58.0, 18.0
 PAD = 8.0
 MOST_LABEL_ROWS = 4
+"""How many rows of fault names there are at most; beyond that the faults are numbered."""
 
 
 @dataclass(frozen=True)

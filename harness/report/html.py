@@ -17,6 +17,7 @@ from harness.rundir import write_whole
 from harness.rundir.files import REPORT
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""The content security policy of every page: no script, no address, the page's own styles."""
 
 HEADLINES = {
     "valid": "What this run proves",

@@ -19,6 +19,7 @@ from harness.report.timeline import Band
 
 WIDTH, LEFT, RIGHT = 1080.0, 96.0, 56.0
 LABEL, BAR, TOP, FOOT = 28.0, 14.0, 8.0, 30.0
+# The least width of a stretch, and the length in seconds from which a stretch begins to be shortened.
 _NARROWEST = 0.35
 _INSTANT_S = 0.004
 

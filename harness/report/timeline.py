@@ -14,8 +14,14 @@ from harness.report.history import History
 from harness.report.records import Record, moment, text
 
 BINS_MS = (100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
+"""The lengths that a slice of time can have, in milliseconds."""
+
 MOST_BINS = 240
+"""How many slices the picture has at most."""
+
 MOST_ROWS = 40
+"""How many slices the table has at most."""
+
 _ASIDE = "('steady', 'settle', 'final')"
 
 
