@@ -1,4 +1,4 @@
-"""What the parent tells a load agent at its start, as one JSON line on standard input."""
+"""What the parent process tells a load agent when the agent starts, as one JSON line on standard input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ class AgentSettings(ClientSettings):
 
 
 def shares(weights: dict[str, float], total: int, least: int = 1) -> dict[str, int]:
-    """`total` split by weight into whole numbers (largest remainder); every positive weight gets at least `least`."""
+    """Split a number into whole shares by weight (largest remainder).
+
+    Args:
+        weights: The weight of each name; a name whose weight is not positive gets no share.
+        total: What is split.
+        least: The smallest share of a name with a positive weight; the shares may add up to more than `total` for this.
+
+    Returns:
+        The share of each name with a positive weight.
+    """
     live = {name: weight for name, weight in weights.items() if weight > 0}
     whole = sum(live.values())
     exact = {name: weight / whole * total for name, weight in live.items()}

@@ -105,8 +105,8 @@ def test_a_full_disk_is_said():
 
 def test_events_of_damaged_and_missing_files(tmp_path: Path):
     path = tmp_path / "x.jsonl"
-    path.write_bytes(b'{"e": 1}\n[1]\n\nnull\n{"e": 2}\r\n\xff\n{"e": 3')
-    assert rundir.events(path) == [{"e": 1}, {"e": 2}]
+    path.write_bytes(b'{"e":"a","at":1}\n[1]\n\nnull\n{"e":"b"}\n{"e":"c","at":2}\r\n\xff\n{"e":"d"')
+    assert rundir.events(path) == [{"e": "a", "at": 1}, {"e": "c", "at": 2}]
     assert rundir.events(tmp_path / "none") == []
 
 
