@@ -81,7 +81,7 @@ def login(
     refreshable = REFRESH_AT in context.operations
 
     def observe(fields: dict[str, object]) -> dict[str, object]:
-        return {"v": context.fingerprint(fields["refresh"])} if refreshable else {}
+        return {"value": context.fingerprint(fields["refresh"])} if refreshable else {}
 
     op = Op(workload, LOGIN, key, session=key, user=user, expect=expect)
     reply = caller.call(LOGIN_AT, op, {"username": user, "password": password}, observe)

@@ -14,8 +14,6 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from harness.rundir import journal_schema
-
 Event = dict[str, Any]
 Accept = Callable[[Event], bool]
 
@@ -46,10 +44,6 @@ def usable(event: object) -> bool:
 def any_event(event: Event) -> bool:
     """Accept every event, whatever its type."""
     return True
-
-
-journal_event = journal_schema.accepts
-"""Whether an event of a journal has what its type needs; the `accept` for a journal."""
 
 
 def events(source: Path, accept: Accept = any_event) -> tuple[list[Event], Torn]:

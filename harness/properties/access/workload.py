@@ -185,7 +185,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
             op.want = fingerprint(person.name)
 
         def observe(fields: dict[str, Any]) -> dict[str, Any]:
-            return {"v": fingerprint(str(fields["user"]))}
+            return {"value": fingerprint(str(fields["user"]))}
 
         values = {**_values(session), "id": person.id}
         return _noted(session, caller.call("access.user", op, values, observe if self.shows_user else None))
@@ -197,7 +197,9 @@ class AccessWorkload(Workload[Access, CommonPromises]):
         item = self.context.item("k")
         op = Op(self.name, "key_create", item, session=session.key, user=session.user, expect=expect)
         values = {**_values(session), "name": item, "key": item}
-        reply = _noted(session, caller.call("access.key_create", op, values, lambda fields: {"id": str(fields["id"])}))
+        reply = _noted(
+            session, caller.call("access.key_create", op, values, lambda fields: {"given_id": str(fields["id"])})
+        )
         if not reply.ok:
             return None
         key = ApiKey(item, str(reply.fields["id"]), str(reply.fields["key"]), reply.replica, person)

@@ -87,7 +87,9 @@ class CartWorkload(Workload[Cart, CartPromises]):
     def add(self, caller: Caller, line: Line, expect: list[str] | None = None) -> Reply:
         """Send the add once."""
         values = {**self._values(line), "key": line.key, "reference": line.key, "amount": line.quantity}
-        reply = caller.call("cart.add", self._op("add", line, expect), values, lambda fields: {"id": str(fields["id"])})
+        reply = caller.call(
+            "cart.add", self._op("add", line, expect), values, lambda fields: {"given_id": str(fields["id"])}
+        )
         if reply.ok and line.id is None:
             line.id, line.replica = str(reply.fields["id"]), reply.replica
         return seen(line.session, reply)
@@ -106,7 +108,7 @@ class CartWorkload(Workload[Cart, CartPromises]):
         op.want = want
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
-            return {"v": PRESENT if self.section.holds(fields["lines"], str(line.id)) else ABSENT}
+            return {"value": PRESENT if self.section.holds(fields["lines"], str(line.id)) else ABSENT}
 
         return seen(line.session, caller.call("cart.show", op, self._values(line), observe, avoid, through))
 

@@ -128,8 +128,8 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
         }
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
-            shown: dict[str, object] = {"v": fingerprint(repr(sorted(fields.items())))}
-            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+            shown: dict[str, object] = {"value": fingerprint(repr(sorted(fields.items())))}
+            return {**shown, "given_id": str(fields["id"])} if "id" in fields else shown
 
         reply = caller.call("idempotency.pay", op, values, observe, avoid, through)
         if not other_body:
@@ -187,4 +187,4 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
             "reference": payment.key,
             "id": "",
         }
-        caller.call("idempotency.effects", op, values, lambda fields: {"num": float(str(fields["count"]))})
+        caller.call("idempotency.effects", op, values, lambda fields: {"number": float(str(fields["count"]))})

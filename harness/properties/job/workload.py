@@ -95,7 +95,7 @@ class JobWorkload(Workload[Job, CommonPromises]):
         }
         for _ in range(ATTEMPTS if self.section.submit.retry else 1):
             op = Op(self.name, "submit", job.key, session=session.key, arg=example, expect=expect)
-            reply = caller.call("job.submit", op, values, lambda fields: {"id": str(fields["id"])})
+            reply = caller.call("job.submit", op, values, lambda fields: {"given_id": str(fields["id"])})
             seen(session, reply)
             if reply.ok:
                 job.id, job.replica = str(reply.fields["id"]), reply.replica
@@ -119,9 +119,9 @@ class JobWorkload(Workload[Job, CommonPromises]):
             shown: dict[str, object] = {"state": state}
             progress = fields.get("progress")
             if isinstance(progress, int | float):
-                shown["num"] = float(progress)
+                shown["number"] = float(progress)
             if state == "done" and "output" in fields:
-                shown["v"] = self.context.fingerprint(repr(_plain(fields["output"])))
+                shown["value"] = self.context.fingerprint(repr(_plain(fields["output"])))
             job.ended = job.ended or state in ENDED
             return shown
 

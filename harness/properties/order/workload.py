@@ -131,8 +131,8 @@ class OrderWorkload(Workload[Order, CommonPromises]):
         values = {**self._values(order, racer), "key": racer.key, "amount": order.quantity}
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
-            shown: dict[str, object] = {"v": fingerprint(repr(sorted(fields.items())))}
-            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+            shown: dict[str, object] = {"value": fingerprint(repr(sorted(fields.items())))}
+            return {**shown, "given_id": str(fields["id"])} if "id" in fields else shown
 
         reply = caller.call("order.place", op, values, observe)
         racer.last_ns = time.monotonic_ns()
@@ -157,7 +157,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
             shown: dict[str, object] = {"state": self.states.get(str(fields["state"]), str(fields["state"]))}
-            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+            return {**shown, "given_id": str(fields["id"])} if "id" in fields else shown
 
         return seen(session, caller.call("order.show", op, self._values(order, racer), observe, avoid, through))
 

@@ -91,7 +91,7 @@ class PreferenceWorkload(Workload[Preference, PreferencePromises]):
     def _observe(self, fields: dict[str, object]) -> dict[str, object]:
         """Values of our own are shown as they are; whatever else there is may be somebody's."""
         value = str(fields["value"])
-        return {"v": value if OURS.fullmatch(value) else self.context.fingerprint(value), **self._version(fields)}
+        return {"value": value if OURS.fullmatch(value) else self.context.fingerprint(value), **self._version(fields)}
 
     @staticmethod
     def _version(fields: dict[str, object]) -> dict[str, object]:

@@ -104,7 +104,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
             "session.read",
             op,
             {"token": item.token, "username": item.user},
-            (lambda fields: {"v": fingerprint(str(fields["user"]))}) if self.shows_user else None,
+            (lambda fields: {"value": fingerprint(str(fields["user"]))}) if self.shows_user else None,
             avoid,
             through,
         )
@@ -116,7 +116,9 @@ class SessionWorkload(Workload[Session, SessionPromises]):
         fingerprint = self.context.fingerprint
         op = Op(self.name, "refresh", item.key, session=item.key, arg=fingerprint(presented), expect=expect)
         values = {"refresh": presented, "token": item.token}
-        reply = caller.call("session.refresh", op, values, lambda fields: {"v": fingerprint(str(fields["refresh"]))})
+        reply = caller.call(
+            "session.refresh", op, values, lambda fields: {"value": fingerprint(str(fields["refresh"]))}
+        )
         if presented == item.chain[-1]:
             item.unsure = reply.doubtful or (item.unsure and not reply.ok)
         if reply.ok and presented == item.chain[-1]:

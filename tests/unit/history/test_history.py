@@ -174,9 +174,9 @@ def test_the_small_files_are_loaded(tmp_path: Path) -> None:
     assert rows("load_window") == [(3, 4)]
     assert rows("problem") == [("guard", "memory", 5), ("interrupted", "the run ended early: interrupted", 6)]
     assert rows("fault") == [
-        (0, "kill", "replica", "replica-1", "b1", 1.5, 2, 3, 4, None, None),
-        (1, "stop", None, None, None, None, None, None, None, 6, "gone"),
-        (2, None, None, None, None, None, None, 7, None, None, None),
+        (0, "kill", "replica", "replica-1", "b1", 1.5, 2, 3, 4, None, None, False, True, True, False, False, True),
+        (1, "stop", None, None, None, None, None, None, None, 6, "gone", False, False, False, False, False, True),
+        (2, None, None, None, None, None, None, 7, None, None, None, False, False, False, False, False, True),
     ]
     assert rows("fault_member") == [(2, "replica-2"), (2, "replica-3")]
     assert rows("member") == [("replica-1", "replica", "b1", "ready", 1)]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.rundir.lines import LONGEST_LINE, Torn, clean, events, journal_event
+from harness.rundir.journal_schema import accepts
+from harness.rundir.lines import LONGEST_LINE, Torn, clean, events
 
 GOOD = b'{"e":"a","at":1}'
 
@@ -43,5 +44,5 @@ def test_what_is_not_accepted_counts_as_unusable(tmp_path: Path) -> None:
     path = tmp_path / "journal-0.jsonl"
     path.write_bytes(b'{"e":"i","at":1,"n":0}\n{"e":"c","at":2,"n":0,"o":"ok","cl":"ok"}\n')
     into = io.BytesIO()
-    assert clean(path, into, journal_event) == Torn("journal-0.jsonl", 1, 1)
+    assert clean(path, into, accepts) == Torn("journal-0.jsonl", 1, 1)
     assert into.getvalue() == b'{"e":"c","at":2,"n":0,"o":"ok","cl":"ok"}\n'
