@@ -16,7 +16,7 @@ from harness.scenario.questions import CHECKS
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = "\n".join(
-    [README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "harness" / "platforms").glob("*.md")))]
+    [README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md")))]
 )
 EXIT_CODES = (0, 1, 2, 3, 4, 5, 130)
 
