@@ -1,0 +1,125 @@
+"""Markdown for the reference pages: tables, and what a field of a model takes in words that need no Python."""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from harness.http.operation import AnswerClass, AnswerMatcher, Operation
+
+ONE = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "any value"}
+MANY = {str: "texts", int: "whole numbers", float: "numbers", Any: "values"}
+BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table; pipes and line breaks within cells are escaped."""
+    lines = [list(heads), ["---"] * len(heads), *([_cell(text) for text in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def naming(text: str, name: str) -> str:
+    """Return the sentences of a docstring that name a field in backquotes; "" when none does."""
+    parts = re.split(r"(?<=[.;])\s+", " ".join(text.split()))
+    found = [part.rstrip(".;").removeprefix(f"`{name}`: ") for part in parts if f"`{name}`" in part]
+    return " ".join(f"{capital(part)}." for part in found)
+
+
+def capital(text: str) -> str:
+    """Return `text` with its first letter in upper case."""
+    return text[:1].upper() + text[1:]
+
+
+def paragraphs(docstring: str | None) -> str:
+    """Return a docstring as Markdown, its lines joined to paragraphs."""
+    blocks = (docstring or "").strip().split("\n\n")
+    return "\n\n".join(" ".join(block.split()) for block in blocks)
+
+
+def anchor(place: str) -> str:
+    """Return the link to the heading of a dotted place."""
+    return "#" + re.sub(r"[^a-z0-9_ -]", "", place.lower()).replace(" ", "-")
+
+
+def default_of(field: FieldInfo) -> str:
+    """Return what a field is when a file leaves it out, as it would be written there."""
+    if field.is_required():
+        return "needed"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or isinstance(value, BaseModel):
+        return ""
+    return f"`{value if isinstance(value, str) else json.dumps(value, default=list)}`"
+
+
+def type_of(field: FieldInfo, place: str) -> str:
+    """Return what a field takes, with its bounds: `whole number, ≥ 1, ≤ 100`."""
+    return ", ".join([_words(field.annotation, place), *_bounds(field.metadata)])
+
+
+def models_in(annotation: Any) -> list[tuple[str, type[BaseModel]]]:
+    """Return the models that an annotation holds, each with what its place is followed by (".NAME" in a mapping)."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [("", annotation)]
+    suffix = ".NAME" if typing.get_origin(annotation) is dict else ""
+    return [(suffix + more, model) for each in typing.get_args(annotation) for more, model in models_in(each)]
+
+
+def _words(annotation: Any, place: str) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is AnswerClass:
+        return "[class](#answers)"
+    if annotation is AnswerMatcher:
+        return "status or [matcher](#answers)"
+    if origin is typing.Annotated:
+        bounds = _bounds(arguments[1:])
+        return _words(arguments[0], place) + (f" ({', '.join(bounds)})" if bounds else "")
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_words(each, place) for each in arguments if each is not type(None)))
+    if origin is typing.Literal:
+        return " or ".join(f"`{each}`" for each in arguments)
+    if origin is dict:
+        return f"mapping of {_many(arguments[0], place)} to {_many(arguments[1], f'{place}.NAME')}"
+    if origin is tuple:
+        return f"list of {len(arguments)} {_many(arguments[0], place)}"
+    if origin is list:
+        return f"list of {_many(arguments[0], place)}"
+    if annotation is Operation:
+        return "[operation](#operations)"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[mapping]({anchor(place)})"
+    return ONE.get(annotation) or str(getattr(annotation, "__name__", annotation))
+
+
+def _many(annotation: Any, place: str) -> str:
+    plain = typing.get_args(annotation)[0] if typing.get_origin(annotation) is typing.Annotated else annotation
+    words = _words(annotation, place)
+    return words.replace(ONE[plain], MANY[plain], 1) if plain in MANY else words.replace("mapping", "mappings", 1)
+
+
+def _bounds(metadata: Iterable[Any]) -> list[str]:
+    found: list[str] = []
+    for each in metadata:
+        if isinstance(each, FieldInfo):
+            found += _bounds(each.metadata)
+            continue
+        found += [f"{sign} {_number(getattr(each, name))}" for name, sign in BOUNDS.items() if hasattr(each, name)]
+        if getattr(each, "min_length", None):
+            found.append("not empty")
+        if getattr(each, "pattern", None):
+            found.append(f"matches `{each.pattern}`")
+    return found
+
+
+def _number(value: float) -> str:
+    return "2^63" if value == 2**63 else f"{value:,g}" if value < 10**6 else f"{value:,}"
