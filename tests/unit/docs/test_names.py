@@ -1,0 +1,125 @@
+"""Docs against the code: whatever a user can name is documented, and what the docs name is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from harness.cli.main import main
+from harness.faults import FAULTS
+from harness.history.schema import OP_COLUMNS
+from harness.judging.registry import CHECKS
+from harness.properties.registry import WORKLOADS
+from tests.support.pages import DOCS, HAND_WRITTEN, OLD_MIX, README, ROOT, blocks, prose, read
+
+TEXT = "\n".join(read(path) for path in [README, *DOCS.glob("*.md")])
+EXIT_CODES = (0, 1, 2, 3, 4, 5, 130)
+OLD_NAMES = {old: new for new, old in OLD_MIX.items()} | {"rate_limit": "limit"}
+
+
+def named(word: str, text: str = TEXT) -> bool:
+    """Whether `word` stands in the text as a word of its own, in backquotes."""
+    return re.search(rf"`[^`\n]*(?<![\w-]){re.escape(word)}(?![\w-])[^`\n]*`", text) is not None
+
+
+def options() -> list[tuple[str, str]]:
+    """Every option of every command, by its longest spelling."""
+    return [
+        (name, max(option.opts, key=len))
+        for name, command in sorted(main.commands.items())
+        for option in command.params
+        if isinstance(option, click.Option)
+    ]
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_is_in_the_readme(command: str):
+    assert re.search(rf"harness {command}\b", read(README)), f"README.md does not name `harness {command}`"
+
+
+@pytest.mark.parametrize(("command", "option"), options())
+def test_every_option_is_documented(command: str, option: str):
+    section = read(DOCS / "reference" / "commands.md").partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+    assert named(option, section), f"docs/reference/commands.md does not name `{option}` of `harness {command}`"
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_and_option_explains_itself(command: str):
+    made = main.commands[command]
+    assert made.help
+    assert made.help.strip().endswith(".")
+    silent = [each.opts[-1] for each in made.params if isinstance(each, click.Option) and not each.help]
+    assert silent == []
+
+
+@pytest.mark.parametrize("page", ["ci.md", "reference/commands.md"])
+def test_every_exit_code_is_documented(page: str):
+    rows = re.findall(r"^\| (\d+) \|", read(DOCS / page), re.MULTILINE)
+    assert rows == [str(code) for code in EXIT_CODES]
+
+
+def test_the_readme_lists_the_exit_codes():
+    listed = re.search(r"Exit codes: ([^.]+)\.", read(README))
+    assert listed, "README.md has no sentence that begins with `Exit codes:`"
+    assert [part.split()[0] for part in listed.group(1).split("·")] == [str(code) for code in EXIT_CODES]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_scenario_is_documented(path: Path):
+    assert path.name in read(DOCS / "scenario.md"), f"docs/scenario.md does not name scenarios/{path.name}"
+
+
+@pytest.mark.parametrize("name", [*FAULTS, *WORKLOADS, *CHECKS])
+def test_every_fault_property_and_check_is_documented(name: str):
+    new = OLD_NAMES.get(name, name)
+    pages = TEXT + read(DOCS / "reference" / "checks.md")
+    assert named(new, pages) or named(name, pages), f"no page of docs/ names `{new}`"
+
+
+@pytest.mark.parametrize("column", OP_COLUMNS)
+def test_every_column_of_the_history_is_documented(column: str):
+    section = read(DOCS / "run-folder.md").partition("## `history.parquet`")[2].partition("\n## ")[0]
+    assert named(column, section), f"docs/run-folder.md does not name the column `{column}`"
+
+
+def test_every_key_of_the_journal_is_documented():
+    schema = pytest.importorskip("harness.rundir.journal_schema")
+    section = read(DOCS / "run-folder.md").partition("## `journal-<agent>.jsonl`")[2].partition("\n## ")[0]
+    missing = [key.short for keys in schema.EVENTS.values() for key in keys if not named(key.short, section)]
+    assert missing == []
+
+
+def commands() -> list[str]:
+    """Every call of `harness` in a block of commands, or in backquotes."""
+    found = []
+    for path in HAND_WRITTEN:
+        if path.name == "CHANGELOG.md":
+            continue
+        lines = [line for block in blocks(path, "sh", "console", "text") for line in block.text.splitlines()]
+        calls = [re.match(r"^(?:\$ )?(?:\.venv/bin/)?(harness \w.*)", line) for line in lines]
+        found += [call[1] for call in calls if call]
+        found += re.findall(r"`((?:\.venv/bin/)?harness [a-z][^`]*)`", prose(path))
+    return sorted({re.split(r"\s+#|\s+>", call.removeprefix(".venv/bin/"))[0].strip() for call in found})
+
+
+@pytest.mark.parametrize("call", commands())
+def test_every_command_in_the_docs_works_as_written(call: str):
+    _, name, *words = ["1" if word.startswith("$") else word for word in shlex.split(call)]
+    assert name in main.commands, call
+    if words:
+        context = main.commands[name].make_context(name, words, resilient_parsing=False)
+        assert context.params
+    files = [word for word in words if word.startswith(("scenarios/", "tests/", "target_service/"))]
+    assert [word for word in files if not (ROOT / word).is_file()] == []
+
+
+def test_the_reader_of_commands_finds_some():
+    assert len(commands()) > 15
+
+
+def test_the_readme_is_short():
+    assert len(read(README).splitlines()) <= 130
