@@ -18,6 +18,7 @@ from tests.support.pages import DOCS, HAND_WRITTEN, OLD_MIX, README, ROOT, block
 
 TEXT = "\n".join(read(path) for path in [README, *DOCS.glob("*.md")])
 EXIT_CODES = (0, 1, 2, 3, 4, 5, 130)
+CODE = re.compile(r"`[^`\n]+`")
 OLD_NAMES = {old: new for new, old in OLD_MIX.items()} | {"rate_limit": "limit"}
 
 
@@ -91,6 +92,15 @@ def test_every_key_of_the_journal_is_documented():
     section = read(DOCS / "run-folder.md").partition("## `journal-<agent>.jsonl`")[2].partition("\n## ")[0]
     missing = [key.short for keys in schema.EVENTS.values() for key in keys if not named(key.short, section)]
     assert missing == []
+
+
+def test_every_file_of_a_run_folder_is_documented():
+    files = pytest.importorskip("harness.rundir.files")
+    text = read(DOCS / "run-folder.md")
+    names = [each.name for each in (*files.FILES, *files.PROVE_FILES)]
+    assert [
+        name for name in names if not {f"`{name}`", f"`{name.replace('*', '<agent>')}`"} & set(CODE.findall(text))
+    ] == []
 
 
 def commands() -> list[str]:
