@@ -7,6 +7,8 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
+from inspect import cleandoc, get_annotations
+from textwrap import dedent
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,11 +31,31 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def naming(text: str, name: str) -> str:
+SECTION = re.compile(r"^(Attributes|Args|Returns|Yields|Raises):\n((?:[ \t]+.*\n?|\n)*)", re.MULTILINE)
+"""A section of a docstring in Google's style: its name, and the lines below it."""
+
+
+def listed(docstring: str | None, name: str) -> str:
+    """Return the entry of `name` in the section `Attributes` of a class docstring; "" when there is none."""
+    for title, lines in SECTION.findall(cleandoc(docstring or "")):
+        entry = re.search(rf"^{re.escape(name)}: (.+\n?(?:[ \t]+.+\n?)*)", dedent(lines), re.MULTILINE)
+        if title == "Attributes" and entry:
+            return " ".join(entry[1].split())
+    return ""
+
+
+def naming(docstring: str | None, name: str) -> str:
     """Return the sentences of a docstring that name a field in backquotes; "" when none does."""
+    text = SECTION.sub("", cleandoc(docstring or ""))
     parts = re.split(r"(?<=[.;])\s+", " ".join(text.split()))
     found = [part.rstrip(".;").removeprefix(f"`{name}`: ") for part in parts if f"`{name}`" in part]
     return " ".join(f"{capital(part)}." for part in found)
+
+
+def explained(model: type[BaseModel]) -> str:
+    """Return the docstring of a model as Markdown, after those of the models whose fields it takes over."""
+    bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and get_annotations(base)]
+    return "\n\n".join(paragraphs(base.__doc__) for base in bases if base is not BaseModel)
 
 
 def capital(text: str) -> str:
@@ -42,8 +64,8 @@ def capital(text: str) -> str:
 
 
 def paragraphs(docstring: str | None) -> str:
-    """Return a docstring as Markdown, its lines joined to paragraphs."""
-    blocks = (docstring or "").strip().split("\n\n")
+    """Return a docstring as Markdown: its lines joined to paragraphs, without the sections in Google's style."""
+    blocks = SECTION.sub("", cleandoc(docstring or "")).strip().split("\n\n")
     return "\n\n".join(" ".join(block.split()) for block in blocks)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
-from inspect import cleandoc, get_annotations
+from inspect import get_annotations
 from typing import Any
 
 from pydantic import BaseModel
@@ -14,7 +15,18 @@ from harness.contract.read import AVAILABLE
 from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.http.operation import Matcher, Operation
-from harness.reference.markdown import anchor, capital, default_of, models_in, naming, paragraphs, table, type_of
+from harness.reference.markdown import (
+    anchor,
+    capital,
+    default_of,
+    explained,
+    listed,
+    models_in,
+    naming,
+    paragraphs,
+    table,
+    type_of,
+)
 from harness.reference.meanings import MEANINGS, OUTCOMES
 from harness.scenario.file import Scenario
 
@@ -31,9 +43,9 @@ def contract() -> str:
         _rows(Contract, ""),
     ]
     for place, model in _sections(Contract, ""):
-        parts += [f"{'#' * (2 + place.count('.'))} {place}", paragraphs(model.__doc__), _rows(model, place)]
-    parts += ["## Operations", paragraphs(Operation.__doc__), _rows(Operation, "operation")]
-    parts += ["### Answers", paragraphs(Matcher.__doc__), _rows(Matcher, "matcher")]
+        parts += [f"{'#' * (2 + place.count('.'))} {place}", explained(model), _rows(model, place)]
+    parts += ["## Operations", explained(Operation), _rows(Operation, "operation")]
+    parts += ["### Answers", explained(Matcher), _rows(Matcher, "matcher")]
     parts += ["The classes of answers, and the outcome that each gives an operation:"]
     parts += [table(("class", "outcome", "meaning"), [(f"`{name}`", *told) for name, told in OUTCOMES.items()])]
     return _page(parts)
@@ -48,7 +60,7 @@ def scenario() -> str:
         _rows(Scenario, ""),
     ]
     for place, model in _sections(Scenario, ""):
-        parts += [f"{'#' * (2 + place.count('.'))} {place}", paragraphs(model.__doc__), _rows(model, place)]
+        parts += [f"{'#' * (2 + place.count('.'))} {place}", explained(model), _rows(model, place)]
     return _page(parts)
 
 
@@ -61,7 +73,7 @@ def faults() -> str:
         "[`faults.jsonl`](../run-folder.md#faultsjsonl) of the run.",
         table(("fault", "what it does"), [(f"[`{n}`]({anchor(n)})", _first(kind)) for n, kind in FAULTS.items()]),
         "## All faults",
-        paragraphs(Fault.__doc__),
+        explained(Fault),
         _rows(Fault, "fault"),
     ]
     for name, kind in FAULTS.items():
@@ -103,7 +115,11 @@ def _rows(model: type[BaseModel], place: str, names: Sequence[str] | None = None
 
 
 def meaning(model: type[BaseModel], name: str, place: str) -> str:
-    """Return what a field means: its own description, else the sentences on it, else those of the class.
+    """Return what a field means, and which placeholders it may use where it is an operation.
+
+    Taken is the field's own description, else what the docstring of its class has under `Attributes`, else the line of
+    `MEANINGS`, else the sentences of that docstring that name the field, else the first sentence of the model that the
+    field holds.
 
     Args:
         model: the model that holds the field.
@@ -112,15 +128,15 @@ def meaning(model: type[BaseModel], name: str, place: str) -> str:
     """
     field = model.model_fields[name]
     written = field.alias or name
-    told = field.description or MEANINGS.get(place)
+    own = next((base.__doc__ for base in model.__mro__ if name in get_annotations(base)), None)
+    told = field.description or listed(own, name) or listed(own, written) or MEANINGS.get(place)
     if not told and issubclass(model, Fault):
         told = MEANINGS.get(f"fault.{written}")
-    if not told:
-        own = next((base.__doc__ for base in model.__mro__ if name in get_annotations(base)), None)
-        told = naming(cleandoc(own or ""), written)
     inner = models_in(field.annotation)
+    if not told:
+        told = naming(own, written)
     if not told and inner:
-        told = naming(f"`{written}`: {(inner[0][1].__doc__ or '').split('. ')[0]}", written)
+        told = f"{re.split(r'[.;](?= |$)', paragraphs(inner[0][1].__doc__), maxsplit=1, flags=re.MULTILINE)[0]}."
     known = AVAILABLE.get(place)
     if not known:
         return told

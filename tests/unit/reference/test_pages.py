@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.reference.__main__ import PAGES, page
-from harness.reference.markdown import naming
+from harness.reference.markdown import listed, naming, paragraphs
 from harness.reference.meanings import MEANINGS
 from harness.reference.models import every_field, meaning
 from tests.support.pages import DOCS, read
@@ -40,3 +40,22 @@ def test_a_sentence_is_found_by_the_field_that_it_names():
     assert naming(text, "for") == "How long it stays so."
     assert naming(text, "to") == "`to` is not."
     assert naming(text, "at") == ""
+
+
+def test_a_meaning_is_found_among_the_attributes():
+    text = """A lease.
+
+    `grace` is short.
+
+    Attributes:
+        for_s: How long
+            the lease holds.
+        grace: How long after that.
+
+    Raises:
+        grace: not this.
+    """
+    assert listed(text, "for_s") == "How long the lease holds."
+    assert listed(text, "grace") == "How long after that."
+    assert listed(text, "at") == ""
+    assert paragraphs(text) == "A lease.\n\n`grace` is short."
