@@ -40,7 +40,7 @@ def listed(docstring: str | None, name: str) -> str:
     for title, lines in SECTION.findall(cleandoc(docstring or "")):
         entry = re.search(rf"^{re.escape(name)}: (.+\n?(?:[ \t]+.+\n?)*)", dedent(lines), re.MULTILINE)
         if title == "Attributes" and entry:
-            return " ".join(entry[1].split())
+            return capital(" ".join(entry[1].split()))
     return ""
 
 

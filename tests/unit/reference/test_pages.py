@@ -50,7 +50,7 @@ def test_a_meaning_is_found_among_the_attributes():
     Attributes:
         for_s: How long
             the lease holds.
-        grace: How long after that.
+        grace: how long after that.
 
     Raises:
         grace: not this.
