@@ -117,9 +117,9 @@ def _rows(model: type[BaseModel], place: str, names: Sequence[str] | None = None
 def meaning(model: type[BaseModel], name: str, place: str) -> str:
     """Return what a field means, and which placeholders it may use where it is an operation.
 
-    Taken is the field's own description, else what the docstring of its class has under `Attributes`, else the line of
-    `MEANINGS`, else the sentences of that docstring that name the field, else the first sentence of the model that the
-    field holds.
+    Taken is the field's own description, else the line of `MEANINGS`, else what the docstring of its class has under
+    `Attributes`, else the sentences of that docstring that name the field, else the first sentence of the model that
+    the field holds.
 
     Args:
         model: the model that holds the field.
@@ -129,9 +129,11 @@ def meaning(model: type[BaseModel], name: str, place: str) -> str:
     field = model.model_fields[name]
     written = field.alias or name
     own = next((base.__doc__ for base in model.__mro__ if name in get_annotations(base)), None)
-    told = field.description or listed(own, name) or listed(own, written) or MEANINGS.get(place)
+    told = field.description or MEANINGS.get(place)
     if not told and issubclass(model, Fault):
         told = MEANINGS.get(f"fault.{written}")
+    if not told:
+        told = listed(own, name) or listed(own, written)
     inner = models_in(field.annotation)
     if not told:
         told = naming(own, written)
