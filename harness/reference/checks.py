@@ -1,24 +1,26 @@
-"""Reference page of the checks: what each proves, with its rules as the check's own module states them."""
+"""Reference page of the checks: what each proves, its rules, and why they are right, from the check's own module."""
 
 from __future__ import annotations
 
 import sys
 from inspect import getdoc
 
-from harness.judging.registry import CHECKS, PROVES
 from harness.reference.markdown import anchor, table
+from harness.scenario.questions import CHECKS
 
 
 def checks() -> str:
-    """Return the page on every check with its theory."""
+    """Return the page on every check."""
     parts = [
         "# Checks",
-        "Each check judges one property over the whole history of a run. Its text below is the docstring of the module "
-        "that does it: the rules, why they are right, how doubtful operations (`info`) and time limits are treated, "
-        "and what it costs for n operations.",
-        table(("check", "proves that"), [(f"[`{name}`]({anchor(name)})", PROVES[name]) for name in CHECKS]),
+        "Each check judges one property over the whole history of a run. Below its rules is the docstring of the module"
+        " that judges: why the rules are right, how doubtful operations (`info`) and time limits are treated, and what "
+        "it costs for n operations.",
+        table(("check", "proves"), [(f"[`{name}`]({anchor(name)})", each.sentence) for name, each in CHECKS.items()]),
     ]
-    for name, check in CHECKS.items():
-        theory = getdoc(sys.modules[check.__module__]) or ""
-        parts += [f"## {name}", f"```text\n{theory}\n```"]
+    for name, each in CHECKS.items():
+        theory = getdoc(sys.modules[each.judge.__module__]) or ""
+        parts += [f"## {name}", each.sentence]
+        parts.append(table(("rule", "what a violation means"), each.rules.items()))
+        parts.append(f"```text\n{theory}\n```")
     return "\n\n".join(parts) + "\n"

@@ -53,7 +53,12 @@ def naming(docstring: str | None, name: str) -> str:
 
 
 def explained(model: type[BaseModel]) -> str:
-    """Return the docstring of a model as Markdown, after those of the models whose fields it takes over."""
+    """Return the docstring of a model as Markdown, after that of the model whose fields it takes over.
+
+    A model that is composed of several says itself what it is.
+    """
+    if len(model.__bases__) > 1:
+        return paragraphs(model.__doc__)
     bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and get_annotations(base)]
     return "\n\n".join(paragraphs(base.__doc__) for base in bases if base is not BaseModel)
 

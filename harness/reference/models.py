@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness.contract.model import Contract
-from harness.contract.read import AVAILABLE
+from harness.contract.read import PLACEHOLDERS
 from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.http.operation import Matcher, Operation
+from harness.properties import PROPERTIES
 from harness.reference.markdown import (
     anchor,
     capital,
@@ -43,7 +44,8 @@ def contract() -> str:
         _rows(Contract, ""),
     ]
     for place, model in _sections(Contract, ""):
-        parts += [f"{'#' * (2 + place.count('.'))} {place}", explained(model), _rows(model, place)]
+        parts += [f"{'#' * (2 + place.count('.'))} {place}", *_proves(place), explained(model), _rows(model, place)]
+        parts += _kinds(place)
     parts += ["## Operations", explained(Operation), _rows(Operation, "operation")]
     parts += ["### Answers", explained(Matcher), _rows(Matcher, "matcher")]
     parts += ["The classes of answers, and the outcome that each gives an operation:"]
@@ -89,6 +91,23 @@ def faults() -> str:
     return _page(parts)
 
 
+def _proves(place: str) -> list[str]:
+    """What the section of a property proves, and which checks judge it; nothing for any other section."""
+    if place not in PROPERTIES:
+        return []
+    names = [each.check.name for each in PROPERTIES[place].checks]
+    links = " and ".join(f"[`{name}`](checks.md{anchor(name)})" for name in names)
+    return [f"Proves: {PROPERTIES[place].sentence}. Judged by {links}."]
+
+
+def _kinds(place: str) -> list[str]:
+    """What the operations of a property are called in journals and reports."""
+    if place not in PROPERTIES:
+        return []
+    kinds = [(f"`{kind}`", f"`{each.operation}`") for kind, each in PROPERTIES[place].kinds.items()]
+    return ["In journals and reports its operations are called:", table(("kind", "performs"), kinds)]
+
+
 def _first(kind: type[Fault]) -> str:
     told = (sys.modules[kind.__module__].__doc__ or kind.__doc__ or "").split("\n\n")[0]
     return capital(" ".join((told.partition(": ")[2] or told).split()))
@@ -118,8 +137,8 @@ def meaning(model: type[BaseModel], name: str, place: str) -> str:
     """Return what a field means, and which placeholders it may use where it is an operation.
 
     Taken is the field's own description, else the line of `MEANINGS`, else what the docstring of its class has under
-    `Attributes`, else the sentences of that docstring that name the field, else the first sentence of the model that
-    the field holds.
+    `Attributes`, else what the property proves of which the field is the section, else the sentences of that docstring
+    that name the field, else the first sentence of the model that the field holds.
 
     Args:
         model: the model that holds the field.
@@ -134,12 +153,14 @@ def meaning(model: type[BaseModel], name: str, place: str) -> str:
         told = MEANINGS.get(f"fault.{written}")
     if not told:
         told = listed(own, name) or listed(own, written)
+    if not told and place in PROPERTIES:
+        told = f"{capital(PROPERTIES[place].sentence)}."
     inner = models_in(field.annotation)
     if not told:
         told = naming(own, written)
     if not told and inner:
         told = f"{re.split(r'[.;](?= |$)', paragraphs(inner[0][1].__doc__), maxsplit=1, flags=re.MULTILINE)[0]}."
-    known = AVAILABLE.get(place)
+    known = PLACEHOLDERS.get(place)
     if not known:
         return told
     filled = ", ".join(f"`{{{each}}}`" for each in sorted(known))

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from harness.properties.registry import WORKLOADS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -21,15 +18,6 @@ PAGES = sorted(
     ]
 )
 HAND_WRITTEN = [path for path in PAGES if path.parent != DOCS / "reference"]
-
-OLD_MIX = {
-    "session": "sessions",
-    "idempotency": "payments",
-    "order": "orders",
-    "job": "jobs",
-    "preference": "preferences",
-    "limit": "limits",
-}
 
 
 @dataclass(frozen=True)
@@ -64,9 +52,3 @@ def blocks(path: Path, *languages: str) -> list[Block]:
 def prose(path: Path) -> str:
     """Return a page without its fenced blocks."""
     return re.sub(r"^( *)```.*?^\1```$", "", read(path), flags=re.MULTILINE | re.DOTALL)
-
-
-def known_mix(data: dict[str, Any]) -> dict[str, Any]:
-    """Return a scenario with its mix under the names that the code reads."""
-    mix = {name if name in WORKLOADS else OLD_MIX.get(name, name): share for name, share in data["load"]["mix"].items()}
-    return {**data, "load": {**data["load"], "mix": mix}}

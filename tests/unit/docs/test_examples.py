@@ -12,7 +12,7 @@ from harness.contract.read import read_contract
 from harness.contract.start import Start
 from harness.http.operation import Operation
 from harness.scenario.file import load_scenario
-from tests.support.pages import DOCS, HAND_WRITTEN, ROOT, Block, blocks, known_mix
+from tests.support.pages import DOCS, HAND_WRITTEN, ROOT, Block, blocks
 
 EXAMPLES = [block for path in HAND_WRITTEN for block in blocks(path, "yaml")]
 OF_OTHERS = ("services", "apiVersion")
@@ -33,7 +33,7 @@ def test_every_example_is_valid(example: Block, tmp_path: Path):
         file = tmp_path / "scenarios" / "example.yaml"
         if example.path == OWN_FAULT:
             data = {**data, "faults": []}
-        file.write_text(yaml.safe_dump(known_mix(data)), encoding="utf-8")
+        file.write_text(yaml.safe_dump(data), encoding="utf-8")
         assert load_scenario(file).scenario.title
     elif "defects" in data:
         assert Catalogue.model_validate(data).defects

@@ -17,13 +17,13 @@ from harness.errors import FaultNotSeen
 from harness.faults import FAULTS
 from harness.faults.base import Context, Fault
 from harness.faults.schedule import plan
-from harness.judging.registry import CHECKS
 from harness.platforms.base import Deployment, Program
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.reference import models
 from harness.scenario.file import load_scenario
+from harness.scenario.questions import CHECKS
 from target_service.parts import chosen_parts, defect_names
-from tests.support.pages import DOCS, ROOT, blocks, known_mix
+from tests.support.pages import DOCS, ROOT, blocks
 
 
 def written(page: str, folder: Path, name: str, patch: pytest.MonkeyPatch) -> ModuleType:
@@ -62,7 +62,7 @@ def test_the_fault_is_taken_from_a_scenario(nap: type[Fault], tmp_path: Path) ->
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "target_service").symlink_to(ROOT / "target_service")
     file = tmp_path / "scenarios" / "naps.yaml"
-    file.write_text(yaml.safe_dump(known_mix(yaml.safe_load(block.text))), encoding="utf-8")
+    file.write_text(yaml.safe_dump(yaml.safe_load(block.text)), encoding="utf-8")
     loaded = load_scenario(file)
     assert [type(fault) for fault in loaded.faults] == [nap]
     assert [each.at_s for each in plan(loaded.faults, 4, seed=1)] == [1, 2, 3]

@@ -12,14 +12,13 @@ import pytest
 from harness.cli.main import main
 from harness.faults import FAULTS
 from harness.history.schema import OP_COLUMNS
-from harness.judging.registry import CHECKS
-from harness.properties.registry import WORKLOADS
-from tests.support.pages import DOCS, HAND_WRITTEN, OLD_MIX, README, ROOT, blocks, prose, read
+from harness.properties import PROPERTIES
+from harness.scenario.questions import CHECKS
+from tests.support.pages import DOCS, HAND_WRITTEN, README, ROOT, blocks, prose, read
 
 TEXT = "\n".join(read(path) for path in [README, *DOCS.glob("*.md")])
 EXIT_CODES = (0, 1, 2, 3, 4, 5, 130)
 CODE = re.compile(r"`[^`\n]+`")
-OLD_NAMES = {old: new for new, old in OLD_MIX.items()} | {"rate_limit": "limit"}
 
 
 def named(word: str, text: str = TEXT) -> bool:
@@ -74,11 +73,19 @@ def test_every_scenario_is_documented(path: Path):
     assert path.name in read(DOCS / "scenario.md"), f"docs/scenario.md does not name scenarios/{path.name}"
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *WORKLOADS, *CHECKS])
-def test_every_fault_property_and_check_is_documented(name: str):
-    new = OLD_NAMES.get(name, name)
-    pages = TEXT + read(DOCS / "reference" / "checks.md")
-    assert named(new, pages) or named(name, pages), f"no page of docs/ names `{new}`"
+@pytest.mark.parametrize("name", [*FAULTS, *PROPERTIES])
+def test_every_fault_and_property_is_documented(name: str):
+    assert named(name, read(DOCS / "scenario.md")), f"docs/scenario.md does not name `{name}`"
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_every_property_has_a_row_in_the_page_on_contracts(name: str):
+    assert f"| `{name}` |" in read(DOCS / "contract.md"), f"docs/contract.md has no row of `{name}`"
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_every_check_is_documented(name: str):
+    assert named(name, read(DOCS / "reference" / "checks.md"))
 
 
 @pytest.mark.parametrize("column", OP_COLUMNS)
