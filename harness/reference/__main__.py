@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.reference import models
 from harness.reference.checks import checks
 from harness.reference.commands import commands
+from harness.reference.records import records
 
 PAGES: dict[str, Callable[[], str]] = {
     "contract.md": models.contract,
@@ -16,6 +17,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "faults.md": models.faults,
     "checks.md": checks,
     "commands.md": commands,
+    "records.md": records,
 }
 """File name to what writes the page."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,14 +12,15 @@ import pytest
 
 from harness.cli.main import main
 from harness.faults import FAULTS
-from harness.history.schema import OP_COLUMNS
 from harness.properties import PROPERTIES
+from harness.rundir.files import FILES, PROVE_FILES
+from harness.rundir.journal_schema import EVENTS
+from harness.rundir.record_schema import COMMON, RECORDS
 from harness.scenario.questions import CHECKS
 from tests.support.pages import DOCS, HAND_WRITTEN, README, ROOT, blocks, prose, read
 
 TEXT = "\n".join(read(path) for path in [README, *DOCS.glob("*.md")])
 EXIT_CODES = (0, 1, 2, 3, 4, 5, 130)
-CODE = re.compile(r"`[^`\n]+`")
 
 
 def named(word: str, text: str = TEXT) -> bool:
@@ -88,26 +90,19 @@ def test_every_check_is_documented(name: str):
     assert named(name, read(DOCS / "reference" / "checks.md"))
 
 
-@pytest.mark.parametrize("column", OP_COLUMNS)
-def test_every_column_of_the_history_is_documented(column: str):
-    section = read(DOCS / "run-folder.md").partition("## `history.parquet`")[2].partition("\n## ")[0]
-    assert named(column, section), f"docs/run-folder.md does not name the column `{column}`"
-
-
-def test_every_key_of_the_journal_is_documented():
-    schema = pytest.importorskip("harness.rundir.journal_schema")
-    section = read(DOCS / "run-folder.md").partition("## `journal-<agent>.jsonl`")[2].partition("\n## ")[0]
-    missing = [key.short for keys in schema.EVENTS.values() for key in keys if not named(key.short, section)]
-    assert missing == []
-
-
 def test_every_file_of_a_run_folder_is_documented():
-    files = pytest.importorskip("harness.rundir.files")
     text = read(DOCS / "run-folder.md")
-    names = [each.name for each in (*files.FILES, *files.PROVE_FILES)]
-    assert [
-        name for name in names if not {f"`{name}`", f"`{name.replace('*', '<agent>')}`"} & set(CODE.findall(text))
-    ] == []
+    names = [each.name.replace("*.jsonl", "<agent>.jsonl") for each in (*FILES, *PROVE_FILES)]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_examples_of_records_have_only_keys_that_are_there():
+    known = {event: {key.short for key in keys} for event, keys in EVENTS.items()}
+    for kinds in RECORDS.values():
+        known |= {event: {*COMMON, *keys} for event, keys in kinds.items()}
+    lines = [json.loads(line) for block in blocks(DOCS / "run-folder.md", "json") for line in block.text.splitlines()]
+    assert len(lines) > 5
+    assert [(line["e"], key) for line in lines for key in line if key not in known[line["e"]]] == []
 
 
 def commands() -> list[str]:
