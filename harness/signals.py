@@ -30,13 +30,16 @@ def uninterrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    late = None
     _depth += 1
     try:
         yield
     finally:
         _depth -= 1
-    if _late and not _depth:
-        late, _late = _late, None
+        if not _depth:
+            # Also when an error passes: kept, it would be raised in the midst of the cleaning up. `armed` knows of it.
+            late, _late = _late, None
+    if late:
         raise late
 
 

@@ -13,7 +13,7 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import PLATFORMS
 from harness.platforms.base import Deployment
 from harness.platforms.memory.platform import MemoryPlatform
-from harness.run.plan import Orders
+from harness.run.plan import Plan
 from harness.scenario.file import load_scenario
 from harness.scenario.preflight import require_fit, require_near
 
@@ -163,8 +163,8 @@ def test_names_are_the_run_s_own_where_the_target_remembers_those_of_others(tmp_
     attached: tuple[dict[str, object], ...] = ({}, {"attach": "shop"})
     for attach in attached:
         loaded = load_scenario(written(tmp_path, [], {"compose": {**COMPOSE["compose"], **attach}}))
-        orders = Orders(loaded, "docker", "kill-20260101T000000Z-0a1b2c", tmp_path, 1)
-        tags.append([settings.tag for settings in orders.agents(("127.0.0.1", 1), hop=False)])
+        plan = Plan(loaded, "docker", "kill-20260101T000000Z-0a1b2c", tmp_path, 1)
+        tags.append([settings.tag for settings in plan.agents(("127.0.0.1", 1), hop=False)])
     assert tags == [[""], ["0a1b2c-"]]
 
 
