@@ -79,7 +79,7 @@ def line_of(event: Event) -> tuple[str, str] | None:
             return "problem", text
         case WorkNotEnded(promised_s=promised_s, keys=keys):
             return "problem", f"not ended after {promised_s:g} s: {', '.join(keys[:_SHOWN_KEYS])}"
-        case ObserverFailed(observer=observer, event=name, why=why):
+        case ObserverFailed(observer=observer, failed_on=name, why=why):
             return "problem", f"{observer} failed on {name} ({why}); the run goes on, what it would have shown is lost"
     return None
 

@@ -333,12 +333,12 @@ class ObserverFailed(Event):
 
     Attributes:
         observer: the name of the observer's function or class.
-        event: the name of the class of the event on which it failed.
+        failed_on: the name of the class of the event on which it failed.
         why: the type and the text of the exception.
     """
 
     observer: str
-    event: str
+    failed_on: str
     why: str
 
 

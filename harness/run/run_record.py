@@ -70,8 +70,8 @@ class RunRecord:
                 write("window", at, start_ns=start_ns, end_ns=end_ns)
             case ProblemFound(kind=kind, text=text):
                 write("problem", at, kind=kind, text=text)
-            case ObserverFailed(observer=observer, event=name, why=why):
-                write("observer_failed", at, observer=observer, on=name, why=why)
+            case ObserverFailed(observer=observer, failed_on=failed_on, why=why):
+                write("observer_failed", at, observer=observer, failed_on=failed_on, why=why)
             case RunEnded(how=how, bytes=sizes):
                 write("ended", at, how=how, bytes=sizes)
                 self._complete = True

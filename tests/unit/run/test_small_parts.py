@@ -39,7 +39,7 @@ from harness.run.events import (
     ProblemFound,
 )
 from harness.run.service_metrics import Scraper, counts
-from harness.signals import Stoppable
+from harness.signals import Stoppable, uninterrupted
 from tests.support.service import CONTRACT
 
 # -- shares and arrivals
@@ -302,6 +302,19 @@ def test_a_signal_before_and_after_the_run_interrupts_nothing_midway():
         with pytest.raises(Interrupted, match="before the run began"), stoppable.armed():
             reached.append(1)
         assert reached == []
+
+
+def test_a_signal_is_not_kept_when_an_error_leaves_what_must_not_be_interrupted():
+    with (
+        Stoppable(lambda text: None) as stoppable,
+        pytest.raises(Interrupted, match="interrupted by SIGINT"),
+        stoppable.armed(),
+        uninterrupted(),
+    ):
+        signal.raise_signal(signal.SIGINT)
+        raise EnvironmentFailure("the disk is full")
+    with uninterrupted():
+        """Would raise here, in the midst of the cleaning up."""
 
 
 def test_after_the_last_run_of_a_process_signals_change_its_answer_no_more():
