@@ -25,6 +25,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 EPILOG = """\b
 Exit codes: 0 valid; 1 invalid; 2 usage or a bad file; 3 valid, but an SLO missed;
 4 unknown; 5 the environment failed; 130 interrupted (healed and reported first)."""
+HELP = """Prove that a service is stateless: kill and scale its replicas under load, and judge whether what its clients
+were promised was kept.
+
+\b
+harness run scenarios/kill.yaml       deploy, load, kill, judge, report
+harness prove                         catch every bug seeded on purpose
+harness doctor                        which platforms work on this machine
+"""
 JSON_ONLY = "Print one JSON document on standard output, and nothing else there."
 
 
@@ -68,16 +76,12 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:
-    """Prove that a service is stateless: kill and scale its replicas under load, and judge what clients were promised.
-
-    \b
-    harness run scenarios/kill.yaml       deploy, load, kill, judge, report
-    harness prove                         catch every bug seeded on purpose
-    harness doctor                        which platforms work on this machine
-    """
+    """Hold the commands; `HELP` is what a user reads."""
 
 
 @main.command(epilog=EPILOG)
@@ -85,7 +89,7 @@ def main() -> None:
 @click.option(
     "--seed", type=click.IntRange(min=0), help="Seed of fault times, users and keys (default: the scenario's)."
 )
-@click.option("--platform", help="Where the target runs, see `harness list` (default: the scenario's).")
+@click.option("--platform", metavar="NAME", help="Where the target runs, see `harness list` (default: the scenario's).")
 @click.option(
     "--defect", "defects", multiple=True, metavar="NAME", help="Switch on a bug that was seeded into the service."
 )
@@ -103,10 +107,11 @@ def main() -> None:
 @click.option("--quiet", is_flag=True, help="Do not show what the run is doing.")
 @answers_for_errors
 def run(scenario: Path, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Run SCENARIO: deploy the target, load it while faults are injected, and judge what clients were promised.
+    """Run SCENARIO, and judge whether what the clients were promised was kept.
 
-    The run folder is reports/<scenario>/<UTC time>; its report.html shows the verdict and what it rests on. The first
-    Ctrl-C heals all faults, removes everything that was started, and reports.
+    Deploys the target, loads it while faults are injected, heals them, reads everything back that was acknowledged, and
+    removes the target. The run folder is reports/<scenario>/<UTC time>; its report.html shows the verdict and what the
+    verdict rests on. The first Ctrl-C heals all faults, removes everything that was started, and reports.
     """
     with held_back():
         from harness import api
@@ -129,10 +134,17 @@ def run(scenario: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
-@click.option("--platform", help="Also check that the scenarios can run on this platform (default: each its own).")
+@click.option(
+    "--platform",
+    metavar="NAME",
+    help="Check that the scenarios can run on this platform (default: each scenario's own).",
+)
 @answers_for_errors
 def validate(files: tuple[Path, ...], platform: str | None) -> None:
-    """Check scenario and contract FILES; every problem is shown with its line. Nothing is started."""
+    """Check scenario and contract FILES; every problem is shown with its line. Nothing is started.
+
+    Exits with 0 when all files are usable, else with 2.
+    """
     with held_back():
         from harness import api
 
@@ -149,7 +161,7 @@ def validate(files: tuple[Path, ...], platform: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def check(folder: Path, as_json: bool) -> None:
-    """Judge a run again from its folder RUN alone; the same folder gives the same bytes."""
+    """Judge a run again from its folder RUN alone; the same folder gives the same results.json, byte for byte."""
     with held_back():
         from harness import api
         from harness.cli import console
@@ -186,7 +198,7 @@ def report(folder: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) -> None:
-    """List scenarios, faults, workloads, checks, defects, platforms, and the default thresholds."""
+    """List everything that a scenario can name: faults, workloads, platforms and others, and all defaults."""
     with held_back():
         from harness import api
         from harness.reference import listing
@@ -204,11 +216,13 @@ def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) 
         click.echo()
 
 
-@main.command(epilog=EPILOG)
+@main.command()
 @click.option("--contract", type=FILE, help="Contract with a catalogue of defects (default: the reference service's).")
 @click.option("--only", multiple=True, metavar="NAME", help="Run only this defect; may be given several times.")
 @click.option("--quick", is_flag=True, help="Run only the most telling defects, as the catalogue marks them.")
-@click.option("--platform", help="Where the targets run, see `harness list` (default: each scenario's).")
+@click.option(
+    "--platform", metavar="NAME", help="Where the targets run, see `harness list` (default: each scenario's)."
+)
 @click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="How often each is run.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="How many runs go on at once.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of the first run of each.")
@@ -218,9 +232,13 @@ def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) 
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def prove(contract: Path | None, as_json: bool, **options: Any) -> None:
-    """Prove that the harness can fail: every seeded defect is caught by its own check, the clean service is valid.
+    """Prove that the harness can fail: it catches every bug that was seeded into the service.
 
-    Exits with 0 when that is so, with 5 when what went wrong is the environment's fault alone, else with 1.
+    Runs each defect of the contract's catalogue, which its own check has to find, and the clean service in the same
+    scenarios, which has to be valid. The matrix of defects and checks is written to reports/prove/latest/matrix.html.
+
+    Exits with 0 when that is so, with 1 when a defect was not caught or the clean service is not valid, with 5 when
+    only the environment failed, and with 130 when interrupted.
     """
     with held_back():
         from harness import api
@@ -248,7 +266,10 @@ def prove(contract: Path | None, as_json: bool, **options: Any) -> None:
 @click.option("--list", "only_show", is_flag=True, help="Only show what dead runs left; remove nothing.")
 @answers_for_errors
 def recover(reports: Path, only_show: bool) -> None:
-    """Heal and remove what a run left that died; a run in progress is never touched."""
+    """Heal and remove what a run left behind that was killed or crashed. A run in progress is never touched.
+
+    Exits with 0 when nothing is left, with 5 when something could not be removed.
+    """
     with held_back():
         from harness import api
 
@@ -270,7 +291,7 @@ def recover(reports: Path, only_show: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def doctor(only: tuple[str, ...], as_json: bool) -> None:
-    """Say which platforms work on this machine, and for each other one what is missing and how to get it.
+    """Say which platforms work on this machine, and what the others lack and how to get it.
 
     Exits with 0 when a platform works, or when all named ones work; else with 5.
     """

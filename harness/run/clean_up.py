@@ -24,6 +24,7 @@ class Attempts:
     """Steps that are all tried; `failed` holds what those said that failed."""
 
     def __init__(self) -> None:
+        """Begin with nothing tried."""
         self.failed: list[str] = []
 
     def attempt(self, step: Callable[[], object]) -> None:

@@ -1,8 +1,8 @@
-"""Shows that a run is alive, to whoever looks for dead runs (`harness.recovery`).
+"""Shows that a run is alive to those who look for dead runs (`harness.recovery`).
 
 A run in progress holds its name (an abstract unix socket, `harness.platforms.common.lock`) and the lock of its folder
 (flock). The kernel takes both back when the process dies, however it dies. On an engine that other machines reach, the
-run goes on saying that it is alive (`Lease`).
+run renews a sign of life (`Lease`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ _MISSED = 3
 
 @contextmanager
 def hold(run_id: str, folder: Path | None = None) -> Iterator[None]:
-    """Shows that the run is alive while inside: to be entered before anything of the run is created.
+    """Show that a run is alive while inside the block. Enter it before anything of the run is created.
 
-    Raises `EnvironmentFailure` when another process has the run, or the folder.
+    Args:
+        run_id: the id of the run.
+        folder: the run folder, if it has one.
+
+    Raises:
+        EnvironmentFailure: another process holds the name of the run, or the lock of the folder.
     """
     with ExitStack() as stack:
         stack.enter_context(hold_name(run_id))
@@ -45,7 +50,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
     """
     place = folder / _LOCK
     try:
-        # Whoever looks for dead runs may read it: by its lock alone is seen that this one lives.
+        # Other users may read the file: its lock is all by which they see that this run lives.
         handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except PermissionError as error:
         raise EnvironmentFailure(f"{place} cannot be written: be the user who owns {folder}") from error
@@ -61,19 +66,27 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 class Lease:
-    """Shows on the engine that a run is in progress, from its beginning to its end (`Platform.keep`)."""
+    """Renews the sign of life of a run on its platform's engine (`Platform.keep`), while the object is entered."""
 
     def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
-        """`on_problem` is told once, when it could not be shown a few times in turn: others may think the run dead."""
+        """Prepare the thread that renews.
+
+        Args:
+            platform: the platform of the run.
+            on_problem: is given a text when renewing has failed a few times in turn, so that others may think the run
+                dead. Later failures in a row are not told.
+        """
         self._platform, self._on_problem = platform, on_problem
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
+        """Begin to renew."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End renewing."""
         self._end.set()
         self._thread.join(_RENEWED_S)
 
