@@ -161,7 +161,7 @@ def validate(files: tuple[Path, ...], platform: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def check(folder: Path, as_json: bool) -> None:
-    """Judge a run again from its folder RUN alone; the same folder gives the same results.json, byte for byte."""
+    """Judge a run again from its folder RUN alone. The same folder gives the same results.json, byte for byte."""
     with held_back():
         from harness import api
         from harness.cli import console
@@ -198,7 +198,7 @@ def report(folder: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) -> None:
-    """List everything that a scenario can name: faults, workloads, platforms and others, and all defaults."""
+    """List everything that a scenario can name: faults, workloads, platforms and others. Shows all defaults too."""
     with held_back():
         from harness import api
         from harness.reference import listing
