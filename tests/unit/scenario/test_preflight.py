@@ -16,6 +16,7 @@ from harness.platforms.memory.platform import MemoryPlatform
 from harness.run.plan import Plan
 from harness.scenario.file import load_scenario
 from harness.scenario.preflight import require_fit, require_near
+from tests.support.strangers import written
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,23 +26,6 @@ class Lacking(MemoryPlatform):
 
     name = "process"
     capabilities = frozenset({"balancer", "kill"})
-
-
-def written(folder: Path, faults: list[dict[str, object]], start: dict[str, object] | None = None) -> Path:
-    contract = yaml.safe_load((ROOT / "tests" / "services" / "stranger.yaml").read_text())
-    contract["users"]["file"] = str(ROOT / "tests" / "services" / "users.csv")
-    contract["start"] = start or contract["start"]
-    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
-    scenario = {
-        "title": "t",
-        "proves": "p",
-        "target": {"contract": "contract.yaml"},
-        "load": {"duration_s": 3, "mix": {"sessions": 1}},
-        "faults": faults,
-    }
-    (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
-    (folder / "c.yaml").touch()
-    return folder / "scenario.yaml"
 
 
 def test_every_fault_that_is_lacking_is_named_with_its_place(tmp_path: Path) -> None:

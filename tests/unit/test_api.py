@@ -28,10 +28,9 @@ from harness.run.events import (
     VerdictReached,
 )
 from harness.signals import SIGNALS
+from tests.support.strangers import written
 
-from .test_fitness import written
-
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_example_of_the_module_is_true(monkeypatch: pytest.MonkeyPatch):
