@@ -39,7 +39,6 @@ class AgentHandle:
         number: the number of the agent, from 0.
         on_tally: once it is set, is given the number of the agent and, every second, what became of its latest ops.
         window: start and end of the load in monotonic ns (`start_ns`, `end_ns`); None before the load.
-        secrets: the tokens and passwords that the clients of the agent have seen.
     """
 
     def __init__(self, number: int, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]) -> None:
@@ -59,7 +58,7 @@ class AgentHandle:
         self._done: dict[str, dict[str, Any]] = {}
         self._failed: str | None = None
         self.window: dict[str, int] | None = None
-        self.secrets: set[str] = set()
+        self._secrets: set[str] = set()
         environment = {**os.environ, "HARNESS_RUN": run_id, "HARNESS_NAME": f"agent-{self.number}"}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -78,8 +77,16 @@ class AgentHandle:
 
     def begin(self, settings: AgentSettings) -> None:
         """Give the agent its settings, before anything else; `wait("start", ...)` waits until it is ready."""
-        self.secrets.update(password for _, password in settings.users)
+        with self._changed:
+            self._secrets.update(password for _, password in settings.users)
         self._write(settings.model_dump_json(by_alias=True).encode())
+
+    @property
+    def secrets(self) -> set[str]:
+        """The tokens and passwords that the clients of the agent have seen by now."""
+        # A copy: the reader goes on adding to the set while somebody goes through it.
+        with self._changed:
+            return set(self._secrets)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -96,7 +103,7 @@ class AgentHandle:
                 elif "window" in message:
                     self.window = message["window"]
                 elif "secrets" in message:
-                    self.secrets.update(message["secrets"])
+                    self._secrets.update(message["secrets"])
                 self._changed.notify_all()
             if "status" in message:
                 self._on_status(self.number, message["status"])
