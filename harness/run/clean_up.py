@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from harness import rundir
 from harness.errors import EnvironmentFailure
@@ -56,7 +57,7 @@ def clean_up(run: Run, ending: Ending) -> EnvironmentFailure | None:
     steps = Attempts()
     _remove(run, ending, steps)
     for text in list(steps.failed):
-        steps.attempt(lambda text=text: run.telling.problem("not_cleaned_up", text))  # type: ignore[misc]
+        steps.attempt(partial(run.telling.problem, "not_cleaned_up", text))
     how = "environment" if steps.failed else ending.how
     steps.attempt(lambda: run.telling.phase("end"))
     steps.attempt(lambda: run.telling.tell(RunEnded(how, rundir.sizes(run.plan.folder))))

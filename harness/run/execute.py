@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,7 +86,8 @@ def execute(
     require_fit(loaded, platform, {"sticky"} if options.seeded.sticky_cookie else (), options.allowed)
     plan = make_plan(loaded, options)
     run = Run(plan, platform, observers)
-    with hold(plan.run_id, plan.folder), Lease(platform, partial(run.telling.problem, "environment")):
+    tell_problem = partial(run.telling.problem, "environment")
+    with closing(run.record), hold(plan.run_id, plan.folder), Lease(platform, on_problem=tell_problem):
         ending = Ending("complete")
         try:
             declare(run)
@@ -108,7 +109,6 @@ def judge(run: Run, error: HarnessError | None) -> Outcome:
     Raises:
         HarnessError: the folder cannot be read or written.
     """
-    run.record.close()
     run.telling.phase("check")
     folder = run.plan.folder
     results = check_folder(folder)
