@@ -25,8 +25,7 @@ from harness.run.events import (
 )
 from harness.run.json_events import JsonEvents
 from harness.signals import SIGNALS
-
-from .support import scenario, stranger, why
+from tests.support.places import scenario, stranger, why
 
 pytestmark = pytest.mark.slow
 
