@@ -15,6 +15,7 @@ from harness import rundir
 from harness.contract.catalogue import Defect
 from harness.prove.prover import Finding
 from harness.report import matrix_page
+from harness.rundir import files
 from harness.scenario.questions import CHECKS
 
 
@@ -125,6 +126,6 @@ def write(found: dict[str, Any], reports: Path) -> Path:
         EnvironmentFailure: the folder or a file cannot be written.
     """
     folder = rundir.create_plain(reports, "prove")
-    rundir.write_whole(folder / "matrix.json", json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
-    rundir.write_whole(folder / "matrix.html", matrix_page.render(found).encode())
-    return folder / "matrix.html"
+    rundir.write_whole(folder / files.MATRIX, json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
+    rundir.write_whole(folder / files.MATRIX_PAGE, matrix_page.render(found).encode())
+    return folder / files.MATRIX_PAGE

@@ -16,6 +16,7 @@ from harness.redact import redact_files
 from harness.run.ending import Ending
 from harness.run.events import RunEnded
 from harness.run.parts import Run
+from harness.rundir import files
 
 _ABORTED_S = 10.0
 _ATTACHED_S = 30.0
@@ -90,4 +91,4 @@ def _healing_s(run: Run, ending: Ending) -> float:
 
 def _redact(run: Run) -> None:
     folder = run.plan.folder
-    redact_files([*sorted((folder / "logs").glob("*.log")), folder / "faults.jsonl"], run.secrets())
+    redact_files([*sorted((folder / files.LOGS).glob("*.log")), folder / files.FAULTS], run.secrets())

@@ -9,6 +9,7 @@ from harness.contract.model import SECRET_PLACES
 from harness.redact import redact_yaml
 from harness.run.events import RunDeclared
 from harness.run.parts import Run
+from harness.rundir import files
 
 
 def declare(run: Run) -> None:
@@ -18,9 +19,9 @@ def declare(run: Run) -> None:
         EnvironmentFailure: the record cannot be written.
     """
     plan, loaded = run.plan, run.plan.loaded
-    (plan.folder / "scenario.yaml").write_text(redact_yaml(loaded.text), encoding="utf-8")
+    (plan.folder / files.SCENARIO).write_text(redact_yaml(loaded.text), encoding="utf-8")
     contract = loaded.contract_path.read_text(encoding="utf-8")
-    (plan.folder / "contract.yaml").write_text(redact_yaml(contract, SECRET_PLACES), encoding="utf-8")
+    (plan.folder / files.CONTRACT).write_text(redact_yaml(contract, SECRET_PLACES), encoding="utf-8")
     run.telling.tell(
         RunDeclared(
             run=plan.run_id,

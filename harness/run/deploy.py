@@ -7,6 +7,7 @@ from functools import partial
 from harness.load.handle import AgentHandle
 from harness.run.parts import Run
 from harness.run.service_metrics import Scraper
+from harness.rundir import files
 from harness.scenario.preflight import require_near
 from harness.signals import uninterrupted
 from harness.supervision.supervisor import Keeper
@@ -37,7 +38,7 @@ def deploy(run: Run) -> None:
 
 def _start_agents(run: Run) -> None:
     for number in range(run.plan.loaded.scenario.load.agents):
-        log = run.plan.folder / "logs" / f"agent-{number}.log"
+        log = run.plan.folder / files.LOGS / f"agent-{number}.log"
         with uninterrupted():
             run.agents.append(AgentHandle(number, run.plan.run_id, log, run.telling.agent_status))
 

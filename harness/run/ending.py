@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.errors import Aborted, EnvironmentFailure, HarnessError, Interrupted
 from harness.load.handle import AgentDied
 from harness.run.parts import Run
+from harness.rundir import files
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _own_fault(run: Run, error: Exception) -> EnvironmentFailure:
     The place where it happened is written to logs/harness.log of the run folder.
     """
     text = run.telling.redacted(f"{type(error).__name__}: {error}")
-    log = run.plan.folder / "logs" / "harness.log"
+    log = run.plan.folder / files.LOGS / "harness.log"
     with contextlib.suppress(OSError):
         trace = "".join(traceback.format_exception(error))
         log.write_text(run.telling.redacted(trace), encoding="utf-8")

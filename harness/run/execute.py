@@ -27,6 +27,7 @@ from harness.run.liveness import Lease, hold
 from harness.run.parts import Run
 from harness.run.phases import run_phases
 from harness.run.plan import RunOptions, make_plan
+from harness.rundir import files
 from harness.scenario.file import LoadedScenario
 from harness.scenario.preflight import require_fit
 from harness.signals import Stoppable
@@ -56,7 +57,7 @@ class Outcome:
     @property
     def report(self) -> Path:
         """The HTML page of the report."""
-        return self.folder / "report.html"
+        return self.folder / files.REPORT
 
 
 def execute(

@@ -17,8 +17,8 @@ from pathlib import Path
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Platform
 from harness.platforms.common.lock import hold_name
+from harness.rundir.files import LOCK
 
-_LOCK = "lock"
 _RENEWED_S = 5.0
 _MISSED = 3
 
@@ -48,7 +48,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
     Raises:
         EnvironmentFailure: another process holds the lock, or the folder cannot be written.
     """
-    place = folder / _LOCK
+    place = folder / LOCK
     try:
         # Other users may read the file: its lock is all by which they see that this run lives.
         handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -105,7 +105,7 @@ class Lease:
 def folder_is_held(folder: Path) -> bool:
     """Say whether a living process holds the lock of a run folder."""
     try:
-        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

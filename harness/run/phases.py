@@ -16,6 +16,7 @@ from harness.run.deploy import deploy
 from harness.run.events import LoadWindow, WorkNotEnded
 from harness.run.parts import Run
 from harness.run.stop_condition import Guard
+from harness.rundir import files
 
 COUNTED_AFTER_S = 0.3
 _AGENTS_BEGIN_S = 15
@@ -83,7 +84,7 @@ def _nemesis(run: Run) -> Nemesis:
         faults,
         run.platform,
         run.supervisor,
-        run.plan.folder / "faults.jsonl",
+        run.plan.folder / files.FAULTS,
         on_event=run.telling.fault_line,
         on_problem=partial(run.telling.problem, "fault_error"),
     )

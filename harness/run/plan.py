@@ -17,7 +17,7 @@ from harness.contract.read import read_users
 from harness.load.settings import AgentSettings, shares
 from harness.placeholders import own_secrets
 from harness.platforms.base import ROLES, Deployment, Launcher, Program, Role, Slot
-from harness.rundir import FOUND
+from harness.rundir import files
 from harness.scenario.file import LoadedScenario
 
 
@@ -90,9 +90,9 @@ class Plan:
         promises = self.loaded.contract.promises
         return Deployment(
             run_id=self.run_id,
-            logs=self.folder / "logs",
-            ledger_record=self.folder / "ledger.jsonl",
-            found=self.folder / FOUND,
+            logs=self.folder / files.LOGS,
+            ledger_record=self.folder / files.LEDGER,
+            found=self.folder / files.FOUND,
             replicas=self.desired["replica"],
             workers=self.desired["worker"],
             directory=(self.loaded.contract_path.parent / start.directory).resolve(),
@@ -151,7 +151,7 @@ class Plan:
             AgentSettings(
                 agent=number,
                 seed=self.seed,
-                journal=str(self.folder / f"journal-{number}.jsonl"),
+                journal=str(self.folder / files.journal(number)),
                 master=self.master.hex(),
                 contract=self.loaded.contract,
                 users=users,

@@ -22,7 +22,7 @@ from harness.run.events import (
     RunDeclared,
     RunEnded,
 )
-from harness.rundir import Record
+from harness.rundir import Record, files
 
 
 class RunRecord:
@@ -33,8 +33,8 @@ class RunRecord:
 
     def __init__(self, folder: Path) -> None:
         """Open the files of the run folder `folder`, which are made where they are missing."""
-        self._run = Record(folder / "run.jsonl")
-        self._metrics = Record(folder / "metrics.jsonl")
+        self._run = Record(folder / files.RUN)
+        self._metrics = Record(folder / files.METRICS)
         self._complete = False
 
     def __call__(self, event: Event) -> None:

@@ -135,7 +135,7 @@ def test_a_platform_is_passed_on_to_every_run_and_named_in_the_matrix(tmp_path: 
         Prover(tmp_path, tmp_path, 1, platform).prove([Trial("a.yaml", None, 1)], lambda finding: None)
     assert [command[command.index("--platform") + 1 :] for command in asked if "--platform" in command] == [["docker"]]
     page = matrix.write(matrix.document(FINDINGS, [], replace(HEADER, platform="docker")), tmp_path)
-    assert "2 at once, on docker." in page.read_text()
+    assert "2 runs at a time; on docker." in page.read_text()
 
 
 def test_a_catalogue_names_its_problem(tmp_path: Path):
