@@ -249,7 +249,7 @@ def scenario(folder: Path, contract: Path, name: str = "made", **changes: Any) -
         "title": "Made for a test",
         "proves": "Nothing but what the test looks at.",
         "target": {"contract": str(contract), "replicas": 2, "workers": 0, "replace_after_s": 0.2},
-        "load": {"duration_s": 2.0, "users": 8, "think_s": [0.03, 0.1], "mix": {"sessions": 2, "payments": 1}},
+        "load": {"duration_s": 2.0, "users": 8, "think_s": [0.03, 0.1], "mix": {"session": 2, "idempotency": 1}},
         "faults": [{"kind": "kill", "at": 0.5}],
     }
     for key, value in changes.items():

@@ -25,7 +25,7 @@ def build(folder: Path) -> duckdb.DuckDBPyConnection:
     return build_with(folder, VOCABULARY)
 
 
-READ = {"e": "i", "at": 10, "n": 0, "c": 3, "w": "sessions", "k": "read", "p": "load", "key": "s1", "s": "s1",
+READ = {"e": "i", "at": 10, "n": 0, "c": 3, "w": "session", "k": "read", "p": "load", "key": "s1", "s": "s1",
         "want": "f", "x": ["ok", "absent"], "to": "replica-1", "rt": "hop", "it": 9}  # fmt: skip
 DONE = {"e": "c", "at": 20, "n": 0, "o": "ok", "cl": "ok", "st": 200, "r": "replica-1", "b": "b1", "v": "f"}
 

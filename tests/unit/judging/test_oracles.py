@@ -98,11 +98,11 @@ def test_session(items: list[Any]) -> None:
     histories: dict[str, list[Row]] = {}
     for number, ((label, start, length), ops) in enumerate(items):
         name = f"s{number}"
-        rows = [row("sessions", "login", name, label, start, length, session=name)]
+        rows = [row("session", "login", name, label, start, length, session=name)]
         for what, invoke, took in ops:
             kind, answer = what.split()
             begin = max(invoke, start) if kind == "logout" else invoke
-            rows.append(row("sessions", kind, name, answer, begin, took, session=name))
+            rows.append(row("session", kind, name, answer, begin, took, session=name))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
     session.check(db, session.Criteria())
@@ -135,7 +135,7 @@ def refresh_step(successors: dict[str, str]) -> Step:
 
 
 def refresh_history(name: str, ops: list[Any], overlapping: bool) -> list[Row]:
-    rows = [row("sessions", "login", name, "ok", 0, 1, session=name, value=f"{name}r0")]
+    rows = [row("session", "login", name, "ok", 0, 1, session=name, value=f"{name}r0")]
     clock = 2
     issued = 0
     for label, token, invoke, length in ops:
@@ -148,7 +148,7 @@ def refresh_history(name: str, ops: list[Any], overlapping: bool) -> list[Row]:
             shown["value"] = f"{name}x" if label == "fork" else f"{name}r{number + 1}"
             if label == "ok":
                 issued = max(issued, number + 1)
-        rows.append(row("sessions", "refresh", name, answer, begin, took, **shown))
+        rows.append(row("session", "refresh", name, answer, begin, took, **shown))
     return rows
 
 
@@ -197,7 +197,7 @@ def reuse_history(name: str, steps: list[tuple[str, int]], faithful: bool) -> tu
 
     `reuse` presents the first token again. A family may be revoked within the leeway, and must be after it.
     """
-    rows = [row("sessions", "login", name, "ok", 0, 1, session=name, value=f"{name}r0")]
+    rows = [row("session", "login", name, "ok", 0, 1, session=name, value=f"{name}r0")]
     clock, newest, rotated, gone, caught, shows = 1, 0, 0, False, False, False
     for what, pause in steps:
         clock += pause
@@ -218,7 +218,7 @@ def reuse_history(name: str, steps: list[tuple[str, int]], faithful: bool) -> tu
                 rotated = clock + 1 if newest == 1 else rotated
         shows = shows or (caught and answered["label"] == "ok")
         rows.append(
-            row("sessions", answered.pop("kind"), name, answered.pop("label"), clock, 1, session=name, **answered)
+            row("session", answered.pop("kind"), name, answered.pop("label"), clock, 1, session=name, **answered)
         )
         gone = gone or what == "logout"
         clock += 1
@@ -282,7 +282,7 @@ def test_idempotency(items: list[Any]) -> None:
     for number, (ops, count) in enumerate(items):
         name = f"p{number}"
         rows = [
-            row("payments", "pay", name, label, at, took, arg=arg, value=value if label == "ok" else None)
+            row("idempotency", "pay", name, label, at, took, arg=arg, value=value if label == "ok" else None)
             for label, arg, value, at, took in ops
         ]
         histories[name] = (rows, [name] * count)
@@ -303,7 +303,7 @@ READS = st.tuples(st.sampled_from(["ok", "ok", "ok", "error"]), times, lengths, 
 def test_progress(items: list[Any]) -> None:
     histories = {
         f"j{number}": [
-            row("jobs", "status", f"j{number}", label, at, took, number=shown, state="running")
+            row("job", "status", f"j{number}", label, at, took, number=shown, state="running")
             for label, at, took, shown in ops
         ]
         for number, ops in enumerate(items)

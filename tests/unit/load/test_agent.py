@@ -96,7 +96,7 @@ def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
     with agent(tmp_path, service, {"session/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == []
     assert brief(tmp_path, "users") == [("signup", "ok")] * 3
-    found = [pair for pair in ops(tmp_path) if pair[0]["w"] == "sessions"]
+    found = [pair for pair in ops(tmp_path) if pair[0]["w"] == "session"]
     assert [(start["k"], end["cl"], start.get("x")) for start, end in found] == [
         ("login", "ok", ["ok"]),
         ("read", "ok", ["ok"]),
@@ -110,7 +110,7 @@ def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
     given = next(token for token in service.successors)
     times = ("at", "it")
     assert {name: value for name, value in login[0].items() if name not in (*times, "n", "c")} == {
-        "e": "i", "w": "sessions", "k": "login", "p": "steady", "key": "s-0-1", "s": "s-0-1", "u": user,
+        "e": "i", "w": "session", "k": "login", "p": "steady", "key": "s-0-1", "s": "s-0-1", "u": user,
         "x": ["ok"], "rt": "hop", "to": "replica-1",
     }  # fmt: skip
     assert {name: value for name, value in login[1].items() if name not in (*times, "n")} == {
@@ -129,7 +129,7 @@ def test_a_target_that_outlives_the_run_is_given_names_that_no_other_run_gives(t
         assert do(made, "steady")["surprises"] == []
     starts = [start for start, _ in ops(tmp_path)]
     assert {start["u"] for start in starts if start["k"] == "signup"} == {f"user-0a1b2c-0-{n}" for n in range(3)}
-    keys = {start["key"] for start in starts if start["w"] == "payments"}
+    keys = {start["key"] for start in starts if start["w"] == "idempotency"}
     assert keys and all(re.fullmatch(r"[a-z]+-0a1b2c-0-\d+", key) for key in keys)
 
 
@@ -138,7 +138,7 @@ def test_one_correct_pass_of_payments_jobs_and_hostile_tokens(tmp_path: Path, se
         assert do(made, "steady")["surprises"] == []
         assert do(made, "quiet")["open"] == []
         do(made, "final")
-    pays = [(start, end) for start, end in ops(tmp_path) if start["w"] == "payments" and start["k"] == "pay"]
+    pays = [(start, end) for start, end in ops(tmp_path) if start["w"] == "idempotency" and start["k"] == "pay"]
     assert [end["cl"] for _, end in pays[:3]] == ["ok", "ok", "mismatch"]
     assert pays[0][0]["a"] == pays[1][0]["a"] != pays[2][0]["a"]
     assert pays[0][1]["v"] == pays[1][1]["v"]
@@ -149,7 +149,7 @@ def test_one_correct_pass_of_payments_jobs_and_hostile_tokens(tmp_path: Path, se
     assert sent[2]["amount"] != sent[1]["amount"]
     assert {end["id"] for _, end in pays if end["cl"] == "ok"} == {"pay-0"}
     assert [start["p"] for start, _ in pays[3:]] == ["final"], "once through each replica"
-    jobs = [(start, end) for start, end in ops(tmp_path) if start["w"] == "jobs" and start["k"] == "status"]
+    jobs = [(start, end) for start, end in ops(tmp_path) if start["w"] == "job" and start["k"] == "status"]
     assert [end["state"] for _, end in jobs[:2]] == ["pending", "done"]
     assert [end["num"] for _, end in jobs[:2]] == [0.5, 1.0]
     assert "v" not in jobs[0][1]
@@ -174,7 +174,7 @@ def test_one_correct_pass_of_payments_jobs_and_hostile_tokens(tmp_path: Path, se
 
 def test_load_keeps_its_records_and_no_secret_of_a_user(tmp_path: Path, service: Service):
     clients = {
-        f"{name}/{way}": 2 for name in ("sessions", "payments", "jobs", "hostile") for way in ("hop", "balancer")
+        f"{name}/{way}": 2 for name in ("session", "idempotency", "job", "hostile") for way in ("hop", "balancer")
     }
     with agent(tmp_path, service, clients) as made:
         for phase in ("steady", "load", "quiet", "settle", "final"):
@@ -220,7 +220,7 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
     with agent(tmp_path, service, {"session/hop": 1}, timeout_s=2.0) as made:
         surprises = do(made, "steady")["surprises"]
     over.set()
-    found = [(start, end) for start, end in ops(tmp_path) if start["w"] == "sessions"]
+    found = [(start, end) for start, end in ops(tmp_path) if start["w"] == "session"]
     assert [(start["k"], end["o"], end["cl"], end.get("st"), end.get("err")) for start, end in found] == [
         ("login", "ok", "ok", 200, None),
         ("read", "info", "error", None, "eof"),
@@ -245,7 +245,7 @@ def test_a_refused_login_is_told_from_a_lost_session(tmp_path: Path, service: Se
     service.spoil = lambda what, *_: (401, None) if what == "login" else None
     with agent(tmp_path, service, {"session/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == ["session/login: refused (401) where ok is right"]
-    assert brief(tmp_path, "sessions") == [("login", "refused")]
+    assert brief(tmp_path, "session") == [("login", "refused")]
 
 
 def test_a_doubtful_payment_is_sent_again_with_its_key_and_settled(tmp_path: Path, service: Service):
@@ -351,10 +351,10 @@ sys.exit(serve())
 @pytest.mark.parametrize(
     ("module", "name", "workload", "phase"),
     [
-        ("session", "Sessions.step", "sessions", "load"),
-        ("session", "Sessions.steady", "sessions", "steady"),
-        ("session", "Sessions.quiet", "sessions", "quiet"),
-        ("job", "Jobs.final", "jobs", "final"),
+        ("session", "SessionWorkload.step", "session", "load"),
+        ("session", "SessionWorkload.steady", "session", "steady"),
+        ("session", "SessionWorkload.quiet", "session", "quiet"),
+        ("job", "JobWorkload.final", "job", "final"),
     ],
 )
 def test_a_bug_in_a_workload_is_never_silent(
@@ -375,12 +375,12 @@ def test_a_bug_in_a_workload_is_never_silent(
 SECOND = """
 import sys
 from harness.properties.idempotency import workload as payments
-whole = payments.Payments.attempt
+whole = payments.IdempotencyWorkload.attempt
 def bug(self, caller, *rest, **more):
     if caller.routing == "second":
         raise ZeroDivisionError("a bug of the second client")
     return whole(self, caller, *rest, **more)
-payments.Payments.attempt = bug
+payments.IdempotencyWorkload.attempt = bug
 made = payments.Caller
 payments.Caller = lambda context, routing, seed: made(context, "second", seed)
 from harness.load.agent import serve

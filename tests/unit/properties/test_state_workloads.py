@@ -186,7 +186,7 @@ def test_a_doubtful_line_is_added_again_and_never_removed_before_it_is_acknowled
 def test_one_correct_pass_of_preferences(tmp_path: Path, shop: Shop):
     with agent(tmp_path, shop, {"preference/hop": 1}, contract=WHOLE) as made:
         assert do(made, "steady")["surprises"] == []
-    _, first, put, get, late = of(tmp_path, "preferences")
+    _, first, put, get, late = of(tmp_path, "preference")
     assert [(start["k"], end["cl"]) for start, end in (first, put, get, late)] == [
         ("get", "ok"),
         ("put", "ok"),
@@ -209,7 +209,7 @@ def test_each_change_is_of_what_was_read_and_each_register_is_read_at_the_end(tm
     with agent(tmp_path, shop, {"preference/hop": 6}, contract=WHOLE, duration_s=1.5) as made:
         for phase in ("steady", "load", "settle", "final"):
             do(made, phase)
-    found = of(tmp_path, "preferences")
+    found = of(tmp_path, "preference")
     written = [start["a"] for start, _ in found if start["k"] == "put"]
     assert len(written) == len(set(written)) > 10
     changed = {start["key"] for start, end in found if start["k"] == "put" and end["cl"] == "ok"}
@@ -223,9 +223,9 @@ def test_limits_are_asked_for_more_than_there_is_and_after_silence(tmp_path: Pat
         assert do(made, "steady")["surprises"] == []
         for phase in ("load", "settle", "final"):
             do(made, phase)
-    classes = Counter(brief(tmp_path, "limits"))
+    classes = Counter(brief(tmp_path, "limit"))
     assert classes[("hit", "ok")] > 20 and classes[("hit", "limited")] > 5
-    assert all(start["key"] == start["u"] for start, _ in of(tmp_path, "limits") if start["k"] == "hit")
+    assert all(start["key"] == start["u"] for start, _ in of(tmp_path, "limit") if start["k"] == "hit")
 
 
 @pytest.mark.parametrize(

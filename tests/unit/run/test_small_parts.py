@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from harness import rundir
 from harness.cli.console import Progress, summary
+from harness.cli.listing import first_sentence
 from harness.contract.catalogue import Defect
 from harness.contract.model import Contract, Metrics
 from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError, Interrupted, UsageError
@@ -30,7 +31,6 @@ from harness.placeholders import own_secrets, secret
 from harness.platforms.base import Member
 from harness.prove.prover import Finding, Prover, Trial, trials_for
 from harness.redact import redact_files
-from harness.reference.listing import first_sentence
 from harness.run.events import (
     AgentStatus,
     CountsScraped,

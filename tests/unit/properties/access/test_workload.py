@@ -167,7 +167,7 @@ def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path:
     lost = [
         start["key"]
         for start, end in ops(tmp_path)
-        if start["w"] == "sessions" and end["cl"] == "absent" and start["k"] == "read"
+        if start["w"] == "session" and end["cl"] == "absent" and start["k"] == "read"
     ]
     ended = {start["key"] for start, _ in ops(tmp_path) if start["k"] == "logout"}
     assert set(lost) <= ended, "what one visitor ends is nobody else's"

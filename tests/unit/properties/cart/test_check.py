@@ -30,7 +30,7 @@ def shown(number: int, kind: str, label: str, begun: float, ended: float, value:
 def test_the_whole_result_of_a_lost_line() -> None:
     assert cart.check(history(ADD, look("20-30", found=False)), TERMS) == Result(
         name="cart",
-        property=cart.PROPERTY,
+        property=cart.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"lines": 1, "found": 0, "not_found": 1, "removed": 0},

@@ -81,7 +81,7 @@ def of(folder: Path, workload: str) -> list[tuple[dict[str, Any], dict[str, Any]
 def test_one_correct_pass_of_orders(tmp_path: Path, shop: Shop):
     with agent(tmp_path, shop, {"order/hop": 1}, contract=whole()) as made:
         assert do(made, "steady")["surprises"] == []
-    found = of(tmp_path, "orders")
+    found = of(tmp_path, "order")
     first, second, again, look, *more = found
     assert [(start["k"], end["cl"]) for start, end in (first, second, again, look)] == [
         ("place", "ok"),
@@ -105,7 +105,7 @@ def test_a_load_of_races_with_lost_answers_ends_definite(tmp_path: Path, shop: S
         for phase in ("quiet", "settle", "final"):
             do(made, phase)
     racers: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for start, end in of(tmp_path, "orders"):
+    for start, end in of(tmp_path, "order"):
         if start["k"] == "place":
             racers[start["key"]][start["a"]].append(end["cl"])
     assert len(racers) > 10 and any(len(each) > 1 for each in racers.values())
@@ -113,7 +113,7 @@ def test_a_load_of_races_with_lost_answers_ends_definite(tmp_path: Path, shop: S
     assert any("error" in classes for classes in told)
     assert all({"ok", "refused"} & set(classes) for classes in told), "each racer was told in the end"
     assert all(sum("ok" in classes for classes in each.values()) == 1 for each in racers.values())
-    final = [(start, end["cl"]) for start, end in of(tmp_path, "orders") if start["p"] == "final"]
+    final = [(start, end["cl"]) for start, end in of(tmp_path, "order") if start["p"] == "final"]
     sent = {(start["k"], label) for start, label in final if label != "no_effect"}
     assert sent == {("inspect", "ok"), ("inspect", "missing"), ("place", "ok")}
     assert {start["key"] for start, label in final if (start["k"], label) == ("inspect", "ok")} == set(racers)
@@ -129,7 +129,7 @@ def test_a_key_is_used_by_two_users_where_keys_are_each_users_own(tmp_path: Path
             do(made, phase)
     bodies: defaultdict[str, set[str]] = defaultdict(set)
     refused = set()
-    for start, end in of(tmp_path, "payments"):
+    for start, end in of(tmp_path, "idempotency"):
         bodies[start["key"]].add(start["a"])
         if end["cl"] == "mismatch":
             refused.add(start["key"])

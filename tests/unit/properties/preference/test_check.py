@@ -35,7 +35,7 @@ def test_the_whole_result_of_a_stale_read() -> None:
     db = history(get("initial", "0-10"), put("a", "20-30"), get("initial", "40-50"))
     assert preference.check(db, TERMS) == Result(
         name="preference",
-        property=preference.PROPERTY,
+        property=preference.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"registers": 1, "writes": 1, "refused": 0, "doubtful": 0, "reads": 2},
@@ -169,11 +169,11 @@ def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:
     for number, (writes, reads) in enumerate(items):
         name = f"u{number}"
         rows = [
-            row("preferences", "put", name, label, at, took, arg=value)
+            row("preference", "put", name, label, at, took, arg=value)
             for value, (label, at, took) in zip(VALUES, writes, strict=False)
         ]
         rows += [
-            row("preferences", "get", name, "error" if value == "?" else "ok", at, took)
+            row("preference", "get", name, "error" if value == "?" else "ok", at, took)
             | {"value": None if value == "?" else value}
             for value, at, took in reads
         ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from harness.cli.fields import fields_of, own_fields
 from harness.contract.catalogue import read_catalogue
 from harness.contract.model import Contract
 from harness.contract.read import read_contract
@@ -15,7 +16,6 @@ from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.platforms import PLATFORMS
 from harness.properties import PROPERTIES
-from harness.reference.fields import fields_of, own_fields
 from harness.scenario.file import Evidence, Scenario, Slos
 from harness.scenario.questions import CHECKS
 
