@@ -10,7 +10,7 @@ from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.limit import check as rate_limit
 from tests.support.histories import MS, history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, row
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, row
 
 TERMS = Terms(limit_window_s=1, limit_most=3, limit_least=2)
 

@@ -11,7 +11,7 @@ from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.order import check as order
 from tests.support.histories import MS, effect, fault, history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
 
 TERMS = Terms(idempotency_retention_s=100, definite_answer_s=5)
 OK = "orders/place o1 ok 0-10 arg=A user=ann value=v given_id=i"

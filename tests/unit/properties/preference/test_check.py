@@ -10,7 +10,7 @@ from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.preference import check as preference
 from tests.support.histories import history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
 TERMS = Terms()
 FIRST = "preferences/get u ok 0-1 value=initial"
