@@ -18,10 +18,10 @@ from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.docker import platform as docker
 from harness.platforms.docker.platform import DockerPlatform
 from tests.support.conformance import TINY, deployment, eventually
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.docker
 
-ROOT = Path(__file__).parents[2]
 TEXT = """
 services:
   target: &target

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 SERVICES = ROOT / "tests" / "services"
 DEADLINE_S = 120.0
 

@@ -12,8 +12,8 @@ from harness.cli.main import main
 from harness.faults import FAULTS
 from harness.judging.registry import CHECKS
 from harness.properties.registry import WORKLOADS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = "\n".join(
     [README, *(path.read_text(encoding="utf-8") for path in sorted((ROOT / "harness" / "platforms").glob("*.md")))]

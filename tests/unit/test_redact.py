@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from harness.contract.model import SECRET_PLACES
 from harness.errors import EnvironmentFailure
 from harness.platforms.common.procfs import Found
 from harness.platforms.process.children import Child
-from harness.redact import redact_command, redact_patterns, redact_values
+from harness.redact import redact_command, redact_patterns, redact_values, redact_yaml
 
 HEX = "0123456789abcdef" * 4
 GIVEN = {"JWT_SECRET": "tr0ub4dor", "db_password": "it's quoted", "API_KEY": "abc", "HOST": "127.0.0.1"}
@@ -49,3 +51,24 @@ def test_the_last_lines_of_a_child_tell_no_secret(tmp_path: Path) -> None:
 
 def test_a_left_process_without_a_name_is_shown_masked() -> None:
     assert str(Found(7, 1, "r", "", f"serve --jwt {HEX}")) == "process 7 (serve --jwt [masked])"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("API_TOKEN: |\n  hunter2\n  more\nOTHER: 1\n", {"API_TOKEN": "***", "OTHER": 1}),
+        ("API_TOKEN: >-\n  hunter2\nOTHER: 1\n", {"API_TOKEN": "***", "OTHER": 1}),
+        ("A_SECRET: &s hunter2\nB_SECRET: *s\nC: 1\n", {"A_SECRET": "***", "B_SECRET": "***", "C": 1}),
+        ("secrets: [hunter2, {a: hunter2}]\n", {"secrets": ["***", {"a": "***"}]}),
+        ("My-Password: 'hunter2' # not this\n", {"My-Password": "***"}),
+        ("credentials: {name: hunter2, key: '{key}'}\n", {"credentials": {"name": "***", "key": "{key}"}}),
+        ("monkey: banana\nkey: value\n", {"monkey": "banana", "key": "value"}),
+    ],
+)
+def test_masking_leaves_a_file_that_can_be_read(text: str, shown: object):
+    assert "hunter2" not in redact_yaml(text, SECRET_PLACES)
+    assert yaml.safe_load(redact_yaml(text, SECRET_PLACES)) == shown
+
+
+def test_masking_something_that_is_not_yaml_keeps_nothing():
+    assert redact_yaml("secret: [hunter2") == ""

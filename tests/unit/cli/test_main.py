@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from harness.cli.main import main
 from harness.properties.registry import WORKLOADS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 SCENARIO = (ROOT / "scenarios" / "kill.yaml").read_text(encoding="utf-8")
 CONTRACT = (ROOT / "target_service" / "contract.yaml").read_text(encoding="utf-8")
 

@@ -16,8 +16,7 @@ from harness.platforms.memory.platform import MemoryPlatform
 from harness.run.plan import Orders
 from harness.scenario.file import load_scenario
 from harness.scenario.preflight import require_fit, require_near
-
-ROOT = Path(__file__).parents[3]
+from tests.support.paths import ROOT
 
 
 class Lacking(MemoryPlatform):

@@ -14,8 +14,8 @@ from harness.platforms.kubernetes import actions as acts
 from harness.platforms.kubernetes import deploy as deploying
 from harness.platforms.kubernetes import manifests, node
 from harness.platforms.kubernetes.pods import Roster, Seen, seen
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[4]
 PART = Kubernetes(
     manifests=["target_service/kubernetes.yaml", "target_service/kubernetes-budget.yaml"],
     replica="target",

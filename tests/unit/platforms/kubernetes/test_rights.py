@@ -18,8 +18,8 @@ from harness.platforms.kubernetes import deploy as deploying
 from harness.platforms.kubernetes import rights
 from harness.platforms.kubernetes.api import Cluster, Refused
 from harness.platforms.kubernetes.platform import KubernetesPlatform
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[4]
 NEAR, FAR = "https://127.0.0.1:6443", "https://203.0.113.9:6443"
 
 
