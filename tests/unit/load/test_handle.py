@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from harness.load import handle
-from harness.load.handle import AgentDied
+from harness.load.handle import AgentDied, AgentHandle
+from harness.platforms.common.lock import hold_name
 from tests.support.agents import DEADLINE_S, agent, do, journal, ops
 from tests.support.service import Service
 
@@ -128,3 +130,23 @@ def test_close_is_idempotent_and_ends_an_agent_that_works(tmp_path: Path, servic
         made.close()
         assert made._process.returncode == 0
     assert journal(tmp_path)[-1]["e"] == "summary"
+
+
+def test_an_agent_that_does_not_listen_holds_up_nobody_and_is_killed(tmp_path: Path) -> None:
+    run_id = f"deaf-agent-{os.getpid()}"
+    with hold_name(run_id):
+        agent = AgentHandle(0, run_id, tmp_path / "agent-0.log", lambda *_: None)
+        try:
+            os.kill(agent._process.pid, signal.SIGSTOP)
+            begun = time.monotonic()
+            members = [{"name": "replica-1", "note": "x" * 1000}]
+            for _ in range(700):
+                agent.members(members)
+            with pytest.raises(AgentDied, match="it does not listen"):
+                agent.wait("load", 5)
+        finally:
+            agent.close(grace_s=0.2)
+        assert time.monotonic() - begun < 10
+    assert agent._process.returncode == -signal.SIGKILL
+    assert not agent._writer.is_alive() and not agent._reader.is_alive()
+    agent.close(grace_s=0.2)
