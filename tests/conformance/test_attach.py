@@ -20,6 +20,9 @@ from harness.platforms.docker.platform import DockerPlatform
 from tests.support.conformance import TINY, deployment, eventually
 from tests.support.paths import ROOT
 
+# Private names: `_deployed` shows what only a platform that dies knows, and `_DEAD_KEPT` is how many dead are kept:
+# dozens of containers would be needed to reach it.
+
 pytestmark = pytest.mark.docker
 
 TEXT = """

@@ -17,6 +17,8 @@ from harness.supervision.supervisor import Keeper
 from tests.support.conformance import deployment, eventually, tiny
 from tests.support.traffic import ask
 
+# Private names: `_deployed` leads to the child that a member is, so that it can be made one that does not die.
+
 
 def processes(run_id: str) -> dict[str, procfs.Found]:
     return {found.name: found for found in procfs.of_runs(run_id)}

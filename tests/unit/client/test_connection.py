@@ -20,6 +20,9 @@ from harness.errors import EnvironmentFailure
 from tests.support.peer import DEADLINE_S, Peer, Server
 from tests.support.responses import FRAMED, MALFORMED, UNFRAMED
 
+# Private names: `_socket` is the client's name for the module that makes sockets: a test cannot run out of files or
+# ports for real without taking them from everybody.
+
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: t\r\n\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -7,6 +7,9 @@ from typing import Any
 from harness.faults import Kill, Scale
 from tests.support.fault_stage import Stage, eventually
 
+# Private names: `_replaced` is looked at for the moment between the start of a replacement and its readiness, for which
+# nothing public waits.
+
 
 def test_a_kill_is_recorded_from_intent_to_healed(stage: Stage) -> None:
     told: list[dict[str, Any]] = []

@@ -15,6 +15,8 @@ from harness.faults.schedule import plan
 from harness.platforms.base import Member
 from tests.support.fault_stage import Stage, eventually, staged
 
+# Private names: `_SPARE_WAIT_S` is a wait, shortened.
+
 
 def test_a_fault_of_a_worker_hits_a_worker(stage: Stage) -> None:
     stage.nemesis(Stop(at=0, role="worker"))

@@ -16,6 +16,9 @@ from harness.platforms.common.lock import hold_name
 from tests.support.agents import DEADLINE_S, agent, do, journal, ops
 from tests.support.service import Service
 
+# Private names: `_process` is the agent itself, to be killed, stopped and looked at from outside; `_writer` and
+# `_reader` are threads that must not outlive it.
+
 
 def test_an_agent_killed_meanwhile_is_a_death_that_names_its_log(tmp_path: Path, service: Service):
     with agent(tmp_path, service, {"sessions/hop": 1}, duration_s=30) as made:

@@ -13,6 +13,8 @@ from harness.contract.catalogue import Defect
 from harness.errors import EnvironmentFailure
 from harness.prove.prover import Finding, Prover, Trial, trials_for
 
+# Private names: `_understand` is what is made of one run's output: a run of every kind of output would take minutes.
+
 
 def defect(name: str, scenario: str = "a.yaml", check: str = "session") -> Defect:
     return Defect(name=name, title="t", what="w", seen_in="s", scenario=scenario, check=check)

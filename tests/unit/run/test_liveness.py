@@ -10,6 +10,8 @@ from harness.errors import EnvironmentFailure
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.run.liveness import Lease
 
+# Private names: `_RENEWED_S` is a wait, shortened.
+
 
 def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.run.liveness._RENEWED_S", 0.01)

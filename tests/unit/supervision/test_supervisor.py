@@ -16,6 +16,8 @@ from harness.platforms.memory.platform import MemoryPlatform
 from harness.supervision.supervisor import Keeper
 from tests.support.fault_stage import Stage, eventually, staged
 
+# Private names: `_stopping` are threads that outlive the supervisor's end: what they tell after it is waited for.
+
 
 class Counting(MemoryPlatform):
     def __init__(self) -> None:
@@ -114,13 +116,14 @@ def test_the_keeper_follows_a_replacement_that_dies_too(stage: Stage) -> None:
 
 
 def test_the_keeper_says_what_cannot_be_started(tmp_path: Path) -> None:
-    stage, told = staged(tmp_path, 2), threading.Event()
-    stage.keeper.stop()
-    assert stage.platform._deployment is not None
-    stage.platform._deployment.replica = lambda slot: Program([], {})
-    keeper = Keeper(
-        stage.platform, {"replica": 3}, lambda m: None, replace_after_s=0.01, on_problem=lambda t: told.set()
-    )
+    platform, told = MemoryPlatform(), threading.Event()
+    startable = [Program(["x"], {}), Program(["x"], {})]
+
+    def replica(_: object) -> Program:
+        return startable.pop() if startable else Program([], {})
+
+    platform.deploy(Deployment("broken", tmp_path, tmp_path / "l", 2, 0, tmp_path, replica, None, "/h", "/r"))
+    keeper = Keeper(platform, {"replica": 3}, lambda m: None, replace_after_s=0.01, on_problem=lambda t: told.set())
     keeper.start()
     assert told.wait(5)
     keeper.stop()

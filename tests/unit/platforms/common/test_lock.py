@@ -13,6 +13,8 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.common import lock
 from harness.platforms.common.lock import check_run_id, here, hold_name, hold_target, is_of_this_boot, name_is_held
 
+# Private names: `_NETWORK` is where the network of this process is read: there is no machine without one to test on.
+
 
 def test_a_place_is_a_network_of_a_boot() -> None:
     boot, network = here().split("/")

@@ -10,6 +10,9 @@ import pytest
 from harness.errors import EnvironmentFailure
 from harness.platforms.common.ports import HOST, Ports, candidates
 
+# Private names: `_mark` is what another run does to a port, and `_left` are the ports not yet tried: thousands would
+# have to be taken to see the end of them.
+
 
 def test_ports_are_outside_the_ephemeral_range_and_never_given_twice() -> None:
     low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())

@@ -19,6 +19,9 @@ from harness.platforms.docker import platform as docker_platform
 from harness.platforms.docker.platform import DockerPlatform
 from harness.platforms.docker.state import Entry
 
+# Private names: `_forget_dead` and `_DEAD_KEPT` are a step of a deployment and its bound: the whole of it needs an
+# engine and dozens of containers.
+
 
 class Containers:
     """What the engine knows of three containers; one is gone."""

@@ -17,6 +17,8 @@ from harness.platforms.docker.compose import Project, prepared, project_of
 from harness.platforms.docker.platform import DockerPlatform
 from tests.support.compose_files import COMPOSE, model, order
 
+# Private names: `_say` is where a project runs `docker compose`: what is said is looked at, and nothing is run.
+
 
 def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
     environment = {"replica": {"SECRET": "a$b", "A": "2"}, "worker": {"A": "3"}}

@@ -19,6 +19,10 @@ from harness.platforms.docker.actions import Acts
 from harness.platforms.docker.platform import DockerPlatform
 from harness.platforms.docker.state import Entry
 
+# Private names: `_up` is what a deployment leaves in a platform: it is put together by hand, since a real one needs an
+# engine. `_LOOK_S` and `_LANDING_S` are waits, shortened; `_sending` counts calls under way, of which one is to last
+# for ever.
+
 
 class Engine:
     """One container `a`, which ends after `looks` looks at it, or when it is killed; `said` is what it was told."""

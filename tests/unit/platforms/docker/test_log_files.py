@@ -18,6 +18,8 @@ import pytest
 from harness.errors import EnvironmentFailure
 from harness.platforms.docker import log_files
 
+# Private names: `_KEPT_S` is a wait, shortened.
+
 
 class Hangs(http.server.BaseHTTPRequestHandler):
     """An engine that begins to send a log or an archive, and never ends."""

@@ -20,6 +20,10 @@ from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Keeper
 from tests.support.kubernetes_shop import PART, Shop, a_shop, noted, numbers, up_of
 
+# Private names: `_up` and `_changes` are what a deployment leaves in a platform: they are put together by hand, since a
+# real one needs a cluster. `_listed` and `_changed` are what its watch calls. `_deployment` and `_patched` are the
+# pretended cluster's own. `_AGAIN_S`, `_UNDO_S`, `_LOOK_S` and `_BACK_S` are waits, shortened.
+
 
 @pytest.fixture
 def shop() -> Shop:

@@ -16,6 +16,9 @@ from harness.platforms.kubernetes import deploy as deploying
 from harness.platforms.kubernetes.api import Cluster, Refused
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 
+# Private names: `_takes` tries a connection to a node of which there is none here; `_is_own` decides alone which
+# addresses are this machine's.
+
 NEAR, FAR = "https://127.0.0.1:6443", "https://203.0.113.9:6443"
 
 

@@ -15,6 +15,8 @@ from harness.errors import EnvironmentFailure
 from harness.platforms.kubernetes import api
 from tests.support.api_server import Answer, Server
 
+# Private names: `_FILE_SILENT_S` and `_FILE_S` are waits, shortened.
+
 
 @pytest.fixture
 def served() -> Iterator[Callable[..., Server]]:

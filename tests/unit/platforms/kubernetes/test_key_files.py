@@ -15,6 +15,8 @@ from harness.platforms.kubernetes import key_files
 from harness.platforms.process import leftovers
 from tests.support.kubernetes_server import configure
 
+# Private names: `_made` is what this process has made, and is to be as in one that has made nothing.
+
 KEY = base64.b64encode(b"a private key").decode()
 CONNECTS = """
 import sys

@@ -15,6 +15,8 @@ from harness.platforms.kubernetes.api import Cluster
 from harness.platforms.kubernetes.watch import LogFollower, PodWatch
 from tests.support.api_server import Answer, Server, chunked, whole
 
+# Private names: `_AGAIN_S` is a wait, shortened.
+
 
 @pytest.fixture
 def served() -> Iterator[Callable[..., Server]]:

@@ -9,6 +9,8 @@ import pytest
 from harness.errors import EnvironmentFailure
 from harness.platforms.process.haproxy import Balancer
 
+# Private names: `_say` writes to the admin socket of a balancer: what is said is looked at, and no balancer runs.
+
 
 def test_an_admin_socket_with_too_long_a_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailure, match="TMPDIR"):
