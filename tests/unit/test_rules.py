@@ -228,3 +228,22 @@ def test_a_private_name_of_the_code_is_reached_only_where_a_comment_says_why():
     assert unsaid == [], (
         "use a public name, or say below the imports why the private one is needed: `# Private names: ...`"
     )
+
+
+def test_no_test_module_is_imported_by_a_test():
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for folder in ("unit", "conformance", "end_to_end", "browser", "support")
+        for path in sorted((ROOT / "tests" / folder).rglob("*.py"))
+        for name in sorted(imports_of(path.read_text(encoding="utf-8"), "tests"))
+        if within(name, "tests") and ".test_" in name
+    ]
+    assert found == [], "what several tests share lies in tests/support, or in a fixture of their conftest.py"
+
+
+def test_unit_tests_lie_in_folders_of_the_code():
+    unit = ROOT / "tests" / "unit"
+    folders = {path.parent.relative_to(unit).as_posix() for path in unit.rglob("test_*.py")}
+    assert {"rundir", "properties/session", "platforms/docker"} <= folders
+    there = {each for each in folders for place in ("harness", "tests", "") if (ROOT / place / each).is_dir()}
+    assert folders - there == {"target"}, "a test lies in the folder of tests/unit that is called like that of its code"

@@ -9,9 +9,8 @@ import redis
 
 from target_service.limits import Limit
 from target_service.settings import SettingsError
-from tests.support.target_world import Replica, World, told
-from tests.unit.target.test_target_state import ENDPOINTS
-from tests.unit.target.test_target_trips import counted
+from tests.support.target_asking import ENDPOINTS
+from tests.support.target_world import Replica, World, counted, told
 
 
 async def ask(replica: Replica, token: str) -> int:

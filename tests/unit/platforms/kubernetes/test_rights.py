@@ -15,10 +15,8 @@ import yaml
 from harness.platforms.kubernetes import deploy as deploying
 from harness.platforms.kubernetes import rights
 from harness.platforms.kubernetes.api import Cluster
+from tests.support.kubernetes_ruled import FAR, NEAR, Ruled
 from tests.support.paths import ROOT
-from tests.unit.platforms.kubernetes.test_deploy import Ruled
-
-NEAR, FAR = "https://127.0.0.1:6443", "https://203.0.113.9:6443"
 
 
 def missing(monkeypatch: pytest.MonkeyPatch, allowed: Callable[[str, str, str], bool], where: str = FAR) -> list[str]:
