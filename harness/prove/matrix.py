@@ -13,9 +13,9 @@ from typing import Any
 
 from harness import rundir
 from harness.contract.catalogue import Defect
-from harness.judging.registry import PROVES
 from harness.prove.prover import Finding
 from harness.report import matrix_page
+from harness.scenario.questions import CHECKS
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def document(findings: list[Finding], waiting: list[Defect], asked: Asked) -> di
         "caught": sum(row["caught"] for row in rows),
         "total": len(rows),
         "false_alarms": sum(not finding.right for finding in findings if not finding.trial.defect),
-        "checks": [name for name in PROVES if name in used] + sorted(used - PROVES.keys()),
+        "checks": [name for name in CHECKS if name in used] + sorted(used - CHECKS.keys()),
         "defects": rows,
         "clean": clean,
         "waiting": [{"name": each.name, "title": each.title, "waits_for": each.waits_for} for each in waiting],

@@ -108,6 +108,8 @@ class Orders:
                 think_s=load.think_s,
                 timeout_s=load.timeout_s,
                 cookies=self.seeded.sticky_cookie is not None,
+                replica_header=self.loaded.contract.identity.replica,
+                boot_header=self.loaded.contract.identity.boot,
                 tag=f"{self.run_id[-6:]}-" if attached else "",
             )
             for number in range(load.agents)

@@ -1,22 +1,28 @@
 """Tiny literal histories: a line an op, times in milliseconds.
 
-    history("sessions/login s1 ok 0-10", "sessions/read s1 absent 20-30 replica=replica-2")
+    history("session/login s1 ok 0-10", "session/read s1 absent 20-30 replica=replica-2")
 
 `WORKLOAD/KIND KEY CLASS INVOKE-RETURN [column=value ...]`; a RETURN of `?` is an op that is still open. Ops of the
-sessions workload are authenticated by the session of their key.
+property `session` are authenticated by the session of their key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import duckdb
 
 from harness.history.schema import OP_COLUMNS, SEEN, TABLES
 from harness.judging.verdict import Result
+from harness.scenario.questions import vocabulary
 
 MS = 1_000_000
+VOCABULARY = vocabulary()
+_USE = VOCABULARY.session_use()
+DERIVED = {"session_use": _USE, "seen": SEEN.replace("session_use", f"({_USE})")}
+"""The columns of `op` that follow from the others, each as SQL over these."""
 FAIL = ("absent", "refused", "in_progress", "mismatch", "missing", "limited", "no_effect")
 
 
@@ -44,7 +50,7 @@ def op(line: str) -> dict[str, Any]:
         "replica": "replica-1",
         "boot": "b1",
     }
-    if workload == "sessions" or kind == "login":
+    if workload == "session" or kind == "login":
         row["session"] = key
     row.update(part.split("=", 1) for part in more)
     for name, value in row.items():
@@ -87,13 +93,13 @@ def rows_history(rows: Sequence[Mapping[str, Any]], **tables: Sequence[Mapping[s
     for name in TABLES:
         db.execute(f"DELETE FROM {name}")
     ordered = sorted(rows, key=lambda row: row["invoke_ns"])
-    names = [name for name in OP_COLUMNS if name != "seen"]
+    names = [name for name in OP_COLUMNS if name not in DERIVED]
     full = [
         [row.get(name, {"id": place, "op": place, "agent": 0}.get(name)) for name in names]
         for place, row in enumerate(ordered)
     ]
     fill(db, "op", names, full)
-    db.execute(f"UPDATE op SET seen = {SEEN}")
+    db.execute(f"UPDATE op SET {', '.join(f'{name} = {sql}' for name, sql in DERIVED.items())}")
     for table, given in tables.items():
         for row in given:
             fill(db, table, list(row), [list(row.values())])
@@ -131,6 +137,7 @@ def fault(number: int, kind: str, at: int, landed: int | None, healed: int | Non
         "landed_ns": None if landed is None else landed * MS,
         "healed_ns": None if healed is None else healed * MS,
         "failed": None,
+        **asdict(VOCABULARY.faults[kind]),
     }
     return {**row, **more}
 

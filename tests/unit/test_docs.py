@@ -10,8 +10,8 @@ import pytest
 
 from harness.cli.main import main
 from harness.faults import FAULTS
-from harness.judging.registry import CHECKS
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES
+from harness.scenario.questions import CHECKS
 from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +67,6 @@ def test_every_scenario_is_documented(path: Path):
     assert named(path.name), f"README.md does not name scenarios/{path.name}"
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *WORKLOADS, *CHECKS])
+@pytest.mark.parametrize("name", [*FAULTS, *PROPERTIES, *CHECKS])
 def test_every_fault_workload_and_check_is_documented(name: str):
     assert named(name), f"README.md does not name `{name}`"

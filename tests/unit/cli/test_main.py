@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES
 from tests.support.command_line import CONTRACT, SCENARIO, edit, harness
 from tests.support.paths import ROOT
 
@@ -174,7 +174,7 @@ def test_list_names_everything(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(ROOT)
     found = json.loads(harness("list", "--json").stdout)
     assert set(found["faults"]) == {"kill", "stop", "pause", "cut", "scale", "restart", "roll", "switch", "noop"}
-    assert set(found["workloads"]) == set(WORKLOADS)
+    assert set(found["properties"]) == set(PROPERTIES)
     assert "scenarios/kill.yaml" in found["scenarios"]
     assert len(found["defects"]) >= 7
     assert found["thresholds of evidence (defaults)"]["items_per_property"] == 30

@@ -15,7 +15,7 @@ TEXT = REFERENCE.read_text(encoding="utf-8")
 
 
 def test_the_catalogue_names_what_exists():
-    from harness.judging.registry import CHECKS
+    from harness.scenario.questions import CHECKS
 
     defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
     assert len(defects) >= 7

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from harness.judging.criteria import Terms
+from harness.judging.criteria import Criteria
 from harness.judging.evidence import gather
 from tests.support.histories import fault, history
 
 OLD = [{"name": "replica-1", "role": "replica", "boot": "b1", "state": "ready", "at_ns": 1}]
 NAMES = [{"fault": 0, "name": "replica-1"}]
-BEFORE = "sessions/read s1 ok 10-20"
-OLD_AFTER = "sessions/read s1 ok 510-520"
-NEW_AFTER = "sessions/read s1 ok 510-520 replica=replica-2 boot=b2"
+BEFORE = "session/read s1 ok 10-20"
+OLD_AFTER = "session/read s1 ok 510-520"
+NEW_AFTER = "session/read s1 ok 510-520 replica=replica-2 boot=b2"
 
 
 def proof(*lines: str, kind: str = "roll", **tables: Any) -> tuple[bool, str] | None:
     given = {"fault": [fault(0, kind, 100, 500, 500, target="all 1 replicas", boot=None)], "fault_member": NAMES}
     db = history(*lines, **{**given, "member": OLD, **tables})
-    return next(((each.met, each.text) for each in gather(db, Terms()) if each.name == "new version answers"), None)
+    return next(((each.met, each.text) for each in gather(db, Criteria()) if each.name == "new version answers"), None)
 
 
 @pytest.mark.parametrize("kind", ["restart", "roll", "switch"])
@@ -35,7 +35,7 @@ def test_an_answer_of_the_old_version_after_it_was_seen_to_be_gone_is_none() -> 
 
 
 def test_an_answer_to_what_was_asked_before_it_was_gone_is_harmless() -> None:
-    met = proof("sessions/read s1 ok 490-510", NEW_AFTER)
+    met = proof("session/read s1 ok 490-510", NEW_AFTER)
     assert met is not None and met[0]
 
 

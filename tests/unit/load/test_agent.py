@@ -13,17 +13,17 @@ from tests.support.service import Answer, Service
 
 
 def test_a_target_that_outlives_the_run_is_given_names_that_no_other_run_gives(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"payments/hop": 1}, tag="0a1b2c-") as made:
+    with agent(tmp_path, service, {"idempotency/hop": 1}, tag="0a1b2c-") as made:
         assert do(made, "steady")["surprises"] == []
     starts = [start for start, _ in ops(tmp_path)]
     assert {start["u"] for start in starts if start["k"] == "signup"} == {f"user-0a1b2c-0-{n}" for n in range(3)}
-    keys = {start["key"] for start in starts if start["w"] == "payments"}
+    keys = {start["key"] for start in starts if start["w"] == "idempotency"}
     assert keys and all(re.fullmatch(r"[a-z]+-0a1b2c-0-\d+", key) for key in keys)
 
 
 def test_load_keeps_its_records_and_no_secret_of_a_user(tmp_path: Path, service: Service):
     clients = {
-        f"{name}/{way}": 2 for name in ("sessions", "payments", "jobs", "hostile") for way in ("hop", "balancer")
+        f"{name}/{way}": 2 for name in ("session", "idempotency", "job", "hostile") for way in ("hop", "balancer")
     }
     with agent(tmp_path, service, clients) as made:
         for phase in ("steady", "load", "quiet", "settle", "final"):
@@ -37,7 +37,7 @@ def test_load_keeps_its_records_and_no_secret_of_a_user(tmp_path: Path, service:
     assert summary["e"] == "summary"
     assert summary["by_kind"] == dict(count), "Locust's own counts agree"
     assert (summary["requests"], summary["failures"], summary["dropped"]) == (sum(count.values()), 0, 0)
-    assert {"sessions/login", "sessions/read", "payments/pay", "jobs/submit", "jobs/status", "hostile/forge"} <= set(
+    assert {"session/login", "session/read", "idempotency/pay", "job/submit", "job/status", "hostile/forge"} <= set(
         count
     )
     assert {line["p"] for line in lines if line["e"] == "i"} == {"steady", "load", "settle", "final"}
@@ -66,10 +66,10 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
         )
 
     service.spoil = spoil
-    with agent(tmp_path, service, {"sessions/hop": 1}, timeout_s=2.0) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, timeout_s=2.0) as made:
         surprises = do(made, "steady")["surprises"]
     over.set()
-    found = [(start, end) for start, end in ops(tmp_path) if start["w"] == "sessions"]
+    found = [(start, end) for start, end in ops(tmp_path) if start["w"] == "session"]
     assert [(start["k"], end["o"], end["cl"], end.get("st"), end.get("err")) for start, end in found] == [
         ("login", "ok", "ok", 200, None),
         ("read", "info", "error", None, "eof"),
@@ -79,11 +79,11 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
         ("read", "info", "unexpected", 418, None),
     ]
     assert surprises == [
-        "sessions/read: error (eof) where ok is right",
-        "sessions/refresh: unexpected (200) where ok is right",
-        "sessions/read: error (500) where ok is right",
-        "sessions/logout: error (timeout) where ok is right",
-        "sessions/read: unexpected (418) where absent is right",
+        "session/read: error (eof) where ok is right",
+        "session/refresh: unexpected (200) where ok is right",
+        "session/read: error (500) where ok is right",
+        "session/logout: error (timeout) where ok is right",
+        "session/read: unexpected (418) where absent is right",
     ]
     clients = [start["c"] for start, _ in found]
     assert clients[0] == clients[1], "who knows what came of an op goes on under the same name"
@@ -91,7 +91,7 @@ def test_what_is_doubtful_is_a_surprise_before_faults_and_retires_the_client(tmp
 
 
 def test_nobody_there_is_no_effect_and_not_an_unknown(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}, users=[("ann", "one")], members=[]) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, users=[("ann", "one")], members=[]) as made:
         do(made, "steady")
     found = [(start, end) for start, end in ops(tmp_path) if start["k"] == "login"]
     assert [(end["o"], end["cl"], end["err"], "to" in start) for start, end in found] == [
@@ -102,7 +102,7 @@ def test_nobody_there_is_no_effect_and_not_an_unknown(tmp_path: Path, service: S
 
 def test_the_open_model_keeps_the_intended_time_and_ends_with_its_load(tmp_path: Path, service: Service):
     # Arrivals are rare: all clients but few wait for one when the load ends.
-    with agent(tmp_path, service, {"sessions/balancer": 5}, rate_per_s=10.0, duration_s=3.0) as made:
+    with agent(tmp_path, service, {"session/balancer": 5}, rate_per_s=10.0, duration_s=3.0) as made:
         do(made, "steady")
         begun = time.monotonic()
         do(made, "load")
@@ -120,7 +120,7 @@ def test_arrivals_without_a_free_client_are_counted_as_dropped(tmp_path: Path, s
             time.sleep(0.4)
 
     service.spoil = slow
-    with agent(tmp_path, service, {"sessions/balancer": 1}, rate_per_s=50.0, duration_s=1.0) as made:
+    with agent(tmp_path, service, {"session/balancer": 1}, rate_per_s=50.0, duration_s=1.0) as made:
         do(made, "steady")
         do(made, "load")
     assert journal(tmp_path)[-1]["dropped"] >= 10

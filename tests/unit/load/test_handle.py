@@ -21,7 +21,7 @@ from tests.support.service import Service
 
 
 def test_an_agent_killed_meanwhile_is_a_death_that_names_its_log(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         made.wait_window(DEADLINE_S)
@@ -33,7 +33,7 @@ def test_an_agent_killed_meanwhile_is_a_death_that_names_its_log(tmp_path: Path,
 
 
 def test_an_agent_that_is_late_is_a_death_too(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 1}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         with pytest.raises(AgentDied, match=r"was not done with load after 0 s \(see agent-0.log\)"):
@@ -63,10 +63,10 @@ sys.exit(serve())
 @pytest.mark.parametrize(
     ("module", "name", "workload", "phase"),
     [
-        ("session", "Sessions.step", "sessions", "load"),
-        ("session", "Sessions.steady", "sessions", "steady"),
-        ("session", "Sessions.quiet", "sessions", "quiet"),
-        ("job", "Jobs.final", "jobs", "final"),
+        ("session", "SessionWorkload.step", "session", "load"),
+        ("session", "SessionWorkload.steady", "session", "steady"),
+        ("session", "SessionWorkload.quiet", "session", "quiet"),
+        ("job", "JobWorkload.final", "job", "final"),
     ],
 )
 def test_a_bug_in_a_workload_is_never_silent(
@@ -87,12 +87,12 @@ def test_a_bug_in_a_workload_is_never_silent(
 SECOND = """
 import sys
 from harness.properties.idempotency import workload as payments
-whole = payments.Payments.attempt
+whole = payments.IdempotencyWorkload.attempt
 def bug(self, caller, *rest, **more):
     if caller.routing == "second":
         raise ZeroDivisionError("a bug of the second client")
     return whole(self, caller, *rest, **more)
-payments.Payments.attempt = bug
+payments.IdempotencyWorkload.attempt = bug
 made = payments.Caller
 payments.Caller = lambda context, routing, seed: made(context, "second", seed)
 from harness.load.agent import serve
@@ -107,14 +107,14 @@ def test_the_death_of_the_second_of_two_clients_is_not_silent(
     monkeypatch.setattr(
         handle.subprocess, "Popen", lambda command, **more: start([sys.executable, "-c", SECOND], **more)
     )
-    with agent(tmp_path, service, {"payments/hop": 3}, duration_s=1.5) as made:
+    with agent(tmp_path, service, {"idempotency/hop": 3}, duration_s=1.5) as made:
         do(made, "steady")
         with pytest.raises(AgentDied, match="a bug of the second client"):
             do(made, "load")
 
 
 def test_an_agent_whose_parent_dies_ends_by_itself(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 2}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 2}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         made.wait_window(DEADLINE_S)
@@ -125,7 +125,7 @@ def test_an_agent_whose_parent_dies_ends_by_itself(tmp_path: Path, service: Serv
 
 
 def test_close_is_idempotent_and_ends_an_agent_that_works(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 2}, duration_s=30) as made:
+    with agent(tmp_path, service, {"session/hop": 2}, duration_s=30) as made:
         do(made, "steady")
         made.tell("load")
         made.wait_window(DEADLINE_S)

@@ -35,6 +35,6 @@ def test_settings_go_to_an_agent_and_arrive_whole():
     contract = Contract.model_validate(CONTRACT)
     made = AgentSettings(
         agent=1, seed=2, journal="j", master="00", contract=contract, users=[("a", "b")], balancer=("h", 1), hop=True,
-        clients={"sessions/hop": 3}, rate_per_s=None, duration_s=1, think_s=(0, 1), timeout_s=2,
+        clients={"session/hop": 3}, rate_per_s=None, duration_s=1, think_s=(0, 1), timeout_s=2,
     )  # fmt: skip
     assert AgentSettings.model_validate_json(made.model_dump_json(by_alias=True)) == made

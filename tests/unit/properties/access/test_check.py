@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
+from harness.contract.read import read_contract
+from harness.judging.check import Question
+from harness.judging.criteria import Criteria
 from harness.judging.evidence import gather
 from harness.judging.verdict import Verdict
+from harness.properties import PROPERTIES
 from harness.properties.access import check as access
 from harness.properties.session import check as session
 from tests.support.histories import fault, history, rows_history, told
@@ -77,7 +82,7 @@ GUILTY = {
 
 @pytest.mark.parametrize("name", GUILTY)
 def test_guilty(name: str) -> None:
-    result = access.check(history(LOGIN, OWN.replace("s1", "s8"), *GUILTY[name]), Terms())
+    result = access.check(history(LOGIN, OWN.replace("s1", "s8"), *GUILTY[name]), access.Criteria())
     assert told(result) == ("invalid", {name.split(",")[0]: 1})
 
 
@@ -131,16 +136,16 @@ INNOCENT = {
 
 @pytest.mark.parametrize("name", INNOCENT)
 def test_innocent(name: str) -> None:
-    assert told(access.check(history(LOGIN, TURNED_AWAY, *INNOCENT[name]), Terms())) == ("valid", {})
+    assert told(access.check(history(LOGIN, TURNED_AWAY, *INNOCENT[name]), access.Criteria())) == ("valid", {})
 
 
 def test_nothing_examined_is_unknown() -> None:
-    result = access.check(history(LOGIN), Terms())
+    result = access.check(history(LOGIN), access.Criteria())
     assert (result.verdict, result.reason) == (
         Verdict.UNKNOWN,
         "no account was asked for and no API key used: nothing to judge",
     )
-    result = access.check(history(LOGIN, OWN), Terms())
+    result = access.check(history(LOGIN, OWN), access.Criteria())
     assert result.verdict is Verdict.UNKNOWN
     assert result.reason == "no account of a stranger was refused: whether roles count was not seen"
 
@@ -148,8 +153,8 @@ def test_nothing_examined_is_unknown() -> None:
 def test_what_was_not_tried_is_said() -> None:
     said = "a role that one gives oneself: none was refused; "
     tried = USURPED.format("120-130").replace(" ok ", " refused ")
-    assert access.check(history(LOGIN, TURNED_AWAY), Terms()).could_have_missed.startswith(said)
-    result = access.check(history(LOGIN, TURNED_AWAY, tried), Terms())
+    assert access.check(history(LOGIN, TURNED_AWAY), access.Criteria()).could_have_missed.startswith(said)
+    result = access.check(history(LOGIN, TURNED_AWAY, tried), access.Criteria())
     assert said not in result.could_have_missed
     assert result.examined["own_grants_refused"] == 1
 
@@ -169,7 +174,7 @@ ENDS = {
 def test_what_ends_all_sessions_of_a_user_loses_none(name: str) -> None:
     more, violations = ENDS[name]
     lines = ["access/login s1 ok 5-10 user=ann", *more, f"access/whoami s1 absent 70-80 {WHO}"]
-    assert told(session.check(history(*lines), Terms()))[1] == violations
+    assert told(session.check(history(*lines), session.Criteria()))[1] == violations
 
 
 # -- against brute force: a register for the role, a set for the keys
@@ -223,7 +228,7 @@ def test_who_was_permitted_for_certain(items: list[Any]) -> None:
         histories[name] = [*rows, *grants]
         unexplained |= {each["key"] for each in reads if not linearizable([each, *grants], "plain", role_step)}
     db = rows_history([each for rows in histories.values() for each in rows])
-    access.check(db, Terms())
+    access.check(db, access.Criteria())
     found = {item for (item,) in db.execute("SELECT item FROM bad WHERE rule = 'permitted refused'").fetchall()}
     assert found == unexplained
 
@@ -244,7 +249,7 @@ def test_who_may_have_been_permitted(items: list[Any]) -> None:
                 rows.append(row("access", kind, name, "ok", invoke, took, user=name, session=name, arg="permitted"))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
-    access.check(db, Terms())
+    access.check(db, access.Criteria())
     found = set(db.execute("SELECT item, rule FROM bad").fetchall())
     # Each answer is judged by itself: some order of the grants must explain it.
     unexplained = {
@@ -289,21 +294,29 @@ def test_keys(items: list[Any]) -> None:
             rows.append(row("access", f"key_{kind}", name, label, start + length + 1 + invoke, took, user="ann"))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
-    access.check(db, Terms())
+    access.check(db, access.Criteria())
     found = {item for (item,) in db.execute("SELECT DISTINCT item FROM bad WHERE rule <> 'x'").fetchall()}
     assert found == {name for name, rows in histories.items() if not linearizable(rows, "never", key_step)}
 
 
+CONTRACT = read_contract(Path(__file__).parents[4] / "target_service" / "contract.yaml")
+
+
 @pytest.mark.parametrize(
-    ("lines", "found"),
+    ("lines", "keys", "found"),
     [
-        (["access/see_own s1 ok 510-520 session=s1 user=ann replica=replica-2"], 1),
-        (["access/see_own s1 ok 510-520 session=s1 user=ann"], 0),
-        (["access/see_own s1 ok 510-520 session=s1 user=ann replica=replica-2", KEY], 0),
+        (["access/see_own s1 ok 510-520 session=s1 user=ann replica=replica-2"], False, 1),
+        (["access/see_own s1 ok 510-520 session=s1 user=ann"], False, 0),
+        (["access/see_own s1 ok 510-520 session=s1 user=ann replica=replica-2"], True, 0),
     ],
     ids=["elsewhere", "at who acknowledged it", "with keys, those count"],
 )
-def test_without_api_keys_accounts_are_evidence(lines: list[str], found: int) -> None:
+def test_without_api_keys_accounts_are_evidence(lines: list[str], keys: bool, found: int) -> None:
     db = history("access/signup ann ok 1-5 user=ann", *lines, fault=[fault(0, "kill", 100, 500, 500)])
-    proofs = {each.name: each.found for each in gather(db, Terms(properties=frozenset({"access"})))}
+    section = CONTRACT.sections["access"]
+    without = {"key_create": None, "key_use": None, "key_revoke": None}
+    declared = replace(CONTRACT.declared("access"), section=section if keys else section.model_copy(update=without))
+    judged = PROPERTIES["access"].checks[0]
+    question = Question(judged.check, judged.criteria(declared), "access", judged.items(declared))
+    proofs = {each.name: each.found for each in gather(db, Criteria(), [question])}
     assert proofs["items: access"] == found

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness.contract.model import Contract
-from harness.offline import terms_of
 from harness.placeholders import secret
 from harness.rundir.journal import Hasher
 from harness.scenario.file import Scenario
+from harness.scenario.questions import questions_of
 from tests.support.agents import MASTER, agent, brief, do, ops
 from tests.support.service import CONTRACT, Answer, Service
 
@@ -155,7 +155,7 @@ def test_one_correct_pass_of_access(tmp_path: Path, office: Office):
 
 
 def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path: Path, office: Office):
-    with agent(tmp_path, office, {"access/hop": 4, "sessions/hop": 2}, contract=contract(), duration_s=2.0) as made:
+    with agent(tmp_path, office, {"access/hop": 4, "session/hop": 2}, contract=contract(), duration_s=2.0) as made:
         do(made, "steady")
         do(made, "load")
         do(made, "final")
@@ -166,7 +166,7 @@ def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path:
     lost = [
         start["key"]
         for start, end in ops(tmp_path)
-        if start["w"] == "sessions" and end["cl"] == "absent" and start["k"] == "read"
+        if start["w"] == "session" and end["cl"] == "absent" and start["k"] == "read"
     ]
     ended = {start["key"] for start, _ in ops(tmp_path) if start["k"] == "logout"}
     assert set(lost) <= ended, "what one visitor ends is nobody else's"
@@ -225,5 +225,5 @@ def test_what_a_contract_leaves_out_of_access_is_said_to_be_untested():
     few = {name: ACCESS[name] for name in ("whoami", "user")}
     for section, missing in ((few, ["API keys", "roles", "the end of all sessions"]), (ACCESS, [])):
         given = Contract.model_validate({**CONTRACT, "access": section})
-        said = terms_of(scenario, given).not_tested
+        said = next(each for each in questions_of(scenario, given)[0] if each.name == "access").gaps
         assert sorted(name for name in said if name.startswith("access: ")) == [f"access: {each}" for each in missing]

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.cart import check as cart
 from tests.support.histories import history, rows_history, told
 from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
-TERMS = Terms(cart_ttl_s=100)
+TERMS = cart.Criteria(ttl_s=100)
 ADD = "cart/add l1 ok 0-10"
 
 
@@ -115,7 +114,7 @@ INNOCENT = {
         look("60-70", found=False),
     ],
     "at the end of its life": [ADD, look("98990-99001", found=False)],
-    "an add of another workload": ["cart/add l1 no_effect 0-1", "payments/pay l1 ok 3-4 value=present"],
+    "an add of another workload": ["cart/add l1 no_effect 0-1", "idempotency/pay l1 ok 3-4 value=present"],
     "doubtful look": [ADD, "cart/look l1 error 20-30"],
 }
 
@@ -162,6 +161,6 @@ def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:
             rows.append(row("cart", kind, name, "ok" if value else answer, at, took, value=value))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
-    cart.check(db, Terms())
+    cart.check(db, cart.Criteria())
     explained = {name for name, rows in histories.items() if linearizable(rows, "never", step)}
     assert guilty(db) == set(histories) - explained

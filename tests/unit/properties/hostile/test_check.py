@@ -1,15 +1,14 @@
-"""Hostile tokens: none is accepted, and none has an effect."""
+"""Hostile tokens: every rule in both directions, and what was not tried."""
 
 from __future__ import annotations
 
 import pytest
 
-from harness.judging.criteria import Terms
 from harness.properties.hostile import check as hostile
 from harness.properties.hostile.workload import VARIANTS
 from tests.support.histories import effect, history, told
 
-TERMS = Terms()
+CRITERIA = hostile.Criteria()
 
 
 @pytest.mark.parametrize(
@@ -20,11 +19,11 @@ TERMS = Terms()
         (["hostile/forge_pay a ok 0-1 arg=unsigned"], ("invalid", {"accepted": 1})),
         (["hostile/forge_pay a absent 0-1 arg=unsigned"], ("valid", {})),
         (["hostile/forge a error 0-1"], ("unknown", {})),
-        (["sessions/read s ok 0-1"], ("unknown", {})),
+        (["session/read s ok 0-1"], ("unknown", {})),
     ],
 )
 def test_hostile(lines: list[str], expected: tuple[str, dict[str, int]]) -> None:
-    assert told(hostile.check(history(*lines), TERMS)) == expected
+    assert told(hostile.check(history(*lines), CRITERIA)) == expected
 
 
 def test_hostile_says_which_variants_it_never_presented() -> None:
@@ -33,7 +32,7 @@ def test_hostile_says_which_variants_it_never_presented() -> None:
         "hostile/forge a/expired error 0-1 arg=expired",
         "hostile/forge a/truncated no_effect 0-1 arg=truncated",
     ]
-    result = hostile.check(history(*lines), TERMS)
+    result = hostile.check(history(*lines), CRITERIA)
     missing = (
         "bit-flipped, foreign-key, no-expiry, other-audience, other-issuer, other-subject, other-type, refresh-token, "
         "truncated, unknown-kid"
@@ -51,14 +50,14 @@ PAID = "hostile/forge_pay h1 absent 0-10 arg=unsigned"
 @pytest.mark.parametrize("label", ["absent", "error", "no_effect"])
 def test_a_payment_with_a_hostile_token_has_no_effect_whatever_was_answered(label: str) -> None:
     lines = [PAID.replace("absent", label), "hostile/forge a absent 0-1 arg=unsigned"]
-    assert told(hostile.check(history(*lines, effect=[effect("p1", 5)]), TERMS)) == ("valid", {})
-    result = hostile.check(history(*lines, effect=[effect("p1", 5), effect("h1", 5)]), TERMS)
+    assert told(hostile.check(history(*lines, effect=[effect("p1", 5)]), CRITERIA)) == ("valid", {})
+    result = hostile.check(history(*lines, effect=[effect("p1", 5), effect("h1", 5)]), CRITERIA)
     assert told(result) == ("invalid", {"took effect": 1})
     assert [each["at_s"] for each in result.witnesses[0].effects] == [0.005]
 
 
 def test_hostile_says_that_it_did_not_see_effects() -> None:
-    seen, unseen = [hostile.check(history(PAID), Terms(payment_effects=where)) for where in ("ledger", "nowhere")]
+    seen, unseen = [hostile.check(history(PAID), hostile.Criteria(effects=where)) for where in ("ledger", "nowhere")]
     said = "effects of payments that were refused: the ledger does not have them; "
     assert said in unseen.could_have_missed
     assert said not in seen.could_have_missed

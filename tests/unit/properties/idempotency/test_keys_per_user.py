@@ -16,13 +16,13 @@ from tests.support.order_shop import Shop, of, whole
 def test_a_key_is_used_by_two_users_where_keys_are_each_users_own(tmp_path: Path, promised: bool, scoped: bool):
     with (
         Shop(secret(MASTER, "jwt"), scoped) as shop,
-        agent(tmp_path, shop, {"payments/hop": 6}, contract=whole(keys_per_user=promised), duration_s=2.5) as made,
+        agent(tmp_path, shop, {"idempotency/hop": 6}, contract=whole(keys_per_user=promised), duration_s=2.5) as made,
     ):
         for phase in ("steady", "load", "settle", "final"):
             do(made, phase)
     bodies: defaultdict[str, set[str]] = defaultdict(set)
     refused = set()
-    for start, end in of(tmp_path, "payments"):
+    for start, end in of(tmp_path, "idempotency"):
         bodies[start["key"]].add(start["a"])
         if end["cl"] == "mismatch":
             refused.add(start["key"])

@@ -7,7 +7,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.properties.idempotency import check as idempotency
 from tests.support.histories import MS, rows_history
 from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
@@ -60,6 +59,6 @@ def test_idempotency(items: list[Any]) -> None:
     for each in effects:
         each["at_ns"] = 20 * MS
     db = rows_history([each for rows, _ in histories.values() for each in rows], effect=effects)
-    idempotency.check(db, Terms())
+    idempotency.check(db, idempotency.Criteria())
     explained = {name for name, (rows, landed) in histories.items() if possible_worlds(rows, landed)}
     assert guilty(db) == set(histories) - explained

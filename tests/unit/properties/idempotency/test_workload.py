@@ -10,10 +10,10 @@ from tests.support.service import Answer, Service
 
 
 def test_one_correct_pass_of_payments(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"payments/hop": 1}) as made:
+    with agent(tmp_path, service, {"idempotency/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == []
         do(made, "final")
-    pays = [(start, end) for start, end in ops(tmp_path) if start["w"] == "payments" and start["k"] == "pay"]
+    pays = [(start, end) for start, end in ops(tmp_path) if start["w"] == "idempotency" and start["k"] == "pay"]
     assert [end["cl"] for _, end in pays[:3]] == ["ok", "ok", "mismatch"]
     assert pays[0][0]["a"] == pays[1][0]["a"] != pays[2][0]["a"]
     assert pays[0][1]["v"] == pays[1][1]["v"]
@@ -32,7 +32,7 @@ def test_a_doubtful_payment_is_sent_again_with_its_key_and_settled(tmp_path: Pat
 
     over: list[bool] = []
     service.spoil = lose
-    with agent(tmp_path, service, {"payments/hop": 3}, duration_s=1.0) as made:
+    with agent(tmp_path, service, {"idempotency/hop": 3}, duration_s=1.0) as made:
         do(made, "steady")
         do(made, "load")
         over.append(True)

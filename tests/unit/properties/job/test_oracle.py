@@ -7,7 +7,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.properties.job import check as job
 from tests.support.histories import rows_history
 from tests.support.oracles import ITEMS, QUICK, guilty, lengths, row, times
@@ -26,7 +25,7 @@ def test_progress(items: list[Any]) -> None:
         for number, ops in enumerate(items)
     }
     db = rows_history([each for rows in histories.values() for each in rows])
-    job.check(db, Terms())
+    job.check(db, job.Criteria())
     broken = {
         name
         for name, rows in histories.items()

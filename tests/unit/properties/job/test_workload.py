@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from harness.client.caller import Op, Reply
-from harness.client.visitor import SessionItem, Visitor
 from harness.contract.model import Contract
-from harness.properties.job.workload import Job, Jobs
+from harness.properties.job.workload import JobWorkload, SubmittedJob
+from harness.properties.visitor import SessionItem, Visitor
 from tests.support.agents import agent, do, ops
 from tests.support.service import CONTRACT, Service
 
@@ -28,8 +28,8 @@ CANCEL = {
 class Answering:
     """A caller that answers everything the same."""
 
-    def __init__(self, contract: Contract, reply: Reply) -> None:
-        self.context = SimpleNamespace(contract=contract, fingerprint=str)
+    def __init__(self, reply: Reply) -> None:
+        self.context = SimpleNamespace(fingerprint=str)
         self.random = Random(1)
         self.reply = reply
         self.asked: list[tuple[str, Op, dict[str, object]]] = []
@@ -49,11 +49,12 @@ class Answering:
         return self.reply
 
 
-def cancelling(contract: dict[str, Any], reply: Reply) -> tuple[Jobs, Answering, Job]:
+def cancelling(contract: dict[str, Any], reply: Reply) -> tuple[JobWorkload, Answering, SubmittedJob]:
     """A workload, a caller and an open job."""
-    caller = Answering(Contract.model_validate(contract), reply)
-    job = Job("j-0-1", "one", SessionItem("s-0-1", "ada", "token", None), id="7")
-    return Jobs(caller.context), caller, job  # type: ignore[arg-type]
+    caller = Answering(reply)
+    declared = Contract.model_validate(contract).declared("job")
+    job = SubmittedJob("j-0-1", "one", SessionItem("s-0-1", "ada", "token", None), id="7")
+    return JobWorkload(caller.context, declared), caller, job  # type: ignore[arg-type]
 
 
 WITH_CANCEL = {**CONTRACT, "job": {**CONTRACT["job"], "cancel": CANCEL}}
@@ -89,10 +90,10 @@ def test_some_open_jobs_are_cancelled_where_the_contract_says_how(contract: dict
 
 
 def test_one_correct_pass_of_jobs(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"jobs/balancer": 1}) as made:
+    with agent(tmp_path, service, {"job/balancer": 1}) as made:
         assert do(made, "steady")["surprises"] == []
         assert do(made, "quiet")["open"] == []
-    jobs = [(start, end) for start, end in ops(tmp_path) if start["w"] == "jobs" and start["k"] == "status"]
+    jobs = [(start, end) for start, end in ops(tmp_path) if start["w"] == "job" and start["k"] == "status"]
     assert [end["state"] for _, end in jobs[:2]] == ["pending", "done"]
     assert [end["num"] for _, end in jobs[:2]] == [0.5, 1.0]
     assert "v" not in jobs[0][1]

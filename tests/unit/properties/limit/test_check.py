@@ -6,17 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.limit import check as rate_limit
 from tests.support.histories import MS, history, rows_history, told
 from tests.support.oracles import ITEMS, QUICK, Row, guilty, row
 
-TERMS = Terms(limit_window_s=1, limit_most=3, limit_least=2)
+TERMS = rate_limit.Criteria(window_s=1, most=3, least=2)
 
 
 def hit(times_ms: str, label: str = "ok", user: str = "u") -> str:
-    return f"limits/hit {user} {label} {times_ms}"
+    return f"limit/hit {user} {label} {times_ms}"
 
 
 def shown(number: int, label: str, begun: float, ended: float) -> dict[str, Any]:
@@ -65,7 +64,7 @@ def test_nothing_examined_is_unknown() -> None:
 
 def test_what_was_not_promised_is_not_judged_and_said() -> None:
     lines = [hit("0-1"), hit("5000-5001", "limited")]
-    result = rate_limit.check(history(*lines), Terms(limit_window_s=1, limit_most=3))
+    result = rate_limit.check(history(*lines), rate_limit.Criteria(window_s=1, most=3))
     assert told(result) == ("valid", {})
     assert result.could_have_missed.startswith("requests refused early: the contract names no limit_least; ")
     assert told(rate_limit.check(history(*lines), TERMS)) == ("invalid", {"refused early": 1})
@@ -155,7 +154,7 @@ def test_the_same_verdict_as_the_words_of_the_rules(items: list[Any]) -> None:
     }
     db = rows_history([each for rows in histories.values() for each in rows])
     # A window and a half of a tick, so that 1 % more or less decides nothing.
-    rate_limit.check(db, Terms(limit_window_s=1.05, limit_most=3, limit_least=2))
+    rate_limit.check(db, rate_limit.Criteria(window_s=1.05, most=3, least=2))
     assert guilty(db) == {name for name, rows in histories.items() if broken(rows, 1050 * MS, 3, 2)}
 
 
@@ -176,5 +175,5 @@ def test_a_limiter_that_keeps_its_promises_is_never_blamed(items: list[Any]) -> 
             if label == "ok":
                 due = max(due, moment) + interval
             rows.append(row("limits", "hit", f"u{number}", label, moment - before, before + after))
-    rate_limit.check(db := rows_history(rows), Terms(limit_window_s=1, limit_most=8, limit_least=4))
+    rate_limit.check(db := rows_history(rows), rate_limit.Criteria(window_s=1, most=8, least=4))
     assert guilty(db) == set()

@@ -20,10 +20,10 @@ def shop() -> Any:
 
 
 def test_limits_are_asked_for_more_than_there_is_and_after_silence(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"limits/hop": 3}, contract=WHOLE, duration_s=2.0) as made:
+    with agent(tmp_path, shop, {"limit/hop": 3}, contract=WHOLE, duration_s=2.0) as made:
         assert do(made, "steady")["surprises"] == []
         for phase in ("load", "settle", "final"):
             do(made, phase)
-    classes = Counter(brief(tmp_path, "limits"))
+    classes = Counter(brief(tmp_path, "limit"))
     assert classes[("hit", "ok")] > 20 and classes[("hit", "limited")] > 5
-    assert all(start["key"] == start["u"] for start, _ in of(tmp_path, "limits") if start["k"] == "hit")
+    assert all(start["key"] == start["u"] for start, _ in of(tmp_path, "limit") if start["k"] == "hit")

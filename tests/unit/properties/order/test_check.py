@@ -7,22 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.order import check as order
 from tests.support.histories import MS, effect, fault, history, rows_history, told
 from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
 
-TERMS = Terms(idempotency_retention_s=100, definite_answer_s=5)
-OK = "orders/place o1 ok 0-10 arg=A user=ann value=v given_id=i"
-LATE = "orders/place o1 refused 20-30 arg=B user=bob"
+TERMS = order.Criteria(retention_s=100, definite_answer_s=5)
+OK = "order/place o1 ok 0-10 arg=A user=ann value=v given_id=i"
+LATE = "order/place o1 refused 20-30 arg=B user=bob"
 DONE = [effect("o1", 5, "order")]
-OTHER = ["orders/place o9 ok 0-1 arg=Z user=zoe", "orders/place o9 refused 2-3 arg=Y user=yan"]
+OTHER = ["order/place o9 ok 0-1 arg=Z user=zoe", "order/place o9 refused 2-3 arg=Y user=yan"]
 """A race that went well."""
 
 
 def test_the_whole_result_of_two_winners() -> None:
-    db = history(OK, "orders/place o1 ok 8-20 arg=B user=bob value=w given_id=j", effect=DONE, fault=[])
+    db = history(OK, "order/place o1 ok 8-20 arg=B user=bob value=w given_id=j", effect=DONE, fault=[])
     shown = {
         "client": 1, "kind": "place", "phase": "load", "outcome": "ok", "class": "ok", "status": None,
         "replica": "replica-1", "boot": "b1", "state": None, "number": None,
@@ -58,64 +57,64 @@ def test_the_whole_result_of_two_winners() -> None:
 
 
 GUILTY: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
-    "two winners": ([OK, "orders/place o1 ok 20-30 arg=B user=ann value=v given_id=i"], DONE),
-    "winner refused": ([OK, "orders/place o1 refused 20-30 arg=A user=ann"], DONE),
-    "winner refused, before": ([OK.replace("0-10", "40-50"), "orders/place o1 refused 45-47 arg=A user=ann"], DONE),
+    "two winners": ([OK, "order/place o1 ok 20-30 arg=B user=ann value=v given_id=i"], DONE),
+    "winner refused": ([OK, "order/place o1 refused 20-30 arg=A user=ann"], DONE),
+    "winner refused, before": ([OK.replace("0-10", "40-50"), "order/place o1 refused 45-47 arg=A user=ann"], DONE),
     "taken by nobody": ([LATE], []),
-    "taken by nobody, all refused": ([LATE, "orders/place o1 refused 20-30 arg=A user=ann"], []),
+    "taken by nobody, all refused": ([LATE, "order/place o1 refused 20-30 arg=A user=ann"], []),
     "taken by nobody, yet": ([OK.replace("0-10", "40-50"), LATE], DONE),
-    "taken by nobody, itself doubtful": (["orders/place o1 error 0-10 arg=B user=bob", LATE], []),
+    "taken by nobody, itself doubtful": (["order/place o1 error 0-10 arg=B user=bob", LATE], []),
     "taken by nobody, the other was refused too": (
-        ["orders/place o1 error 0-10 arg=A user=ann", "orders/place o1 refused 12-15 arg=A user=ann", LATE],
+        ["order/place o1 error 0-10 arg=A user=ann", "order/place o1 refused 12-15 arg=A user=ann", LATE],
         [],
     ),
-    "key refused": ([OK, "orders/place o1 mismatch 20-30 arg=B user=bob"], DONE),
-    "key refused, its own": ([OK, "orders/place o1 mismatch 20-30 arg=A user=ann"], DONE),
-    "answers differ": ([OK, "orders/place o1 ok 20-30 arg=A user=ann value=w given_id=i"], DONE),
-    "answers differ, in id": ([OK, "orders/place o1 ok 20-30 arg=A user=ann value=v given_id=j"], DONE),
-    "answers differ, in a look": ([OK, "orders/inspect o1 ok 20-30 user=ann state=done given_id=j"], DONE),
-    "lost": ([OK, "orders/inspect o1 missing 20-30 user=ann"], DONE),
-    "shown to another": ([OK, LATE, "orders/inspect o1 ok 40-50 user=bob state=done given_id=i"], DONE),
+    "key refused": ([OK, "order/place o1 mismatch 20-30 arg=B user=bob"], DONE),
+    "key refused, its own": ([OK, "order/place o1 mismatch 20-30 arg=A user=ann"], DONE),
+    "answers differ": ([OK, "order/place o1 ok 20-30 arg=A user=ann value=w given_id=i"], DONE),
+    "answers differ, in id": ([OK, "order/place o1 ok 20-30 arg=A user=ann value=v given_id=j"], DONE),
+    "answers differ, in a look": ([OK, "order/inspect o1 ok 20-30 user=ann state=done given_id=j"], DONE),
+    "lost": ([OK, "order/inspect o1 missing 20-30 user=ann"], DONE),
+    "shown to another": ([OK, LATE, "order/inspect o1 ok 40-50 user=bob state=done given_id=i"], DONE),
     "shown to another, nobody knows whose": (
-        ["orders/place o1 error 0-10 arg=A user=ann", LATE, "orders/inspect o1 ok 40-50 user=bob state=done"],
+        ["order/place o1 error 0-10 arg=A user=ann", LATE, "order/inspect o1 ok 40-50 user=bob state=done"],
         DONE,
     ),
-    "processed no more": ([OK, "orders/inspect o1 ok 20-30 user=ann state=pending"], DONE),
+    "processed no more": ([OK, "order/inspect o1 ok 20-30 user=ann state=pending"], DONE),
     "processed no more, as was seen": (
         [
-            "orders/place o1 error 0-10 arg=A user=ann",
-            "orders/inspect o1 ok 20-30 user=ann state=done",
-            "orders/inspect o1 ok 40-50 user=ann state=pending",
+            "order/place o1 error 0-10 arg=A user=ann",
+            "order/inspect o1 ok 20-30 user=ann state=done",
+            "order/inspect o1 ok 40-50 user=ann state=pending",
         ],
         DONE,
     ),
     "processed twice": ([OK], [*DONE, effect("o1", 7, "order")]),
     "processed twice, doubtful": (
-        ["orders/place o1 error 0-10 arg=A user=ann"],
+        ["order/place o1 error 0-10 arg=A user=ann"],
         [*DONE, effect("o1", 7, "order")],
     ),
     "ok without effect": ([OK], [effect("o1", 5, "payment")]),
-    "effect of a refused one": (["orders/place o1 no_effect 0-10 arg=A user=ann"], DONE),
+    "effect of a refused one": (["order/place o1 no_effect 0-10 arg=A user=ann"], DONE),
     "stranded": (
         [
-            "orders/place o1 error 0-10 arg=A user=ann",
-            "orders/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
+            "order/place o1 error 0-10 arg=A user=ann",
+            "order/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
         ],
         [],
     ),
     "stranded, as is seen": (
         [
-            "orders/place o1 error 0-10 arg=A user=ann",
-            "orders/inspect o1 ok 9000-9010 user=ann state=pending phase=settle",
-            "orders/place o1 refused 9020-9030 arg=B user=bob phase=settle",
+            "order/place o1 error 0-10 arg=A user=ann",
+            "order/inspect o1 ok 9000-9010 user=ann state=pending phase=settle",
+            "order/place o1 refused 9020-9030 arg=B user=bob phase=settle",
         ],
         [],
     ),
     "stranded, never a definite answer": (
         [
-            "orders/place o1 error 0-10 arg=A user=ann",
-            "orders/place o1 error 4000-4010 arg=A user=ann phase=settle",
-            "orders/place o1 error 9000-9010 arg=A user=ann phase=settle",
+            "order/place o1 error 0-10 arg=A user=ann",
+            "order/place o1 error 4000-4010 arg=A user=ann phase=settle",
+            "order/place o1 error 9000-9010 arg=A user=ann phase=settle",
         ],
         [],
     ),
@@ -131,56 +130,56 @@ def test_guilty(name: str) -> None:
 
 INNOCENT: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
     "once": ([OK, LATE, OK.replace("0-10", "40-50")], DONE),
-    "refused while the winner waits": ([OK, "orders/place o1 refused 5-8 arg=B user=bob"], DONE),
+    "refused while the winner waits": ([OK, "order/place o1 refused 5-8 arg=B user=bob"], DONE),
     "refused beside the winner's first attempt": ([OK.replace("0-10", "25-90"), LATE], DONE),
-    "refused in favour of a doubtful one": (["orders/place o1 error 0-10 arg=A user=ann", LATE], DONE),
-    "refused in favour of one that goes on": (["orders/place o1 in_progress 0-10 arg=A user=ann", LATE], DONE),
-    "doubtful, then refused": (["orders/place o1 error 0-3 arg=B user=bob", OK, LATE], DONE),
-    "doubtful, with an effect": (["orders/place o1 error 0-10 arg=A user=ann"], DONE),
-    "doubtful, without": (["orders/place o1 error 0-10 arg=A user=ann"], []),
-    "open": (["orders/place o1 error 0-? arg=A user=ann"], DONE),
-    "another user does not see it": ([OK, "orders/inspect o1 missing 20-30 user=bob"], DONE),
-    "not there yet": ([OK, "orders/inspect o1 missing 5-8 user=ann"], DONE),
+    "refused in favour of a doubtful one": (["order/place o1 error 0-10 arg=A user=ann", LATE], DONE),
+    "refused in favour of one that goes on": (["order/place o1 in_progress 0-10 arg=A user=ann", LATE], DONE),
+    "doubtful, then refused": (["order/place o1 error 0-3 arg=B user=bob", OK, LATE], DONE),
+    "doubtful, with an effect": (["order/place o1 error 0-10 arg=A user=ann"], DONE),
+    "doubtful, without": (["order/place o1 error 0-10 arg=A user=ann"], []),
+    "open": (["order/place o1 error 0-? arg=A user=ann"], DONE),
+    "another user does not see it": ([OK, "order/inspect o1 missing 20-30 user=bob"], DONE),
+    "not there yet": ([OK, "order/inspect o1 missing 5-8 user=ann"], DONE),
     "seen by its doubtful owner": (
         [
-            "orders/place o1 error 0-10 arg=A user=ann",
-            "orders/inspect o1 ok 20-30 user=ann state=pending given_id=i",
-            "orders/inspect o1 ok 40-50 user=ann state=done given_id=i",
+            "order/place o1 error 0-10 arg=A user=ann",
+            "order/inspect o1 ok 20-30 user=ann state=pending given_id=i",
+            "order/inspect o1 ok 40-50 user=ann state=done given_id=i",
         ],
         DONE,
     ),
     "seen by a user of two racers": (
-        [OK, LATE.replace("bob", "ann"), "orders/inspect o1 ok 40-50 user=ann state=done given_id=i"],
+        [OK, LATE.replace("bob", "ann"), "order/inspect o1 ok 40-50 user=ann state=done given_id=i"],
         DONE,
     ),
     "seen in processing beside its acknowledgement": (
-        [OK, "orders/inspect o1 ok 5-30 user=ann state=pending given_id=i"],
+        [OK, "order/inspect o1 ok 5-30 user=ann state=pending given_id=i"],
         DONE,
     ),
     "settled": (
         [
-            "orders/place o1 error 0-10 arg=A user=ann",
-            "orders/place o1 in_progress 8000-8010 arg=A user=ann phase=settle",
-            "orders/place o1 ok 9000-9010 arg=A user=ann phase=settle",
+            "order/place o1 error 0-10 arg=A user=ann",
+            "order/place o1 in_progress 8000-8010 arg=A user=ann phase=settle",
+            "order/place o1 ok 9000-9010 arg=A user=ann phase=settle",
         ],
         DONE,
     ),
     "in progress soon after it was given up": (
         [
-            "orders/place o1 error 0-4900 arg=A user=ann",
-            "orders/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
+            "order/place o1 error 0-4900 arg=A user=ann",
+            "order/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
         ],
         [],
     ),
     "in progress beside another attempt": (
         [
-            "orders/place o1 ok 9000-9050 arg=A user=ann phase=final",
-            "orders/place o1 in_progress 9001-9010 arg=A user=ann phase=final",
+            "order/place o1 ok 9000-9050 arg=A user=ann phase=final",
+            "order/place o1 in_progress 9001-9010 arg=A user=ann phase=final",
         ],
         DONE,
     ),
-    "beyond the retention": ([OK, "orders/place o1 ok 99000-99001 arg=B user=bob"], DONE),
-    "refused for its session": ([OK, "orders/place o1 absent 20-30 arg=A user=ann"], DONE),
+    "beyond the retention": ([OK, "order/place o1 ok 99000-99001 arg=B user=bob"], DONE),
+    "refused for its session": ([OK, "order/place o1 absent 20-30 arg=A user=ann"], DONE),
     "an effect of another kind beside its own": ([OK], [*DONE, effect("o1", 6, "job")]),
 }
 
@@ -194,8 +193,8 @@ def test_innocent(name: str) -> None:
 
 def test_the_promised_time_starts_when_the_faults_are_healed() -> None:
     lines = [
-        "orders/place o1 error 0-10 arg=A user=ann",
-        "orders/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
+        "order/place o1 error 0-10 arg=A user=ann",
+        "order/place o1 in_progress 9000-9010 arg=A user=ann phase=settle",
         OK.replace("o1", "o2"),
         LATE.replace("o1", "o2"),
     ]
@@ -214,7 +213,7 @@ def test_what_was_not_promised_or_cannot_be_seen_is_not_judged() -> None:
 
 
 def test_nothing_examined_is_unknown() -> None:
-    result = order.check(history("orders/place o1 error 0-10 arg=A user=ann"), TERMS)
+    result = order.check(history("order/place o1 error 0-10 arg=A user=ann"), TERMS)
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, "no order was acknowledged: nothing to judge")
     result = order.check(history(OK, effect=DONE), TERMS)
     assert result.verdict is Verdict.UNKNOWN
@@ -280,7 +279,7 @@ def test_against_every_owner_and_every_instant(items: list[Any]) -> None:
         ]
         histories[name] = (places, looks)
     db = rows_history([each for places, looks in histories.values() for each in (*places, *looks)])
-    order.check(db, Terms(order_effects="nowhere"))
+    order.check(db, order.Criteria(effects="nowhere"))
     alarmed = guilty(db)
     for name, (places, looks) in histories.items():
         if one_owner_explains(places, looks):

@@ -20,9 +20,9 @@ def shop() -> Iterator[Shop]:
 
 
 def test_one_correct_pass_of_orders(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"orders/hop": 1}, contract=whole()) as made:
+    with agent(tmp_path, shop, {"order/hop": 1}, contract=whole()) as made:
         assert do(made, "steady")["surprises"] == []
-    found = of(tmp_path, "orders")
+    found = of(tmp_path, "order")
     first, second, again, look, *more = found
     assert [(start["k"], end["cl"]) for start, end in (first, second, again, look)] == [
         ("place", "ok"),
@@ -39,14 +39,14 @@ def test_one_correct_pass_of_orders(tmp_path: Path, shop: Shop):
 def test_a_load_of_races_with_lost_answers_ends_definite(tmp_path: Path, shop: Shop):
     over: list[bool] = []
     shop.spoil = lambda what, count, body: (0, None) if what == "place" and count % 9 == 3 and not over else None
-    with agent(tmp_path, shop, {"orders/hop": 4}, contract=whole(), duration_s=1.2) as made:
+    with agent(tmp_path, shop, {"order/hop": 4}, contract=whole(), duration_s=1.2) as made:
         do(made, "steady")
         do(made, "load")
         over.append(True)
         for phase in ("quiet", "settle", "final"):
             do(made, phase)
     racers: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for start, end in of(tmp_path, "orders"):
+    for start, end in of(tmp_path, "order"):
         if start["k"] == "place":
             racers[start["key"]][start["a"]].append(end["cl"])
     assert len(racers) > 10 and any(len(each) > 1 for each in racers.values())
@@ -54,7 +54,7 @@ def test_a_load_of_races_with_lost_answers_ends_definite(tmp_path: Path, shop: S
     assert any("error" in classes for classes in told)
     assert all({"ok", "refused"} & set(classes) for classes in told), "each racer was told in the end"
     assert all(sum("ok" in classes for classes in each.values()) == 1 for each in racers.values())
-    final = [(start, end["cl"]) for start, end in of(tmp_path, "orders") if start["p"] == "final"]
+    final = [(start, end["cl"]) for start, end in of(tmp_path, "order") if start["p"] == "final"]
     sent = {(start["k"], label) for start, label in final if label != "no_effect"}
     assert sent == {("inspect", "ok"), ("inspect", "missing"), ("place", "ok")}
     assert {start["key"] for start, label in final if (start["k"], label) == ("inspect", "ok")} == set(racers)

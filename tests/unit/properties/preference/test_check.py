@@ -6,22 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.preference import check as preference
 from tests.support.histories import history, rows_history, told
 from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
-TERMS = Terms()
-FIRST = "preferences/get u ok 0-1 value=initial"
+TERMS = preference.Criteria()
+FIRST = "preference/get u ok 0-1 value=initial"
 
 
 def put(value: str, times_ms: str, label: str = "ok", more: str = "") -> str:
-    return f"preferences/put u {label} {times_ms} arg={value} {more}"
+    return f"preference/put u {label} {times_ms} arg={value} {more}"
 
 
 def get(value: str, times_ms: str, more: str = "") -> str:
-    return f"preferences/get u ok {times_ms} value={value} {more}"
+    return f"preference/get u ok {times_ms} value={value} {more}"
 
 
 def shown(number: int, kind: str, begun: float, ended: float, **more: Any) -> dict[str, Any]:
@@ -122,8 +121,8 @@ INNOCENT = {
     ],
     "a write never answered": [FIRST, put("a", "2-?", "error"), get("a", "4-5")],
     "refused, and its value never seen": [FIRST, put("a", "2-3", "mismatch"), get("initial", "4-5")],
-    "doubtful read": [FIRST, "preferences/get u error 2-3"],
-    "another register": [FIRST, "preferences/get w ok 2-3 value=other"],
+    "doubtful read": [FIRST, "preference/get u error 2-3"],
+    "another register": [FIRST, "preference/get w ok 2-3 value=other"],
     "versions that grow": [
         put("a", "0-1", more="state=1"),
         get("a", "2-3", "state=1"),
@@ -134,14 +133,14 @@ INNOCENT = {
 
 @pytest.mark.parametrize("name", INNOCENT)
 def test_innocent(name: str) -> None:
-    lines = [*INNOCENT[name], "preferences/put other ok 0-1 arg=z", "preferences/get other ok 2-3 value=z"]
+    lines = [*INNOCENT[name], "preference/put other ok 0-1 arg=z", "preference/get other ok 2-3 value=z"]
     assert told(preference.check(history(*lines), TERMS)) == ("valid", {})
 
 
 def test_declared_staleness_excuses_old_values_for_as_long() -> None:
     lines = [FIRST, put("a", "2000-2001"), get("initial", "2900-2901")]
-    assert told(preference.check(history(*lines), Terms(preference_staleness_s=1)))[0] == "valid"
-    assert told(preference.check(history(*lines), Terms(preference_staleness_s=0.5)))[0] == "invalid"
+    assert told(preference.check(history(*lines), preference.Criteria(staleness_s=1)))[0] == "valid"
+    assert told(preference.check(history(*lines), preference.Criteria(staleness_s=0.5)))[0] == "invalid"
 
 
 VALUES = "abc"

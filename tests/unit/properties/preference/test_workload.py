@@ -20,9 +20,9 @@ def shop() -> Any:
 
 
 def test_one_correct_pass_of_preferences(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"preferences/hop": 1}, contract=WHOLE) as made:
+    with agent(tmp_path, shop, {"preference/hop": 1}, contract=WHOLE) as made:
         assert do(made, "steady")["surprises"] == []
-    _, first, put, get, late = of(tmp_path, "preferences")
+    _, first, put, get, late = of(tmp_path, "preference")
     assert [(start["k"], end["cl"]) for start, end in (first, put, get, late)] == [
         ("get", "ok"),
         ("put", "ok"),
@@ -37,15 +37,15 @@ def test_one_correct_pass_of_preferences(tmp_path: Path, shop: Shop):
 
 def test_a_stale_preference_is_a_surprise(tmp_path: Path, shop: Shop):
     shop.spoil = lambda what, *_: (200, {"value": "old", "version": "0"}) if what == "prefget" else None
-    with agent(tmp_path, shop, {"preferences/hop": 1}, contract=WHOLE) as made:
-        assert do(made, "steady")["surprises"] == ["preferences/get: another value than is right"]
+    with agent(tmp_path, shop, {"preference/hop": 1}, contract=WHOLE) as made:
+        assert do(made, "steady")["surprises"] == ["preference/get: another value than is right"]
 
 
 def test_each_change_is_of_what_was_read_and_each_register_is_read_at_the_end(tmp_path: Path, shop: Shop):
-    with agent(tmp_path, shop, {"preferences/hop": 6}, contract=WHOLE, duration_s=1.5) as made:
+    with agent(tmp_path, shop, {"preference/hop": 6}, contract=WHOLE, duration_s=1.5) as made:
         for phase in ("steady", "load", "settle", "final"):
             do(made, phase)
-    found = of(tmp_path, "preferences")
+    found = of(tmp_path, "preference")
     written = [start["a"] for start, _ in found if start["k"] == "put"]
     assert len(written) == len(set(written)) > 10
     changed = {start["key"] for start, end in found if start["k"] == "put" and end["cl"] == "ok"}

@@ -7,7 +7,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.properties.session import check as session
 from tests.support.histories import rows_history
 from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
@@ -47,6 +46,6 @@ def test_session(items: list[Any]) -> None:
             rows.append(row("sessions", kind, name, answer, begin, took, session=name))
         histories[name] = rows
     db = rows_history([each for rows in histories.values() for each in rows])
-    session.check(db, Terms())
+    session.check(db, session.Criteria())
     explained = {name for name, rows in histories.items() if linearizable(rows, "never", session_step)}
     assert guilty(db) == set(histories) - explained

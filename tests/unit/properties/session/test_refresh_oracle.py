@@ -12,7 +12,6 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judging.criteria import Terms
 from harness.properties.session import refresh
 from tests.support.histories import rows_history
 from tests.support.oracles import ITEMS, QUICK, Row, Step, guilty, lengths, linearizable, row, times
@@ -78,7 +77,7 @@ def explained_refreshes(histories: dict[str, list[Row]]) -> set[str]:
 def test_refresh_never_alarms_falsely(items: list[Any]) -> None:
     histories = {f"s{n}": refresh_history(f"s{n}", ops, overlapping=True) for n, ops in enumerate(items)}
     db = rows_history([each for rows in histories.values() for each in rows])
-    refresh.check(db, Terms(refresh_grace_s=1000))
+    refresh.check(db, refresh.Criteria(refresh_grace_s=1000))
     assert not guilty(db) & explained_refreshes(histories)
 
 
@@ -90,7 +89,7 @@ SEQUENTIAL = st.tuples(st.sampled_from(["ok", "ok", "ok", "refused"]), st.intege
 def test_refresh_is_exact_in_sequence(items: list[Any]) -> None:
     histories = {f"s{n}": refresh_history(f"s{n}", ops, overlapping=False) for n, ops in enumerate(items)}
     db = rows_history([each for rows in histories.values() for each in rows])
-    refresh.check(db, Terms(refresh_grace_s=1000))
+    refresh.check(db, refresh.Criteria(refresh_grace_s=1000))
     assert guilty(db) == set(histories) - explained_refreshes(histories)
 
 
@@ -139,7 +138,10 @@ LEEWAY_MS = 3
 def test_refresh_reuse(items: list[Any]) -> None:
     made = {f"s{n}": reuse_history(f"s{n}", steps, faithful) for n, (steps, faithful) in enumerate(items)}
     db = rows_history([each for rows, _ in made.values() for each in rows])
-    refresh.check(db, Terms(refresh_grace_s=GRACE_MS / 1000, leeway_s=LEEWAY_MS / 1000, refresh_reuse_revokes=True))
+    refresh.check(
+        db,
+        refresh.Criteria(refresh_grace_s=GRACE_MS / 1000, clock_leeway_s=LEEWAY_MS / 1000, refresh_reuse_revokes=True),
+    )
     found = {item for (item,) in db.execute("SELECT item FROM bad WHERE rule = 'family lives on'").fetchall()}
     assert found == {name for name, (_, shows) in made.items() if shows}
     assert not any(shows and faithful for (_, shows), (_, faithful) in zip(made.values(), items, strict=True))

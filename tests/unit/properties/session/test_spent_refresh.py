@@ -61,7 +61,7 @@ def test_a_spent_refresh_token_is_presented_where_its_punishment_is_promised(tmp
             "duration_s": 6.0 if promised else 2.0,
             "think_s": (0.005, 0.01),
         }
-        with agent(tmp_path, service, {"sessions/hop": 8}, **settings) as made:
+        with agent(tmp_path, service, {"session/hop": 8}, **settings) as made:
             do(made, "steady")
             do(made, "load")
     found = ops(tmp_path)

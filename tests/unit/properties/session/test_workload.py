@@ -9,10 +9,10 @@ from tests.support.service import Service
 
 
 def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
-    with agent(tmp_path, service, {"sessions/hop": 1}) as made:
+    with agent(tmp_path, service, {"session/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == []
     assert brief(tmp_path, "users") == [("signup", "ok")] * 3
-    found = [pair for pair in ops(tmp_path) if pair[0]["w"] == "sessions"]
+    found = [pair for pair in ops(tmp_path) if pair[0]["w"] == "session"]
     assert [(start["k"], end["cl"], start.get("x")) for start, end in found] == [
         ("login", "ok", ["ok"]),
         ("read", "ok", ["ok"]),
@@ -26,7 +26,7 @@ def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
     given = next(token for token in service.successors)
     times = ("at", "it")
     assert {name: value for name, value in login[0].items() if name not in (*times, "n", "c")} == {
-        "e": "i", "w": "sessions", "k": "login", "p": "steady", "key": "s-0-1", "s": "s-0-1", "u": user,
+        "e": "i", "w": "session", "k": "login", "p": "steady", "key": "s-0-1", "s": "s-0-1", "u": user,
         "x": ["ok"], "rt": "hop", "to": "replica-1",
     }  # fmt: skip
     assert {name: value for name, value in login[1].items() if name not in (*times, "n")} == {
@@ -42,6 +42,6 @@ def test_one_correct_pass_of_sessions(tmp_path: Path, service: Service):
 
 def test_a_refused_login_is_told_from_a_lost_session(tmp_path: Path, service: Service):
     service.spoil = lambda what, *_: (401, None) if what == "login" else None
-    with agent(tmp_path, service, {"sessions/hop": 1}) as made:
-        assert do(made, "steady")["surprises"] == ["sessions/login: refused (401) where ok is right"]
-    assert brief(tmp_path, "sessions") == [("login", "refused")]
+    with agent(tmp_path, service, {"session/hop": 1}) as made:
+        assert do(made, "steady")["surprises"] == ["session/login: refused (401) where ok is right"]
+    assert brief(tmp_path, "session") == [("login", "refused")]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness.client import visitor
 from harness.client.caller import Reply
+from harness.properties import visitor
 
 
 @dataclass(frozen=True)

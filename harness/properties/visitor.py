@@ -1,18 +1,19 @@
-"""What a workload is, and the log-in that all of them begin with.
-
-A workload exercises one property: `step` is what one visitor does next under load, `steady` is one correct pass
-before any fault, `settle` brings doubtful items to a definite end once the faults are healed, `final` reads every
-acknowledged item once more through another replica than the one that acknowledged it.
-"""
+"""What all workloads share: sessions as their owners know them, the log-in, and reading items back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 from harness.client.caller import Caller, Context, Op, Reply, spread
-from harness.contract.model import Contract
+
+LOGIN = "login"
+"""The kind of an op that logs a user in, of whichever property's client."""
+SIGNUP = "signup"
+"""The kind of an op that signs a user up, of whichever property's client."""
+LOGIN_AT, SIGNUP_AT, REFRESH_AT = "session.login", "users.signup", "session.refresh"
+"""The operations' places in a contract."""
 
 THROUGH_ALL = 100
 READS = 4
@@ -21,9 +22,19 @@ READS_ELSEWHERE = 6
 
 @dataclass(slots=True)
 class SessionItem:
-    """A session as its owner knows it. `chain` holds every refresh token from the login on, the newest last.
+    """A session as its owner knows it.
 
-    `unsure`: the newest may have been rotated, for it was presented and nobody knows what came of it.
+    Attributes:
+        key: name of the session in the journal.
+        user: name of the user who logged in.
+        token: what authenticates ops.
+        replica: name of the replica that gave the session.
+        chain: every refresh token from the log-in on, the newest last.
+        rotated_ns: when each but the newest was replaced, on the monotonic clock.
+        revoked: its owner ended it, and was told so.
+        doubtful: its owner may have ended it.
+        lost: it was refused.
+        unsure: the newest refresh token may have been rotated: it was presented, and nobody knows what came of that.
     """
 
     key: str
@@ -53,55 +64,27 @@ class Visitor:
     ended: list[object] = field(default_factory=list)
 
 
-class Workload(Protocol):
-    """One a file; registered in `harness.properties.WORKLOADS`."""
-
-    NAME: ClassVar[str]
-    PROVES: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]]
-
-    def __init__(self, context: Context) -> None: ...
-
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """Kinds of op that this workload issues against a service with `contract`."""
-        ...
-
-    def step(self, visitor: Visitor) -> None:
-        """What one visitor does next."""
-        ...
-
-    def steady(self, caller: Caller) -> None:
-        """One pass before any fault; every op says which classes are right."""
-        ...
-
-    def quiet(self) -> list[str]:
-        """Wait until acknowledged work has ended; what has not by the promised time is named."""
-        ...
-
-    def settle(self) -> None:
-        """Bring doubtful items to a definite end."""
-        ...
-
-    def final(self) -> None:
-        """Read every acknowledged item."""
-        ...
-
-
 def login(
     caller: Caller, workload: str, expect: list[str] | None = None, who: tuple[str, str] | None = None
 ) -> SessionItem | None:
-    """Log a user in, `who` (name and password) or any; None when no session came of it."""
+    """Log a user in, and return the session; None when no session came of it.
+
+    Args:
+        caller: the client that logs in.
+        workload: name of the property for whose ops the session is.
+        expect: classes of answer that are right; None when any is.
+        who: name and password of the user; None for any of the agent's users.
+    """
     context = caller.context
     user, password = who or caller.random.choice(context.users)
     key = context.item("s")
-    refreshable = context.contract.session is not None and context.contract.session.refresh is not None
+    refreshable = REFRESH_AT in context.operations
 
     def observe(fields: dict[str, object]) -> dict[str, object]:
-        return {"v": context.fingerprint(fields["refresh"])} if refreshable else {}
+        return {"value": context.fingerprint(fields["refresh"])} if refreshable else {}
 
-    op = Op(workload, "login", key, session=key, user=user, expect=expect)
-    reply = caller.call("session.login", op, {"username": user, "password": password}, observe)
+    op = Op(workload, LOGIN, key, session=key, user=user, expect=expect)
+    reply = caller.call(LOGIN_AT, op, {"username": user, "password": password}, observe)
     if not reply.ok:
         return None
     chain = [str(reply.fields["refresh"])] if refreshable else []
@@ -109,7 +92,7 @@ def login(
 
 
 def session_of(visitor: Visitor, workload: str) -> SessionItem | None:
-    """The visitor's live session, by a log-in if it has none."""
+    """Return the visitor's newest live session, by a log-in if the visitor has none; None when that failed."""
     visitor.sessions = [item for item in visitor.sessions if item.live]
     if not visitor.sessions:
         item = login(visitor.caller, workload)
@@ -119,18 +102,22 @@ def session_of(visitor: Visitor, workload: str) -> SessionItem | None:
 
 
 def seen(item: SessionItem, reply: Reply) -> Reply:
-    """Note that the session was refused, so that its owner logs in again."""
+    """Note in the session whether it was refused, so that its owner logs in again, and return the reply."""
     if reply.kind == "absent":
         item.lost = True
     return reply
 
 
 def read_back(context: Context, items: Sequence[Any], read: Callable[..., Reply]) -> None:
-    """Up to a hundred of the items through each replica, every other one through another than its `replica`.
+    """Read items back: each once through another replica than its `replica`, up to a hundred through all replicas.
 
-    `read(caller, item, avoid=NAME, through=NAME)` performs the read; one that told nothing is done again. Where
-    replicas have no addresses of their own the balancer chooses, so that a read is done again until those answered
-    that should.
+    A read that told nothing is done again. Where replicas have no addresses of their own the balancer chooses, so that
+    a read is done again until the replicas have answered that should.
+
+    Args:
+        context: what the clients share.
+        items: the items, each with the attribute `replica`, the name of the replica that acknowledged it.
+        read: `read(caller, item, avoid=NAME, through=NAME)` performs the read.
     """
 
     def told(caller: Caller, item: Any, **route: str | None) -> str | None:
