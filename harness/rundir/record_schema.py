@@ -63,6 +63,11 @@ RECORDS: dict[str, dict[str, dict[str, str]]] = {
             "kind": "What kind of problem it is, such as `guard`, `environment` or `agent_crashed`.",
             "text": "The problem in a sentence.",
         },
+        "observer_failed": {
+            "observer": "The part that shows the run to somebody, and that failed; the run does not depend on it.",
+            "failed_on": "The event of the run on which it failed first, by the name of its class.",
+            "why": "What it failed with.",
+        },
         "ended": {
             "how": "How the run ended: `complete`, `aborted`, `interrupted`, `environment` or `recovered`.",
             "bytes": "The size of each file that the run is judged by, by name; absent when the run died.",

@@ -246,7 +246,7 @@ def test_a_user_without_the_right_to_a_namespace_is_told_so(tmp_path: Path, monk
     assert "may not create, delete, get, list and patch namespaces; " in KubernetesPlatform().missing()[0]
 
 
-RIGHTS = ROOT / "harness" / "platforms" / "kubernetes.md"
+RIGHTS = ROOT / "docs" / "kubernetes.md"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure, Interrupted
-from harness.signals import Stoppable
+from harness.signals import Stoppable, uninterrupted
 
 
 def test_the_first_signal_interrupts_the_armed_and_the_second_is_answered():
@@ -54,6 +54,19 @@ def test_a_signal_before_and_after_the_run_interrupts_nothing_midway():
         with pytest.raises(Interrupted, match="before the run began"), stoppable.armed():
             reached.append(1)
         assert reached == []
+
+
+def test_a_signal_is_not_kept_when_an_error_leaves_what_must_not_be_interrupted():
+    with (
+        Stoppable(lambda text: None) as stoppable,
+        pytest.raises(Interrupted, match="interrupted by SIGINT"),
+        stoppable.armed(),
+        uninterrupted(),
+    ):
+        signal.raise_signal(signal.SIGINT)
+        raise EnvironmentFailure("the disk is full")
+    with uninterrupted():
+        """Would raise here, in the midst of the cleaning up."""
 
 
 def test_after_the_last_run_of_a_process_signals_change_its_answer_no_more():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.cli.console import Progress, summary
+from harness.run.events import AgentStatus, MembersReady, PhaseBegun, ProblemFound
 
 RESULTS: dict[str, Any] = {
     "verdict": "invalid",
@@ -60,19 +61,19 @@ def test_progress_is_one_line_an_event_where_there_is_no_terminal(monkeypatch: p
     monkeypatch.setenv("FORCE_COLOR", "1")
     out = io.StringIO()
     with Progress(out) as progress:
-        progress.event("phase", "deploying " + "x" * 200)
-        progress.status(0, {"ops": 5})
-        progress.members("3 ready")
-        progress.event("problem", "[red]replica-1 died")
+        progress(PhaseBegun("deploy"))
+        progress(AgentStatus(0, {"ops": 5}))
+        progress(MembersReady(3, 0))
+        progress(ProblemFound("environment", "[red]replica-1 died " + "x" * 200))
     lines = out.getvalue().splitlines()
-    assert [line.partition(" s ")[2] for line in lines] == ["▸ deploying " + "x" * 200, "! [red]replica-1 died"]
+    assert [line.partition(" s ")[2] for line in lines] == ["▸ deploying", "! [red]replica-1 died " + "x" * 200]
     assert "\x1b" not in out.getvalue()
 
 
 def test_quiet_is_quiet():
     out = io.StringIO()
     with Progress(out, quiet=True) as progress:
-        progress.event("problem", "x")
+        progress(ProblemFound("environment", "x"))
     assert out.getvalue() == ""
 
 
@@ -83,12 +84,12 @@ def test_the_live_view_shows_counters_and_leaves_problems_behind():
 
     out = Terminal()
     with Progress(out) as progress:
-        progress.event("phase", "load and faults")
-        progress.status(0, {"ops": 1000, "info": 3})
-        progress.status(1, {"ops": 234, "info": 1})
-        progress.members("3 replicas ready")
-        progress.event("problem", "replica-1 died")
+        progress(PhaseBegun("load"))
+        progress(AgentStatus(0, {"ops": 1000, "info": 3}))
+        progress(AgentStatus(1, {"ops": 234, "info": 1}))
+        progress(MembersReady(3, 2))
+        progress(ProblemFound("environment", "replica-1 died"))
     shown = out.getvalue()
     assert "1,234" in shown
-    assert "3 replicas ready" in shown
+    assert "3 replicas, 2 workers ready" in shown
     assert "replica-1 died" in shown.splitlines()[-1], "what went wrong stays when the live view is gone"

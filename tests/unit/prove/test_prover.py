@@ -76,7 +76,7 @@ def test_only_what_the_environment_did_is_excused(findings: list[Finding], code:
     assert exit_code(findings) == code
 
 
-ASKED = matrix.Asked("shop <b>", "2026-01-02T03:04:05Z", 61.26, 2, 2, 1, quick=False)
+HEADER = matrix.Header("shop <b>", "2026-01-02T03:04:05Z", 61.26, 2, 2, 1, quick=False)
 FINDINGS = [
     finding("one", "invalid", ["session"], 1, 1, at_s=1.5, ops=120),
     finding("one", "invalid", ["session", "job"], 1, 2, at_s=2.5, ops=1300),
@@ -88,7 +88,7 @@ FINDINGS = [
 
 
 def test_the_matrix_says_what_was_found():
-    found = matrix.document(FINDINGS, [CATALOGUE[2]], ASKED)
+    found = matrix.document(FINDINGS, [CATALOGUE[2]], HEADER)
     assert (found["caught"], found["total"], found["false_alarms"], found["seconds"]) == (1, 2, 1, 61.3)
     assert found["checks"] == ["session", "job"]
     one, sticky = found["defects"]
@@ -105,7 +105,7 @@ def test_the_matrix_says_what_was_found():
 
 
 def test_the_matrix_is_kept_in_a_folder_of_its_own(tmp_path: Path):
-    page = matrix.write(matrix.document(FINDINGS, [CATALOGUE[2]], ASKED), tmp_path)
+    page = matrix.write(matrix.document(FINDINGS, [CATALOGUE[2]], HEADER), tmp_path)
     assert page.parent.parent == tmp_path / "prove"
     assert {path.name for path in (tmp_path / "prove" / "latest").iterdir()} == {"matrix.json", "matrix.html"}
 
@@ -134,8 +134,8 @@ def test_a_platform_is_passed_on_to_every_run_and_named_in_the_matrix(tmp_path: 
     for platform in ("docker", None):
         Prover(tmp_path, tmp_path, 1, platform).prove([Trial("a.yaml", None, 1)], lambda finding: None)
     assert [command[command.index("--platform") + 1 :] for command in asked if "--platform" in command] == [["docker"]]
-    page = matrix.write(matrix.document(FINDINGS, [], replace(ASKED, platform="docker")), tmp_path)
-    assert "2 at once, on docker." in page.read_text()
+    page = matrix.write(matrix.document(FINDINGS, [], replace(HEADER, platform="docker")), tmp_path)
+    assert "2 runs at a time; on docker." in page.read_text()
 
 
 def test_a_catalogue_names_its_problem(tmp_path: Path):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
-from harness import rundir
 from harness.contract.model import Metrics
 from harness.platforms.base import Member
+from harness.run.events import CountsScraped
 from harness.run.service_metrics import Scraper, counts
 
 EXPOSITION = """\
@@ -32,7 +31,7 @@ def test_counts_of_an_exposition():
     assert counts("x <html> {", metrics) == {"/profile": 0.0, "/never": 0.0}
 
 
-def test_only_ready_replicas_are_scraped_and_the_dead_are_left_out(tmp_path: Path):
+def test_only_ready_replicas_are_scraped_and_the_dead_are_left_out():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200 if self.path == "/metrics" else 404)
@@ -53,18 +52,14 @@ def test_only_ready_replicas_are_scraped_and_the_dead_are_left_out(tmp_path: Pat
         Member("replica-3", "replica", "127.0.0.1", 1, None, "ready"),
         Member("worker-1", "worker", "127.0.0.1", None, None, "ready"),
     ]
-    record = rundir.Record(tmp_path / "metrics.jsonl")
-    made = Scraper(Metrics(counter="http_requests_total", routes=["/profile"]), record, lambda: members, "X-Boot")
+    told: list[CountsScraped] = []
+    made = Scraper(Metrics(counter="http_requests_total", routes=["/profile"]), told.append, lambda: members, "X-Boot")
     made.once()
     made.stop()
     made.stop()
     server.shutdown()
     server.server_close()
     thread.join()
-    (found,) = rundir.events(tmp_path / "metrics.jsonl")
-    assert (found["e"], found["replica"], found["boot"], found["series"]) == (
-        "scrape",
-        "replica-1",
-        "boot-9",
-        {"/profile": 9.0},
-    )
+    (found,) = told
+    assert (found.replica, found.boot, found.series) == ("replica-1", "boot-9", {"/profile": 9.0})
+    assert found.asked_ns < found.at_ns

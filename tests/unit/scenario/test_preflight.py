@@ -13,10 +13,10 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import PLATFORMS
 from harness.platforms.base import Deployment
 from harness.platforms.memory.platform import MemoryPlatform
-from harness.run.plan import Orders
+from harness.run.plan import Plan
 from harness.scenario.file import load_scenario
 from harness.scenario.preflight import require_fit, require_near
-from tests.support.paths import ROOT
+from tests.support.strangers import written
 
 
 class Lacking(MemoryPlatform):
@@ -24,23 +24,6 @@ class Lacking(MemoryPlatform):
 
     name = "process"
     capabilities = frozenset({"balancer", "kill"})
-
-
-def written(folder: Path, faults: list[dict[str, object]], start: dict[str, object] | None = None) -> Path:
-    contract = yaml.safe_load((ROOT / "tests" / "services" / "stranger.yaml").read_text())
-    contract["users"]["file"] = str(ROOT / "tests" / "services" / "users.csv")
-    contract["start"] = start or contract["start"]
-    (folder / "contract.yaml").write_text(yaml.safe_dump(contract))
-    scenario = {
-        "title": "t",
-        "proves": "p",
-        "target": {"contract": "contract.yaml"},
-        "load": {"duration_s": 3, "mix": {"sessions": 1}},
-        "faults": faults,
-    }
-    (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))
-    (folder / "c.yaml").touch()
-    return folder / "scenario.yaml"
 
 
 def test_every_fault_that_is_lacking_is_named_with_its_place(tmp_path: Path) -> None:
@@ -162,8 +145,8 @@ def test_names_are_the_run_s_own_where_the_target_remembers_those_of_others(tmp_
     attached: tuple[dict[str, object], ...] = ({}, {"attach": "shop"})
     for attach in attached:
         loaded = load_scenario(written(tmp_path, [], {"compose": {**COMPOSE["compose"], **attach}}))
-        orders = Orders(loaded, "docker", "kill-20260101T000000Z-0a1b2c", tmp_path, 1)
-        tags.append([settings.tag for settings in orders.agents(("127.0.0.1", 1), hop=False)])
+        plan = Plan(loaded, "docker", "kill-20260101T000000Z-0a1b2c", tmp_path, 1)
+        tags.append([settings.tag for settings in plan.agents(("127.0.0.1", 1), hop=False)])
     assert tags == [[""], ["0a1b2c-"]]
 
 

@@ -34,7 +34,7 @@ def all_but(verb: str, resource: str) -> Callable[[str, str, str], bool]:
 )
 def test_whoever_lacks_one_right_is_told_which(monkeypatch: pytest.MonkeyPatch, verb: str, resource: str):
     (said,) = missing(monkeypatch, all_but(verb, resource))
-    assert f"may not {verb} {resource}." in said and "ClusterRole of harness/platforms/kubernetes.md" in said
+    assert f"may not {verb} {resource}." in said and "ClusterRole of docs/kubernetes.md" in said
 
 
 def test_whoever_may_do_all_lacks_nothing(monkeypatch: pytest.MonkeyPatch):
@@ -53,7 +53,7 @@ def test_nodes_need_not_be_seen_where_their_ports_are_likely_this_machines(monke
 
 
 def documented() -> list[dict[str, Any]]:
-    text = (ROOT / "harness" / "platforms" / "kubernetes.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     (found,) = [
         yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "ClusterRole" in each
     ]
