@@ -9,12 +9,21 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.errors import EnvironmentFailure, Interrupted
 from harness.signals import Stoppable, uninterrupted
+
+
+@pytest.fixture(autouse=True)
+def hangups_count() -> Iterator[None]:
+    """As at a terminal, also where the tests themselves run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_the_first_signal_interrupts_the_armed_and_the_second_is_answered():

@@ -11,6 +11,8 @@ import pytest
 from harness.rundir import journal_schema
 from harness.rundir.journal_schema import COMPLETE, EVENTS, INVOKE, LATEST_NS, SHAPE, accepts, columns, shortened
 
+# Private names: `_shape` makes the shape of keys that contradict each other, of which the schema has none.
+
 BEGUN = {"e": "i", "at": 10, "n": 0, "w": "session", "k": "read", "key": "s1"}
 ENDED = {"e": "c", "at": 20, "n": 0, "o": "ok", "cl": "ok"}
 
