@@ -11,8 +11,6 @@ import pytest
 from harness.rundir import journal_schema
 from harness.rundir.journal_schema import COMPLETE, EVENTS, INVOKE, LATEST_NS, SHAPE, accepts, columns, shortened
 
-# Private names: `_shape` makes the shape of keys that contradict each other, of which the schema has none.
-
 BEGUN = {"e": "i", "at": 10, "n": 0, "w": "session", "k": "read", "key": "s1"}
 ENDED = {"e": "c", "at": 20, "n": 0, "o": "ok", "cl": "ok"}
 
@@ -74,7 +72,7 @@ def test_a_line_that_lacks_it_is_damage(line: dict[str, Any]) -> None:
 
 
 def test_a_key_cannot_have_two_types() -> None:
-    # Reached by its private name: the module builds its own shape once, on import, from keys that agree.
+    # `_shape` is reached by its private name: the module builds its own shape once, on import, from keys that agree.
     keys = (journal_schema.Key("v", "value", "VARCHAR", "Text."), journal_schema.Key("v", "number", "DOUBLE", "Real."))
     with pytest.raises(ValueError, match="`v` has two types"):
         journal_schema._shape(keys)
