@@ -31,6 +31,10 @@ from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Keeper
 from tests.support.conformance import deployment, eventually, new_run_id
 from tests.support.kube import require_cluster, tiny_part
+from tests.support.paths import ROOT
+
+# Private names: `_deployed` and `_life` say which pod and container a member is: the cluster is asked about it behind
+# the platform's back.
 
 pytestmark = pytest.mark.kubernetes
 
@@ -242,7 +246,7 @@ def test_a_user_without_the_right_to_a_namespace_is_told_so(tmp_path: Path, monk
     assert "may not create, delete, get, list and patch namespaces; " in KubernetesPlatform().missing()[0]
 
 
-RIGHTS = Path(__file__).parents[2] / "docs" / "kubernetes.md"
+RIGHTS = ROOT / "docs" / "kubernetes.md"
 
 
 @pytest.fixture

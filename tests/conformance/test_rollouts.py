@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,28 +10,14 @@ from harness.errors import FaultNotSeen
 from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Keeper
 from tests.support.conformance import deployment, eventually, tiny
+from tests.support.traffic import boots, kept, load
 
 
 def needs(platform: Platform, *capabilities: str) -> None:
     lacking = set(capabilities) - platform.capabilities
     if lacking:
         pytest.skip(f"{platform.name} declares that it cannot {', '.join(sorted(lacking))}")
-
-
-@contextmanager
-def kept(platform: Platform) -> Iterator[Keeper]:
-    keeper = Keeper(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
-    keeper.start()
-    try:
-        yield keeper
-    finally:
-        keeper.stop()
-
-
-def boots(platform: Platform) -> dict[str, str | None]:
-    return {m.name: m.boot for m in platform.members() if m.role == "replica" and m.state == "ready"}
 
 
 @pytest.mark.parametrize("how", ["roll", "switch"])
@@ -86,36 +68,6 @@ def test_a_cut_replica_is_seen_to_be_off_the_network_and_on_it_again(platform: P
 
 
 # -- through the real balancer
-
-
-@contextmanager
-def load(address: tuple[str, int]) -> Iterator[list[tuple[int, str]]]:
-    """Asks without a pause; status (0: none) and boot of every answer."""
-    seen: list[tuple[int, str]] = []
-    over = threading.Event()
-
-    def ask() -> None:
-        while not over.is_set():
-            connection = http.client.HTTPConnection(*address, timeout=5)
-            try:
-                connection.request("GET", "/whoami")
-                answer = connection.getresponse()
-                answer.read()
-                seen.append((answer.status, answer.headers["X-Boot-Id"]))
-            except (OSError, http.client.HTTPException):
-                seen.append((0, ""))
-            finally:
-                connection.close()
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_held_replicas_get_no_request_and_admitted_ones_do(process: ProcessPlatform, tmp_path: Path) -> None:

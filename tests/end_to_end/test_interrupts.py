@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_ways_out import ended, faults_of, reference
-from tests.support.places import Place, command, eventually
+from tests.support.places import Place, command, ended, eventually, faults_of, reference
 
 pytestmark = pytest.mark.slow
 

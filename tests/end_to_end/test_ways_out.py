@@ -9,17 +9,17 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.places import (
-    ROOT,
     Place,
-    Run,
     command,
+    ended,
     eventually,
+    faults_of,
     processes,
+    reference,
     scenario,
     stranger,
     unmet,
@@ -28,25 +28,6 @@ from tests.support.places import (
 )
 
 pytestmark = pytest.mark.slow
-
-
-def reference(folder: Path, **changes: Any) -> Path:
-    """A run with everything that can be left: workers, jobs, and a replica that is frozen for long."""
-    wanted: dict[str, Any] = {
-        "target": {"workers": 1},
-        "load": {"duration_s": 3, "mix": {"session": 2, "idempotency": 1, "job": 1}},
-        "faults": [{"kind": "pause", "at": 0.4, "for": 20}],
-    }
-    return scenario(folder, ROOT / "target_service" / "contract.yaml", **{**wanted, **changes})
-
-
-def faults_of(run: Run) -> list[str]:
-    path = run.folder / "faults.jsonl"
-    return [json.loads(line)["e"] for line in path.read_text().splitlines()] if path.is_file() else []
-
-
-def ended(run: Run) -> list[str]:
-    return [event["how"] for event in run.events() if event["e"] == "ended"]
 
 
 @pytest.mark.parametrize("phase", ["deploy", "load", "final"])

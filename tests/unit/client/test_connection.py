@@ -18,7 +18,10 @@ from harness.client import connection as client
 from harness.client.connection import Broken, Connection, Connections, NotSent
 from harness.errors import EnvironmentFailure
 from tests.support.peer import DEADLINE_S, Peer, Server
-from tests.unit.client.test_response import FRAMED, MALFORMED, UNFRAMED
+from tests.support.responses import FRAMED, MALFORMED, UNFRAMED
+
+# Private names: `_socket` is the client's name for the module that makes sockets: a test cannot run out of files or
+# ports for real without taking them from everybody.
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: t\r\n\r\n"

@@ -19,6 +19,8 @@ from harness.errors import EnvironmentFailure
 from harness.rundir import journal as journal_module
 from harness.rundir.journal import Hasher, Journal
 
+# Private names: `_file` is the journal's descriptor, turned to a full disk while the journal is open.
+
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:

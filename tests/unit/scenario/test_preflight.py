@@ -18,8 +18,6 @@ from harness.scenario.file import load_scenario
 from harness.scenario.preflight import require_fit, require_near
 from tests.support.strangers import written
 
-ROOT = Path(__file__).parents[3]
-
 
 class Lacking(MemoryPlatform):
     """A platform that can do little."""

@@ -13,6 +13,8 @@ from harness.platforms.kubernetes import second_deployment as besides
 from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes.manifests import HOST, LEASE, RUN, namespace_of
 
+# Private names: `_LOOK_S`, `_AGAIN_S`, `_TAKEN_BACK_S` and `_REMOVAL_S` are waits, shortened.
+
 
 class Pretended:
     """A cluster that has namespaces and pods, and forgets what is deleted; `stuck` ones stay."""

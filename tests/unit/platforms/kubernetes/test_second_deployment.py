@@ -17,6 +17,9 @@ from harness.platforms.kubernetes.manifests import HASH, HOST, LEASE, MANAGED, O
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from tests.support.kubernetes_shop import Shop, a_shop, noted, numbers, up_of
 
+# Private names: `_up` is what a deployment leaves in a platform, and `_select` the half of a switch after which a run
+# may die. `_LOOK_S`, `_BACK_S` and `_GONE_S` are waits, shortened.
+
 RUN_ID = "changes-1"
 NAMED = "Deployment web-v2 of namespace shop"
 

@@ -19,7 +19,7 @@ from harness.properties import PROPERTIES
 from harness.properties.access import check as access
 from harness.properties.session import check as session
 from tests.support.histories import fault, history, rows_history, told
-from tests.unit.judging.test_oracles import linearizable, row
+from tests.support.oracles import linearizable, row
 
 WHO = "session=s1 user=ann"
 LOGIN = "access/login s1 ok 0-10 user=ann"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.cart import check as cart
 from tests.support.histories import history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
 TERMS = cart.Criteria(ttl_s=100)
 ADD = "cart/add l1 ok 0-10"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.limit import check as rate_limit
 from tests.support.histories import MS, history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, row
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, row
 
 TERMS = rate_limit.Criteria(window_s=1, most=3, least=2)
 

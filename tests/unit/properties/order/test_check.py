@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.order import check as order
 from tests.support.histories import MS, effect, fault, history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
 
 TERMS = order.Criteria(retention_s=100, definite_answer_s=5)
 OK = "order/place o1 ok 0-10 arg=A user=ann value=v given_id=i"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.preference import check as preference
 from tests.support.histories import history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
 TERMS = preference.Criteria()
 FIRST = "preference/get u ok 0-1 value=initial"
