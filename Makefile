@@ -38,9 +38,11 @@ soak: $(READY)  ## the long repetitions, resumable; SOAK="--minutes 10" bounds t
 state: $(DEMO)  ## write target_service/STATE.md from the declarations in the code
 	$(BIN)/python -m target_service.state > target_service/STATE.md
 
+LINTED := harness target_service tests hatch_build.py
+
 lint: $(READY)
-	$(BIN)/ruff check harness target_service tests
-	$(BIN)/ruff format --check harness target_service tests
+	$(BIN)/ruff check $(LINTED)
+	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
 
 # For Python 3.11 to 3.13, on every kind of processor for which the packages are built.
