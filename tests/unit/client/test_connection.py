@@ -17,6 +17,7 @@ import pytest
 from harness.client import connection as client
 from harness.client.connection import Broken, Connection, Connections, NotSent
 from harness.errors import EnvironmentFailure
+from tests.support.in_time import in_time
 from tests.support.peer import DEADLINE_S, Peer, Server
 from tests.unit.client.test_response import FRAMED, MALFORMED, UNFRAMED
 
@@ -177,8 +178,8 @@ def test_a_peer_that_stops_talking_is_a_timeout(part: bytes) -> None:
         peer.wait_closed()
 
     begin = time.monotonic()
-    assert broken(script, timeout_s=0.1) == ("timeout", [GET])
-    assert 0.1 <= time.monotonic() - begin < 2.0
+    assert in_time(lambda: broken(script, timeout_s=0.1)) == ("timeout", [GET])
+    assert time.monotonic() - begin >= 0.1
 
 
 def test_a_slow_drip_does_not_move_the_deadline() -> None:
@@ -190,8 +191,8 @@ def test_a_slow_drip_does_not_move_the_deadline() -> None:
             time.sleep(0.005)
 
     begin = time.monotonic()
-    assert broken(script, timeout_s=0.15) == ("timeout", [GET])
-    assert 0.15 <= time.monotonic() - begin < 2.0
+    assert in_time(lambda: broken(script, timeout_s=0.15)) == ("timeout", [GET])
+    assert time.monotonic() - begin >= 0.15
 
 
 def test_a_peer_that_never_pauses_does_not_move_the_deadline() -> None:
@@ -202,8 +203,8 @@ def test_a_peer_that_never_pauses_does_not_move_the_deadline() -> None:
             peer.send(b"x")
 
     begin = time.monotonic()
-    assert broken(script, timeout_s=0.15) == ("timeout", [GET])
-    assert 0.15 <= time.monotonic() - begin < 2.0
+    assert in_time(lambda: broken(script, timeout_s=0.15)) == ("timeout", [GET])
+    assert time.monotonic() - begin >= 0.15
 
 
 def test_a_broken_exchange_closes_the_connection_for_the_peer_too() -> None:
@@ -327,9 +328,9 @@ def test_a_full_backlog_is_a_connect_timeout() -> None:
             one.connect_ex(listening.getsockname())
         begin = time.monotonic()
         with pytest.raises(NotSent) as caught:
-            Connections(connect_timeout_s=0.1).connect(listening.getsockname())
+            in_time(lambda: Connections(connect_timeout_s=0.1).connect(listening.getsockname()))
         assert caught.value.reason == "connect_timeout"
-        assert 0.1 <= time.monotonic() - begin < 2.0
+        assert time.monotonic() - begin >= 0.1
         for one in waiting:
             one.close()
 
