@@ -33,6 +33,7 @@ def test_a_command_is_shown_without_its_secrets_even_quoted() -> None:
     assert shown == "serve '--key=[masked]' '[masked]' '[masked]' 'a b'"
 
 
+@pytest.mark.live
 def test_a_program_that_cannot_be_started_tells_no_secret(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFailure, match="c cannot be started") as failure:
         Child("c", ["/no/such/tr0ub4dor", HEX], GIVEN, tmp_path, tmp_path / "log")
@@ -40,6 +41,7 @@ def test_a_program_that_cannot_be_started_tells_no_secret(tmp_path: Path) -> Non
     assert "/no/such/[masked]" in str(failure.value)
 
 
+@pytest.mark.live
 def test_the_last_lines_of_a_child_tell_no_secret(tmp_path: Path) -> None:
     script = f"import os; print('signing with', os.environ['JWT_SECRET'], '{HEX}')"
     child = Child("c", [sys.executable, "-c", script], GIVEN, tmp_path, tmp_path / "log")

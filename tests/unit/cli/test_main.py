@@ -323,6 +323,7 @@ def program(*arguments: object, environment: dict[str, str] | None = None) -> su
     )
 
 
+@pytest.mark.live
 def test_the_program_answers_as_its_commands_do(folder: Path):
     edit(folder / "scenario.yaml", "kind: stop", "kind: stopp")
     found = program("run", folder / "scenario.yaml", "--json", environment={"FORCE_COLOR": "1"})
@@ -333,6 +334,7 @@ def test_the_program_answers_as_its_commands_do(folder: Path):
     assert program("--version").stdout.startswith("harness, version ")
 
 
+@pytest.mark.live
 def test_what_is_only_asked_costs_no_import_of_the_engines():
     script = "import sys, harness.cli.main; print([m for m in ('locust','gevent','duckdb','rich') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -182,6 +182,7 @@ def test_a_peer_that_stops_talking_is_a_timeout(part: bytes) -> None:
     assert time.monotonic() - begin >= 0.1
 
 
+@pytest.mark.live
 def test_a_slow_drip_does_not_move_the_deadline() -> None:
     def script(peer: Peer) -> None:
         peer.request()
@@ -403,6 +404,7 @@ def test_clients_side_by_side_each_get_their_own_answer() -> None:
         assert (len(server.requests), len(set(server.requests)), server.connections) == (200, 200, 20)
 
 
+@pytest.mark.live
 def test_it_works_in_a_patched_interpreter() -> None:
     code = (
         "from gevent import monkey; monkey.patch_all()\n"

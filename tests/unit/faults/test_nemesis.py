@@ -20,6 +20,8 @@ from harness.rundir.faults import FaultRecord, read, unhealed
 from harness.supervision.supervisor import Keeper
 from tests.support.in_time import in_time
 
+pytestmark = pytest.mark.live
+
 
 @dataclass
 class Stage:

@@ -14,6 +14,8 @@ from harness.supervision.rollout import Rollout
 from tests.support.in_time import in_time
 from tests.unit.faults.test_nemesis import Stage, eventually, staged
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:

@@ -27,6 +27,8 @@ from harness.rundir.journal import Hasher
 from tests.support.in_time import in_time
 from tests.support.service import CONTRACT, Answer, Service
 
+pytestmark = pytest.mark.live
+
 MASTER = bytes(range(32))
 DEADLINE_S = 30.0
 

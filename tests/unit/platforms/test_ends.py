@@ -26,6 +26,8 @@ from harness.signals import Stoppable
 from harness.supervision.supervisor import Keeper
 from tests.support.in_time import in_time
 
+pytestmark = pytest.mark.live
+
 
 def test_a_child_that_will_not_die_keeps_no_other_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     children = [Child(f"c{n}", ["sleep", "60"], {}, tmp_path, tmp_path / "log") for n in range(3)]

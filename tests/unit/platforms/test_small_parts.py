@@ -43,6 +43,7 @@ def test_a_port_in_use_or_marked_by_another_run_is_passed_over() -> None:
         ports.take()
 
 
+@pytest.mark.live
 def test_a_held_name_is_seen_and_given_back() -> None:
     run_id = f"hold-{os.getpid()}"
     assert not name_is_held(run_id)
@@ -62,6 +63,7 @@ def test_a_run_id_that_could_name_another_place_is_refused(run_id: str) -> None:
         check_run_id(run_id)
 
 
+@pytest.mark.live
 def test_a_process_is_recognised_by_its_start_time_and_never_by_pid_alone() -> None:
     environment = {**os.environ, "HARNESS_RUN": f"proc-{os.getpid()}", "HARNESS_NAME": "victim"}
     command = ["sh", "-c", "echo; read line"]
@@ -172,6 +174,7 @@ def test_the_balancer_is_sticky_only_when_a_run_seeds_it(tmp_path: Path, monkeyp
     assert [line.endswith(" cookie replica-1") for line in said if line.startswith("add server")] == [False, True]
 
 
+@pytest.mark.live
 def test_a_child_has_a_log_and_no_terminal(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = Child("c", ["sh", "-c", "echo $HARNESS_NAME $A; cat; exit 7"], {"A": "b"}, tmp_path, log)

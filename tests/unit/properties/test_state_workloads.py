@@ -18,6 +18,8 @@ from harness.properties.preference.workload import OURS
 from tests.support.service import CONTRACT, Answer, Service
 from tests.unit.load.test_agent import MASTER, agent, brief, do, fingerprint, ops
 
+pytestmark = pytest.mark.live
+
 AUTH = {"Authorization": "Bearer {token}"}
 MORE: dict[str, Any] = {
     "cart": {

@@ -317,6 +317,7 @@ def test_a_signal_is_not_kept_when_an_error_leaves_what_must_not_be_interrupted(
         """Would raise here, in the midst of the cleaning up."""
 
 
+@pytest.mark.live
 def test_after_the_last_run_of_a_process_signals_change_its_answer_no_more():
     last = (
         "import signal\n"

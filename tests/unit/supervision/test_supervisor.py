@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from harness.platforms.base import Deployment, Member, Program
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.supervision.supervisor import Keeper
@@ -21,6 +23,7 @@ class Counting(MemoryPlatform):
         return super().ready(member)
 
 
+@pytest.mark.live
 def test_a_member_is_asked_ten_times_a_second_and_no_more(tmp_path: Path) -> None:
     platform = Counting()
     program = Program(["run"], {})
@@ -49,6 +52,7 @@ class Broken(MemoryPlatform):
         return ["replica-7 cannot be started"]
 
 
+@pytest.mark.live
 def test_what_lost_something_is_told_apart_from_what_only_went_wrong(tmp_path: Path) -> None:
     platform, lost, wrong = Broken(), list[str](), list[str]()
     program = Program(["x"], {})

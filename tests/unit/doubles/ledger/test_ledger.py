@@ -18,6 +18,8 @@ import pytest
 from harness.doubles.ledger.book import BadRequest, Book, Record, RecordBroken, parse
 from harness.platforms.common.ports import HOST, Ports
 
+pytestmark = pytest.mark.live
+
 
 @dataclass
 class Ledger:

@@ -22,6 +22,7 @@ def test_a_place_is_a_network_of_a_boot() -> None:
     assert is_of_this_boot(f"{boot}/1") and not is_of_this_boot("another/1") and not is_of_this_boot("")
 
 
+@pytest.mark.live
 def test_another_network_of_the_same_kernel_is_another_place() -> None:
     script = "from harness.platforms.common.lock import *; print(here(), name_is_held('test-of-places'))"
     with hold_name("test-of-places"):
@@ -39,6 +40,7 @@ def test_who_cannot_see_his_place_is_at_none_of_the_others(monkeypatch: pytest.M
     assert here() == here() != place
 
 
+@pytest.mark.live
 def test_a_target_is_one_runs() -> None:
     complaint = "project shop is the target of another run in progress"
     script = "from harness.platforms.common.lock import hold_target\nwith hold_target('project shop'): pass"
@@ -52,6 +54,7 @@ def test_a_target_is_one_runs() -> None:
         pass
 
 
+@pytest.mark.live
 def test_a_process_of_another_network_is_not_taken_for_a_dead_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -248,6 +248,7 @@ def test_a_project_that_cannot_be_brought_back_stays_noted(found: Path) -> None:
     assert found.exists()
 
 
+@pytest.mark.live
 def test_a_project_that_a_living_run_has_is_not_touched(found: Path) -> None:
     name = found_state.target_of("shop")
     script = (

@@ -73,6 +73,7 @@ def settle(engine: Engine, place: Path) -> list[str]:
 # -- back to how it was found
 
 
+@pytest.mark.live
 def test_one_that_drains_is_started_again_once_it_has_ended(tmp_path: Path) -> None:
     engine, place = Engine(looks=4), found(tmp_path, ending(), ending(sent=True))
     assert settle(engine, place) == ["saw shop-a end, as it had been told to", "started shop-a again"]
@@ -80,6 +81,7 @@ def test_one_that_drains_is_started_again_once_it_has_ended(tmp_path: Path) -> N
     assert settle(engine, place) == [] and engine.said == ["start"]
 
 
+@pytest.mark.live
 def test_one_that_outlasts_its_grace_is_killed_and_started_again(tmp_path: Path) -> None:
     engine = Engine(looks=1000)
     assert settle(engine, found(tmp_path, ending(grace_s=0))) == [
@@ -89,6 +91,7 @@ def test_one_that_outlasts_its_grace_is_killed_and_started_again(tmp_path: Path)
     assert engine.said == ["SIGKILL", "start"]
 
 
+@pytest.mark.live
 def test_one_that_is_frozen_is_thawed_to_hear_that_it_shall_end(tmp_path: Path) -> None:
     engine = Engine(looks=3, paused=True)
     assert settle(engine, found(tmp_path, ending(), ending(sent=True)))[0] == "thawed shop-a"
@@ -100,6 +103,7 @@ def test_one_that_has_been_started_since_is_left_as_it_is(tmp_path: Path) -> Non
     assert settle(engine, found(tmp_path, ending("life 0", grace_s=0))) == [] and engine.said == []
 
 
+@pytest.mark.live
 def test_one_that_may_not_have_been_told_to_end_is_told_and_given_its_grace(tmp_path: Path) -> None:
     engine = Engine(looks=6, paused=True)
     assert settle(engine, found(tmp_path, ending())) == [
@@ -131,12 +135,14 @@ def test_one_that_was_not_told_to_end_is_left_as_it_is(tmp_path: Path, grace_s: 
     assert settle(engine, found(tmp_path, *taken_back)) == [] and engine.said == []
 
 
+@pytest.mark.live
 def test_what_is_taken_back_takes_back_no_other_note(tmp_path: Path) -> None:
     engine = Engine(looks=6)
     lines = ending(), ending(sent=True), ending(grace_s=0), ending(grace_s=0, sent=False)
     assert len(settle(engine, found(tmp_path, *lines))) == 2 and engine.said == ["start"]
 
 
+@pytest.mark.live
 def test_a_torn_note_is_of_what_had_not_been_done(tmp_path: Path) -> None:
     engine = Engine(looks=1000)
     assert settle(engine, found(tmp_path, ending()[:-9])) == [] and engine.said == []

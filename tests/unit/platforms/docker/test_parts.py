@@ -146,6 +146,7 @@ def saying(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Projec
 NOISE = " Container harness-app-1  Creating\n#7 [2/4] RUN pip\n"
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(
     ("said", "remedy"),
     [
@@ -176,6 +177,7 @@ def test_what_compose_complains_of_is_told_with_what_to_do(
     assert re.search(r"# bring up: \d+\.\d s, status 1\n", (tmp_path / "compose.log").read_text())
 
 
+@pytest.mark.live
 def test_compose_that_does_not_end_is_ended_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = saying(tmp_path, monkeypatch, "cat >/dev/null\necho $$ >pid\nexec sleep 600")
     monkeypatch.chdir(tmp_path)
@@ -184,6 +186,7 @@ def test_compose_that_does_not_end_is_ended_and_told(tmp_path: Path, monkeypatch
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
 
 
+@pytest.mark.live
 def test_without_the_command_line_or_the_plugin_is_told_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,6 +374,7 @@ def test_health_is_asked_once_and_readiness_each_time(server: Any, tmp_path: Pat
     assert not asker.is_ready(one) and one.ready_ns == 0 and one.said == "GET /ready: answered 503"
 
 
+@pytest.mark.live
 def test_the_sdk_is_imported_only_where_it_is_used() -> None:
     code = """
 import sys, harness.platforms, harness.cli.main

@@ -481,6 +481,7 @@ def attached(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return noted(shop, tmp_path)
 
 
+@pytest.mark.live
 def test_somebody_elses_service_answers_while_it_is_brought_back(shop: Shop, changes: Changes, attached: Path):
     changes.switch("replica", {}, 5)
     while shop.pods["web"]:
@@ -501,6 +502,7 @@ def test_somebody_elses_service_answers_while_it_is_brought_back(shop: Shop, cha
     assert attaching.restore(attached) == []
 
 
+@pytest.mark.live
 def test_what_was_added_serves_on_while_what_was_there_does_not_come_up(
     shop: Shop, changes: Changes, attached: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -517,6 +519,7 @@ def test_what_was_added_serves_on_while_what_was_there_does_not_come_up(
     assert numbers(shop) == {"web": 3, "jobs": 1}
 
 
+@pytest.mark.live
 def test_it_is_looked_at_again_whether_all_is_as_it_was(
     shop: Shop, changes: Changes, attached: Path, monkeypatch: pytest.MonkeyPatch
 ):

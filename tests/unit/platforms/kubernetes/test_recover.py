@@ -109,6 +109,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.live
 def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +138,7 @@ def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
     assert [*temporary.iterdir()] == []
 
 
+@pytest.mark.live
 def test_a_directory_that_holds_no_keys_is_recovered_at_once_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +218,7 @@ def test_one_that_could_not_be_brought_back_stays_noted(
     assert found.exists()
 
 
+@pytest.mark.live
 def test_one_that_a_living_run_has_is_not_touched(found: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attach, "restore", lambda found: pytest.fail("it was touched"))
     name = target(Cluster.connect(), "shop")

@@ -133,6 +133,7 @@ class Heard:
 HALF = event("MODIFIED", "b")[:30]
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(
     "broken", [chunked(event("ADDED", "b"), HALF, cut=b"x"), chunked(event("ADDED", "b"), HALF)], ids=["cut", "ended"]
 )
@@ -153,6 +154,7 @@ def test_a_watch_goes_on_after_half_an_event(
     watch.stop()
 
 
+@pytest.mark.live
 def test_a_watch_whose_news_nobody_can_take_is_lost(served: Callable[..., Server], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("harness.platforms.kubernetes.watch._AGAIN_S", 0.01)
     heard = Heard()
@@ -275,6 +277,7 @@ def test_a_cluster_that_hangs_does_not_hold_up_who_reads_a_file(
         in_time(lambda: read(server))
 
 
+@pytest.mark.live
 def test_a_file_without_an_end_is_given_up(served: Callable[..., Server], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(api, "_FILE_S", 0.4)
     with pytest.raises(EnvironmentFailure, match=r"not all of it came within 0.4 s$"):

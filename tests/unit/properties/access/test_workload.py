@@ -19,6 +19,8 @@ from harness.scenario.questions import questions_of
 from tests.support.service import CONTRACT, Answer, Service
 from tests.unit.load.test_agent import MASTER, agent, brief, do, ops
 
+pytestmark = pytest.mark.live
+
 BEARER = {"Authorization": "Bearer {token}"}
 ACCESS: dict[str, Any] = {
     "whoami": {

@@ -18,6 +18,8 @@ from harness.properties.order.contract import Order
 from tests.support.service import CONTRACT, Answer, Service
 from tests.unit.load.test_agent import MASTER, agent, do, ops
 
+pytestmark = pytest.mark.live
+
 AUTH = {"Authorization": "Bearer {token}"}
 ORDER: dict[str, Any] = {
     "place": {
