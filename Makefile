@@ -9,7 +9,7 @@ READY := .venv/ready
 CALM := $(wildcard $(addprefix tests/unit/,client contract doubles faults history http judging report rundir scenario \
   soak test_yamlfile.py $(addprefix properties/*/test_,check.py contract.py oracle.py refresh.py)))
 
-.PHONY: demo test test-calm test-live prove bench soak state lint lock clean
+.PHONY: demo test test-calm test-live test-fast test-fast-judging test-fast-rest prove bench soak state lint lock clean
 
 demo: $(DEMO)  ## run the main job: kill replicas under load and judge what clients were promised
 	$(BIN)/harness run scenarios/kill.yaml
@@ -25,6 +25,21 @@ test-calm: $(READY)
 
 test-live: $(READY)
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(CALM))
+
+# The inner loop: whatever starts no process, sleeps not and computes no longer than a second or two; in two halves.
+FAST := $(BIN)/python -m pytest -m "not live and not thorough"
+HALF := $(addprefix tests/unit/,contract history judging properties report)
+
+test-fast: $(READY)  ## the tests of the inner loop, in under a minute
+	@$(MAKE) --no-print-directory -j2 test-fast-judging test-fast-rest
+
+test-fast-judging: $(READY)
+	@mkdir -p build
+	@$(FAST) $(HALF) > build/test-fast.log 2>&1 || { cat build/test-fast.log; exit 1; }
+	@tail -n 1 build/test-fast.log
+
+test-fast-rest: $(READY)
+	@$(FAST) $(addprefix --ignore=,$(HALF) $(addprefix tests/,benchmarks browser conformance end_to_end))
 
 prove: $(DEMO)  ## catch every bug seeded on purpose
 	$(BIN)/harness prove

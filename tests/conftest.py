@@ -31,7 +31,7 @@ if not os.environ.get("CI"):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is live by its folder, its fixtures or another marker."""
+    """Mark what is live by its folder, its fixtures or another marker, and what is thorough by its file."""
     for item in items:
         is_live = (
             item.path.relative_to(TESTS).parts[0] in LIVE_FOLDERS
@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         if is_live:
             item.add_marker("live")
+        if item.path.name.startswith("test_oracle"):
+            item.add_marker("thorough")
 
 
 class _Calm:

@@ -140,6 +140,7 @@ def test_validate_takes_scenarios_and_contracts_and_names_the_bad_ones(folder: P
     assert harness("validate").exit_code == 2
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data())
 def test_a_file_cut_or_damaged_anywhere_is_answered(folder: Path, data: st.DataObject):
