@@ -16,6 +16,7 @@ from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.platforms import PLATFORMS
 from harness.properties import PROPERTIES
+from harness.scenario import shipped
 from harness.scenario.file import Evidence, Scenario, Slos
 from harness.scenario.questions import CHECKS
 
@@ -35,7 +36,7 @@ def scenarios(folder: Path) -> dict[str, str]:
             proves = data["proves"]
         except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
             proves = "(not a usable scenario: see `harness validate`)"
-        found[str(path)] = " ".join(str(proves).split())
+        found[shipped.shown(path)] = " ".join(str(proves).split())
     return found
 
 

@@ -12,6 +12,7 @@ from harness.errors import UsageError
 from harness.faults.base import Fault
 from harness.placeholders import PLACEHOLDER
 from harness.platforms.base import Platform
+from harness.scenario import shipped
 from harness.scenario.file import LoadedScenario
 
 _SECTION = {"process": "replica", "docker": "compose", "kubernetes": "kubernetes"}
@@ -31,7 +32,7 @@ def require_fit(
         also = {*also, "attach"}
         problems += _not_allowed(attached, allowed)
     else:
-        problems += _not_there(loaded, platform.name)
+        problems += _not_there(loaded, platform.name) + shipped.lacking(loaded.contract, platform.name)
     problems += _unseen(loaded.contract, platform.name) + _unfilled(loaded.contract, platform.name)
     problems += [
         f"the run needs `{name}`, which the platform {platform.name} does not declare"

@@ -174,6 +174,7 @@ FOREIGN = re.compile(
 ALLOWED = re.compile(r"--no-emit-index-url|--no-index")
 
 
+@pytest.mark.live
 def test_no_file_names_a_machine_a_package_host_or_work_left_undone():
     wrong = []
     undone = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")

@@ -119,6 +119,7 @@ def test_unusable_lines_are_counted_and_cost_nothing_else(tmp_path: Path, journa
     assert db.execute("SELECT * FROM torn ORDER BY file").fetchall() == torn
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_garbage_anywhere_never_raises(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

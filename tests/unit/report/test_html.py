@@ -146,6 +146,7 @@ def hostile(value: Any, text: str) -> Any:
     return text if isinstance(value, str) else value
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_foreign_text_becomes_markup(tmp_path: Path, text: str) -> None:
     folder = example.invalid(tmp_path)

@@ -150,6 +150,7 @@ def test_names_are_the_run_s_own_where_the_target_remembers_those_of_others(tmp_
     assert tags == [[""], ["0a1b2c-"]]
 
 
+@pytest.mark.live
 def test_a_platform_is_told_which_hosts_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
 

@@ -76,6 +76,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(namespaces, "_AGAIN_S", 0.01)
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 def test_who_is_in_progress_at_another_place_is_said_by_what_it_renews():
     boot = here().partition("/")[0]
@@ -101,6 +102,7 @@ def test_who_is_in_progress_at_another_place_is_said_by_what_it_renews():
     }
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 def test_who_was_frozen_for_all_the_time_looks_once_more(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(namespaces, "WATCHED_S", 0.0)
@@ -157,6 +159,7 @@ def test_what_a_dead_run_left_is_in_the_way_and_named():
         namespaces.create(cluster, "mine")
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("error", [Unreachable("no answer in time"), Refused("timed out", 504, "Timeout")])
 @pytest.mark.parametrize("is_made", [True, False])
@@ -192,6 +195,7 @@ def test_what_is_left_is_named_pod_by_pod():
     assert namespaces.leftovers(cluster, "yours") == []
 
 
+@pytest.mark.live
 def test_what_makes_pods_goes_first_then_the_pods_then_the_namespace():
     cluster = pretended(space("mine"))
     namespaces.remove(cluster, "mine")
@@ -207,6 +211,7 @@ def test_a_namespace_that_stays_is_named_with_the_reason(monkeypatch: pytest.Mon
         namespaces.remove(pretended(stuck, stuck=True), "mine")
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize(
     "asked",

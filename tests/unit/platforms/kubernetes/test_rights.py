@@ -94,6 +94,7 @@ esac
 """
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(
     "served, taken",
     [("policy/v1beta1", "policy/v1beta1"), ("policy/v1 policy/v1beta1", "policy/v1"), ("policy/v1", "policy/v1")],

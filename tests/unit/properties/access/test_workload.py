@@ -18,6 +18,8 @@ from harness.scenario.questions import questions_of
 from tests.support.agents import MASTER, agent, brief, do, ops
 from tests.support.service import CONTRACT, Answer, Service
 
+pytestmark = pytest.mark.live
+
 BEARER = {"Authorization": "Bearer {token}"}
 ACCESS: dict[str, Any] = {
     "whoami": {

@@ -148,6 +148,7 @@ def step(state: str, op: Row) -> list[str]:
     return [state] if label == "error" or found == (state == "there") else []
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.tuples(ADDS, st.lists(OPS, max_size=6)), min_size=ITEMS, max_size=ITEMS))
 def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:

@@ -134,6 +134,7 @@ POSSIBLE |= {"truncated", "unsigned"}
 """What a token of the small service can be wrong in: it has neither issuer nor type nor kid."""
 
 
+@pytest.mark.live
 def test_every_wrong_token_reads_once_and_pays_once_under_a_key_of_its_own(tmp_path: Path):
     contract = Contract.model_validate(CONTRACT)
     found = steady(tmp_path, contract)
@@ -148,6 +149,7 @@ def test_every_wrong_token_reads_once_and_pays_once_under_a_key_of_its_own(tmp_p
     )
 
 
+@pytest.mark.live
 def test_a_contract_without_payments_has_wrong_tokens_read_alone(tmp_path: Path):
     contract = Contract.model_validate({name: part for name, part in CONTRACT.items() if name != "idempotency"})
     assert {start["k"] for start, _ in steady(tmp_path, contract)} == {"forge"}

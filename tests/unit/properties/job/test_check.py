@@ -155,6 +155,7 @@ def left_terminal(reads: list[tuple[int, int, str]]) -> bool:
     )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(READS, st.booleans())
 def test_terminal_states_against_brute_force(reads: list[tuple[int, int, str]], ran: bool) -> None:

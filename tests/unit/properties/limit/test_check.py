@@ -145,6 +145,7 @@ def broken(rows: list[Row], window: int, most: int, least: int) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.lists(HITS, max_size=9), min_size=ITEMS, max_size=ITEMS))
 def test_the_same_verdict_as_the_words_of_the_rules(items: list[Any]) -> None:
@@ -161,6 +162,7 @@ def test_the_same_verdict_as_the_words_of_the_rules(items: list[Any]) -> None:
 GAPS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), st.integers(0, 60)), min_size=4, max_size=20)
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(GAPS, min_size=ITEMS, max_size=ITEMS))
 def test_a_limiter_that_keeps_its_promises_is_never_blamed(items: list[Any]) -> None:

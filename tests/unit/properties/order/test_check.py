@@ -258,6 +258,7 @@ def explains(owner: str, at: int, places: list[Row], looks: list[Row]) -> bool:
     return True
 
 
+@pytest.mark.thorough
 @QUICK
 @given(
     st.lists(

@@ -162,6 +162,7 @@ def explained(rows: list[Row]) -> bool:
     return len(unknown) <= 1 and linearizable(rows, next(iter(unknown), "i"), step)
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.tuples(st.lists(WRITES, max_size=3), st.lists(READS, max_size=6)), min_size=ITEMS, max_size=ITEMS))
 def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:
