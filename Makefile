@@ -59,6 +59,7 @@ lint: $(READY)
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # For Python 3.11 to 3.13, on every kind of processor for which the packages are built.
 COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --annotation-style line \
