@@ -117,10 +117,10 @@ def test_a_mix_needs_its_part_of_the_contract(tmp_path: Path):
     assert problems(tmp_path, contract=without) == [
         "scenario.yaml:8: load.mix.session: the mix has session, but contract.yaml has no `session`: "
         "add it or drop session",
-        "scenario.yaml:8: load.mix.payments: the mix has payments, but contract.yaml has no `session`: "
-        "add it or drop payments",
-        "scenario.yaml:8: load.mix.payments: the mix has payments, but contract.yaml has no `idempotency`: "
-        "add it or drop payments",
+        "scenario.yaml:8: load.mix.idempotency: the mix has idempotency, but contract.yaml has no `session`: "
+        "add it or drop idempotency",
+        "scenario.yaml:8: load.mix.idempotency: the mix has idempotency, but contract.yaml has no `idempotency`: "
+        "add it or drop idempotency",
     ]
 
 
@@ -130,7 +130,7 @@ def test_all_problems_of_a_file_at_once(tmp_path: Path):
         ("title:", "titel:"),
         ("proves: Something.", "platform: prozess"),
         ("duration_s: 5", "duration_s: long"),
-        ("payments: 1", "paymets: 1"),
+        ("idempotency: 1", "paymets: 1"),
         ("kind: kill", "kind: kil"),
         ("to: 4", "too: 4"),
     ]:
