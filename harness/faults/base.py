@@ -60,6 +60,17 @@ class Fault(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     needs_target: ClassVar[bool] = True
+    """Hits one member, which is chosen when the fault is due."""
+    graceful: ClassVar[bool] = False
+    """Asks members to end and lets them finish what they do: a good service fails no request by it."""
+    rough: ClassVar[bool] = False
+    """Excuses the requests that fail while it lasts: no service could have answered them."""
+    ends_life: ClassVar[bool] = False
+    """Ends the life of its target: the boot id of the target never answers again."""
+    renews: ClassVar[bool] = False
+    """Puts new members in the place of all old ones: a new one has to be seen answering."""
+    idle: ClassVar[bool] = False
+    """Does nothing: it is no evidence that a check could have failed."""
     whole_role: ClassVar[bool] = False
     """Changes the number or the version of a whole role: two of them cannot both be seen to land at once."""
     needs: ClassVar[str | None] = None

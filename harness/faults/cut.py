@@ -16,6 +16,7 @@ from harness.faults.base import Context, Fault, Span
 class Cut(Fault):
     """`for`: how long it stays cut off, in seconds. Only replicas are reached by anybody."""
 
+    rough = True
     needs = "cut"
 
     kind: Literal["cut"] = "cut"

@@ -13,6 +13,8 @@ from harness.faults.base import Context, Fault, Span
 class Kill(Fault):
     """`replaced_within` bounds the wait for the replacement, in seconds."""
 
+    rough = True
+    ends_life = True
     needs = "kill"
 
     kind: Literal["kill"] = "kill"

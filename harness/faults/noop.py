@@ -14,6 +14,7 @@ class Noop(Fault):
     """No parameters of its own."""
 
     needs_target = False
+    idle = True
 
     kind: Literal["noop"] = "noop"
 

@@ -16,6 +16,7 @@ from harness.faults.base import Context, Fault, Span
 class Pause(Fault):
     """`for`: how long it stays frozen, in seconds."""
 
+    rough = True
     needs = "pause"
 
     kind: Literal["pause"] = "pause"

@@ -16,6 +16,8 @@ class Restart(Fault):
     """`reached_within` bounds the wait for the last of them, in seconds."""
 
     needs_target = False
+    graceful = True
+    renews = True
     whole_role = True
     needs = "restart"
 

@@ -17,6 +17,8 @@ class Roll(Fault):
     """`environment`: what the new version has. `reached_within` bounds the wait for the last of it, in seconds."""
 
     needs_target = False
+    graceful = True
+    renews = True
     whole_role = True
     needs = "roll"
 

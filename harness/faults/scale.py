@@ -19,6 +19,7 @@ class Scale(Fault):
     """`to`: the wanted number. `reached_within` bounds the wait for it, in seconds."""
 
     needs_target = False
+    graceful = True
     whole_role = True
     needs = "scale"
 

@@ -14,6 +14,7 @@ from harness.faults.base import Context, Fault, Span
 class Stop(Fault):
     """`grace`: seconds to drain and exit. `replaced_within` bounds the wait for the replacement."""
 
+    graceful = True
     needs = "stop"
 
     kind: Literal["stop"] = "stop"

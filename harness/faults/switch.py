@@ -17,6 +17,8 @@ class Switch(Fault):
     """`environment`: what the new version has. `reached_within` bounds the wait for all of it, in seconds."""
 
     needs_target = False
+    graceful = True
+    renews = True
     whole_role = True
     needs = "switch"
 
