@@ -28,7 +28,7 @@ from harness.errors import EnvironmentFailure
 from harness.platforms.base import Standing
 from harness.platforms.common.lock import here, is_of_this_boot
 
-LABEL = "stateless-harness.run.phases"
+LABEL = "stateless-harness.run"
 """Label of every container, network and volume of a run; its value is the run's id."""
 PLACE = "stateless-harness.place"
 """Label of the same; its value is where the harness ran (`harness.platforms.common.lock.here`)."""

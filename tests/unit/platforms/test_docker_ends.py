@@ -61,11 +61,11 @@ def test_who_shares_the_engine_but_not_the_place_is_left_alone() -> None:
     }
     said = str(seen["next-door"])
     assert f"it belongs to another host or container ({boot}/1)" in said
-    assert "docker ps -aqf label=stateless-harness.run.phases=next-door | xargs -r docker rm -fv" in said
+    assert "docker ps -aqf label=stateless-harness.run=next-door | xargs -r docker rm -fv" in said
 
 
 def test_when_and_where_things_were_made_is_read_from_what_the_engine_tells() -> None:
-    labels = {"stateless-harness.run.phases": "r", "stateless-harness.place": "b/1"}
+    labels = {"stateless-harness.run": "r", "stateless-harness.place": "b/1"}
     api: Any = SimpleNamespace(
         containers=lambda **_: [
             {"Id": "c", "Names": ["/n"], "Labels": labels, "State": "running", "Created": 1700000000}
@@ -205,7 +205,7 @@ def test_of_the_older_dead_only_what_the_run_made_is_removed(tmp_path: Path, mon
     entries = [Entry(f"replica-{number}", "replica", 8000, state="killed") for number in (1, 2, 3)]
     for entry in entries:
         # The first was there before the run.
-        labels = {} if entry is entries[0] else {"stateless-harness.run.phases": "r-ab12cd"}
+        labels = {} if entry is entries[0] else {"stateless-harness.run": "r-ab12cd"}
         entry.container, entry.inspected = f"c-{entry.name}", {"Config": {"Labels": labels}}
     up = cast(Any, SimpleNamespace(api=api, entries={entry.name: entry for entry in entries}))
     up.deployment = SimpleNamespace(run_id="r-ab12cd", logs=tmp_path)

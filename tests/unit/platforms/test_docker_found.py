@@ -197,7 +197,7 @@ def test_what_cannot_be_noted_is_not_done(tmp_path: Path, how: str) -> None:
 
 def test_of_what_the_run_has_made_nothing_is_noted(tmp_path: Path) -> None:
     engine = Watched(found(tmp_path))
-    platform(engine, {"stateless-harness.run.phases": "r-ab12cd"}).stop("replica-1", 7.0)
+    platform(engine, {"stateless-harness.run": "r-ab12cd"}).stop("replica-1", 7.0)
     assert len(engine.noted) == 1 and engine.said == ["SIGTERM"]
 
 

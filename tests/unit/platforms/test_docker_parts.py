@@ -63,7 +63,7 @@ def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
     given = model()
     wanted = order(tmp_path, environment=environment, ledger_fail_every=7, allowed=["corp"])
     made = prepared(given, COMPOSE, wanted, 12345)
-    label = {"stateless-harness.run.phases": "Run-1.T-ab12cd", "stateless-harness.place": here()}
+    label = {"stateless-harness.run": "Run-1.T-ab12cd", "stateless-harness.place": here()}
     book = {
         "LEDGER_DELAY_MS": "50",
         "LEDGER_NO_DEDUPLICATE": "0",
@@ -247,7 +247,7 @@ INSPECTED = {
         "Hostname": "0123456789ab",
         "Image": "app:latest",
         "Env": ["A=1", "B=x=y"],
-        "Labels": {"com.docker.compose.container-number": "1", "stateless-harness.run.phases": "r"},
+        "Labels": {"com.docker.compose.container-number": "1", "stateless-harness.run": "r"},
         "StopSignal": "SIGTERM",
     },
     "HostConfig": {"NetworkMode": "harness-r_front", "ReadonlyRootfs": True},
@@ -280,7 +280,7 @@ def test_another_container_is_like_the_first_but_for_what_makes_it_another() -> 
     assert config == {
         "Image": "sha256:11",
         "Env": ["A=2", "B=x=y"],
-        "Labels": {"com.docker.compose.container-number": "4", "stateless-harness.run.phases": "r"},
+        "Labels": {"com.docker.compose.container-number": "4", "stateless-harness.run": "r"},
         "StopSignal": "SIGTERM",
         "HostConfig": {"NetworkMode": "harness-r_front", "ReadonlyRootfs": True},
         "NetworkingConfig": {"EndpointsConfig": {"harness-r_front": {"Aliases": ["app", "harness-r-app-4"]}}},
