@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.platforms.base import Member, Platform
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
 Span = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
-
-
-_versions = itertools.count(2)
-
-
-def version(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the members of a new version get: `environment`, and a number by which any platform sees that it is new."""
-    return {"HARNESS_VERSION": str(next(_versions)), **environment}
 
 
 @dataclass
@@ -36,7 +26,7 @@ class Context:
     """
 
     platform: Platform
-    keeper: Keeper
+    supervisor: Supervisor
     target: Member | None
     abort: threading.Event
     give_up: threading.Event

@@ -24,4 +24,4 @@ class Kill(Fault):
         return context.platform.kill(context.victim.name)
 
     def heal(self, context: Context) -> str:
-        return context.keeper.wait_replaced(context.victim.name, self.replaced_within, context.give_up)
+        return context.supervisor.wait_replaced(context.victim.name, self.replaced_within, context.give_up)

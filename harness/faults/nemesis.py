@@ -18,7 +18,7 @@ from harness.faults.base import Context
 from harness.faults.schedule import Planned
 from harness.platforms.base import DEAD, Member, Platform, Role
 from harness.rundir.faults import FaultRecord
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 _SPARE_WAIT_S = 6.0
 _LOOK_S = 0.02
@@ -36,17 +36,17 @@ class Nemesis:
         self,
         plan: Sequence[Planned],
         platform: Platform,
-        keeper: Keeper,
+        supervisor: Supervisor,
         record: Path,
         *,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_problem: Callable[[str], None] | None = None,
     ) -> None:
         """`record` is the run's faults.jsonl. `on_event` gets each of its lines, `on_problem` what spoils the run."""
-        self._plan, self._platform, self._keeper = list(plan), platform, keeper
+        self._plan, self._platform, self._supervisor = list(plan), platform, supervisor
         self._record = FaultRecord(record, on_event)
         self._on_problem = on_problem
-        self._declared: dict[Role, int] = dict(keeper.desired)
+        self._declared: dict[Role, int] = dict(supervisor.desired)
         self._abort, self._give_up = threading.Event(), threading.Event()
         self._choosing = threading.Lock()
         self._healing = threading.Lock()
@@ -89,7 +89,7 @@ class Nemesis:
     def _one(self, planned: Planned) -> None:
         fault = planned.fault
         with self._victim(planned) as target, self._alone(planned):
-            context = Context(self._platform, self._keeper, target, self._abort, self._give_up)
+            context = Context(self._platform, self._supervisor, target, self._abort, self._give_up)
             if self._abort.is_set():
                 self._intent(planned, None, None, {"do": "none"})
                 raise EnvironmentFailure("the run began to heal before it was injected")
@@ -158,7 +158,7 @@ class Nemesis:
         fault, until = planned.fault, time.monotonic() + _SPARE_WAIT_S
         while True:
             with self._choosing:
-                free = [member for member in self._keeper.ready(fault.role) if member.name not in self._taken]
+                free = [member for member in self._supervisor.ready(fault.role) if member.name not in self._taken]
                 if len(free) > fault.min_ready:
                     target = free[int(planned.pick * len(free))]
                     self._taken.add(target.name)
@@ -208,11 +208,11 @@ class Nemesis:
     def _declared_again(self, until: float) -> list[str]:
         problems = []
         for role, count in self._declared.items():
-            if self._keeper.desired[role] != count:
-                self._keeper.set_desired(role, count)
+            if self._supervisor.desired[role] != count:
+                self._supervisor.set_desired(role, count)
         for role, count in self._declared.items():
             try:
-                self._keeper.wait_ready(role, count, max(0.1, until - time.monotonic()))
+                self._supervisor.wait_ready(role, count, max(0.1, until - time.monotonic()))
             except EnvironmentFailure as error:
                 problems.append(f"not healed: {error}")
         return problems

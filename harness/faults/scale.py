@@ -28,16 +28,18 @@ class Scale(Fault):
     reached_within: Span = 30.0
 
     def undo(self, context: Context) -> dict[str, Any]:
-        return {"do": "scale", "role": self.role, "to": context.keeper.desired[self.role]}
+        return {"do": "scale", "role": self.role, "to": context.supervisor.desired[self.role]}
 
     def describe(self, context: Context) -> str:
-        return f"{context.keeper.desired[self.role]}->{self.to}"
+        return f"{context.supervisor.desired[self.role]}->{self.to}"
 
     def inject(self, context: Context) -> str:
-        stopped = context.keeper.set_desired(self.role, self.to)
+        stopped = context.supervisor.set_desired(self.role, self.to)
         context.stopped.extend(stopped)
-        seen = context.keeper.wait_scaled(self.role, stopped, self.reached_within, context.abort)
-        failed = [context.keeper.stop_failures[name] for name in stopped if name in context.keeper.stop_failures]
+        seen = context.supervisor.wait_scaled(self.role, stopped, self.reached_within, context.abort)
+        failed = [
+            context.supervisor.stop_failures[name] for name in stopped if name in context.supervisor.stop_failures
+        ]
         if failed:
             raise FaultNotSeen("; ".join(failed))
         return seen

@@ -25,4 +25,4 @@ class Stop(Fault):
         return context.platform.stop(context.victim.name, self.grace)
 
     def heal(self, context: Context) -> str:
-        return context.keeper.wait_replaced(context.victim.name, self.replaced_within, context.give_up)
+        return context.supervisor.wait_replaced(context.victim.name, self.replaced_within, context.give_up)

@@ -29,7 +29,7 @@ class AgentDied(Exception):
 
 
 class AgentHandle:
-    """One agent process. Methods are called from the run's thread; `members` also from the keeper's.
+    """One agent process. Methods are called from the run's thread; `members` also from the supervisor's.
 
     Its imports take a while, so it is started before what it needs to know is known: `begin` tells it. What it is
     told waits in a queue: an agent that does not listen fails, and holds up nobody.

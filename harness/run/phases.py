@@ -40,7 +40,7 @@ from harness.run.stop_condition import Guard
 from harness.scenario.file import LoadedScenario
 from harness.scenario.preflight import require_fit, require_near
 from harness.signals import Stoppable, uninterrupted
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 COUNTED_AFTER_S = 0.3
 ABORTED_S = 10.0
@@ -104,7 +104,7 @@ class Run:
         self.record = rundir.Record(self.folder / "run.jsonl")
         self.metrics = rundir.Record(self.folder / "metrics.jsonl")
         self.agents: list[AgentHandle] = []
-        self.keeper: Keeper | None = None
+        self.keeper: Supervisor | None = None
         self.nemesis: Nemesis | None = None
         self.scraper: Scraper | None = None
         self.aborted = False
@@ -206,7 +206,7 @@ class Run:
         hop = "hop" in self.platform.capabilities and not self.options.seeded.sticky_cookie
         for agent, settings in zip(self.agents, self.orders.agents(self.platform.balancer(), hop), strict=True):
             agent.begin(settings)
-        self.keeper = Keeper(
+        self.keeper = Supervisor(
             self.platform,
             self.orders.desired,
             self._members_changed,

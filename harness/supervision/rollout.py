@@ -21,7 +21,7 @@ from typing import cast
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import LIVING, Controller, Member, Role
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Rollout:
     `old` is filled with the members of the old version as they are asked to end, and stays as it is if it fails.
     """
 
-    keeper: Keeper
+    supervisor: Supervisor
     role: Role
     environment: Mapping[str, str]
     deadline_s: float
@@ -43,20 +43,20 @@ class Rollout:
 
     def roll(self) -> str:
         """One after another; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
-        platform = self.keeper.platform
+        platform = self.supervisor.platform
         if platform.controls:
             controller = cast(Controller, platform)
             return self._watched(lambda: controller.roll(self.role, self.environment))
-        before = self.keeper.renew(self.role, self.environment)
+        before = self.supervisor.renew(self.role, self.environment)
         return self._whole(lambda: self._one_by_one(before), before)
 
     def switch(self) -> str:
         """All at one stroke; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
-        platform = self.keeper.platform
+        platform = self.supervisor.platform
         if platform.controls:
             controller = cast(Controller, platform)
             return self._watched(lambda: controller.switch(self.role, self.environment, self.deadline_s, self.abort))
-        before = self.keeper.renew(self.role, self.environment)
+        before = self.supervisor.renew(self.role, self.environment)
         return self._whole(lambda: self._at_once(before), before)
 
     def _watched(self, begin: Callable[[], None]) -> str:
@@ -67,7 +67,7 @@ class Rollout:
             return self._replaced(before)
         except BaseException as error:
             try:
-                cast(Controller, self.keeper.platform).give_up(self.role)
+                cast(Controller, self.supervisor.platform).give_up(self.role)
             except EnvironmentFailure as also:
                 raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
             raise
@@ -81,8 +81,8 @@ class Rollout:
             raise
 
     def _one_by_one(self, before: list[str]) -> None:
-        wanted = self.keeper.desired[self.role]
-        self.keeper.surge(self.role, 1)
+        wanted = self.supervisor.desired[self.role]
+        self.supervisor.surge(self.role, 1)
         while True:
             self._wait(lambda: self._count("ready") > wanted or not self._living(before))
             left = self._living(before)
@@ -91,23 +91,23 @@ class Rollout:
             # A frozen member hears nothing until it is thawed.
             chosen = min(left, key=lambda member: (member.state == "paused", member.number)).name
             if len(left) == 1:
-                self.keeper.surge(self.role, 0)
+                self.supervisor.surge(self.role, 0)
             self._retire([chosen], before)
             self._wait(partial(self._is_gone, chosen))
-        self.keeper.surge(self.role, 0)
+        self.supervisor.surge(self.role, 0)
 
     def _is_gone(self, name: str) -> bool:
         return name not in {member.name for member in self._mine()}
 
     def _at_once(self, before: list[str]) -> None:
-        wanted = self.keeper.desired[self.role]
+        wanted = self.supervisor.desired[self.role]
         for count in range(1, wanted + 1):
             # One after another: where all share a machine, their start must not starve those that serve.
-            self.keeper.surge(self.role, count, held=True)
+            self.supervisor.surge(self.role, count, held=True)
             self._wait(partial(self._are_held, before, count))
-        self.keeper.surge(self.role, wanted)
-        self.keeper.admit([member.name for member in self._fresh(before) if member.held])
-        self.keeper.surge(self.role, 0)
+        self.supervisor.surge(self.role, wanted)
+        self.supervisor.admit([member.name for member in self._fresh(before) if member.held])
+        self.supervisor.surge(self.role, 0)
         self._retire([member.name for member in self._living(before)], before)
 
     def _are_held(self, before: list[str], count: int) -> bool:
@@ -115,39 +115,39 @@ class Rollout:
 
     def _give_up(self) -> None:
         """The wanted number again; those that were held, and stay, get their share of the requests."""
-        self.keeper.surge(self.role, 0)
-        self.keeper.set_desired(self.role, self.keeper.desired[self.role])
+        self.supervisor.surge(self.role, 0)
+        self.supervisor.set_desired(self.role, self.supervisor.desired[self.role])
         left = [member.name for member in self._mine() if member.held and member.state in LIVING]
         if left:
-            self.keeper.admit(left)
+            self.supervisor.admit(left)
 
     def _retire(self, names: list[str], before: list[str]) -> None:
-        heirs = [member.name for member in self._fresh(before) if member.state == "ready"]
+        successors = [member.name for member in self._fresh(before) if member.state == "ready"]
         self.old.extend(names)
-        self.keeper.retire(names, *heirs[-1:])
+        self.supervisor.retire(names, *successors[-1:])
 
     def _replaced(self, before: list[str]) -> str:
         def settled() -> str | None:
             mine = self._mine()
             if any(member.name in before for member in mine) or self._count("ready") != len(mine):
                 return None
-            wanted = self.keeper.desired[self.role]
+            wanted = self.supervisor.desired[self.role]
             said = f"{wanted} {self.role}s of the new version ready, {len(before)} of the old gone"
             return said if len(mine) == wanted else None
 
-        seen = self.keeper.wait_for(self.role, settled, max(0.0, self._until - time.monotonic()), self.abort)
-        failed = [self.keeper.stop_failures[name] for name in before if name in self.keeper.stop_failures]
+        seen = self.supervisor.wait_for(self.role, settled, max(0.0, self._until - time.monotonic()), self.abort)
+        failed = [self.supervisor.stop_failures[name] for name in before if name in self.supervisor.stop_failures]
         if failed:
             raise FaultNotSeen("; ".join(failed))
         return seen
 
     def _wait(self, holds: Callable[[], bool]) -> None:
         left_s = max(0.0, self._until - time.monotonic())
-        self.keeper.wait_for(self.role, lambda: "so" if holds() else None, left_s, self.abort)
+        self.supervisor.wait_for(self.role, lambda: "so" if holds() else None, left_s, self.abort)
 
     def _mine(self) -> list[Member]:
         """Members of the role that are there, the stopping ones too."""
-        members = self.keeper.platform.members()
+        members = self.supervisor.platform.members()
         return [member for member in members if member.role == self.role and member.state in {*LIVING, "stopping"}]
 
     def _living(self, names: list[str]) -> list[Member]:

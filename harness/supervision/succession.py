@@ -1,6 +1,6 @@
 """Who took whose place, where the platform itself replaces the dead: seen from its members alone. Pure.
 
-A member that appears is the heir of the one that has been missing longest. In a rollout the heirs come first.
+A member that appears is the successor of the one that has been missing longest. In a rollout the successors come first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from harness.platforms.base import LIVING, Member
 NOT_WANTED = ""
 
 
-class Heirs:
+class Succession:
     """One role's. `look` is to be called with every change of its members."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Heirs:
         self._early: list[str] = []
 
     def look(self, members: Sequence[Member], wanted: int) -> dict[str, str]:
-        """What is new: dead or leaving member to heir, `NOT_WANTED` when fewer are wanted than there were."""
+        """What is new: dead or leaving member to successor, `NOT_WANTED` when fewer are wanted than there were."""
         first = self._known is None
         known = self._known if self._known is not None else {member.name for member in members}
         mine = sorted(members, key=lambda member: member.number)

@@ -17,11 +17,10 @@ from typing import cast
 
 from harness.errors import EnvironmentFailure, HarnessError
 from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Controller, Member, Platform, Role
-from harness.supervision.succession import NOT_WANTED, Heirs
+from harness.supervision.succession import NOT_WANTED, Succession
 
 _POLL_S = 0.1
 _THREADS = 32
-_NOT_WANTED = NOT_WANTED
 _CHOSEN_S = 5.0
 
 
@@ -33,7 +32,7 @@ class _Due:
     dead: str | None
 
 
-class Keeper:
+class Supervisor:
     """`start()` it after the deployment, `stop()` it before the tear-down."""
 
     def __init__(
@@ -49,7 +48,8 @@ class Keeper:
     ) -> None:
         """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
 
-        `on_loss` gets in its place what became of a part beside the members. All have to return soon: the keeper waits.
+        `on_loss` gets in its place what became of a part beside the members. All have to return
+        soon, for the supervisor waits.
         """
         self.platform = platform
         self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
@@ -60,7 +60,7 @@ class Keeper:
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
         self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
-        self._heirs: dict[Role, Heirs] = {role: Heirs() for role in ROLES}
+        self._successions: dict[Role, Succession] = {role: Succession() for role in ROLES}
         self._surge: dict[Role, int] = dict.fromkeys(ROLES, 0)
         self._holding: set[Role] = set()
         self._beginning = threading.Lock()
@@ -75,7 +75,7 @@ class Keeper:
         self._end = threading.Event()
         self._wake = threading.Event()
         self._pool = ThreadPoolExecutor(_THREADS, "ready")
-        self._thread = threading.Thread(target=self._loop, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
 
     # -- its life
 
@@ -106,7 +106,7 @@ class Keeper:
             try:
                 self._tick()
             except Exception as error:
-                self._problem(f"keeper: {error!r}")
+                self._problem(f"supervisor: {error!r}")
             self._wake.wait(_POLL_S)
             self._wake.clear()
 
@@ -175,7 +175,7 @@ class Keeper:
         """The platform has replaced the dead by itself: here is noted who took whose place."""
         with self._changed:
             mine = [member for member in self.platform.members() if member.role == role]
-            self._replaced.update(self._heirs[role].look(mine, self.desired[role]))
+            self._replaced.update(self._successions[role].look(mine, self.desired[role]))
             self._changed.notify_all()
 
     def _account(self, role: Role, now: float) -> int:
@@ -192,7 +192,7 @@ class Keeper:
             due.append(_Due(now, None))
         for surplus in due[missing:]:
             if surplus.dead is not None:
-                self._replaced[surplus.dead] = _NOT_WANTED
+                self._replaced[surplus.dead] = NOT_WANTED
         del due[missing:]
         self._changed.notify_all()
         return missing
@@ -241,14 +241,14 @@ class Keeper:
                 return chosen if count < len(before) else []
             self._end.wait(_POLL_S / 2)
 
-    def retire(self, names: Sequence[str], heir: str = _NOT_WANTED) -> None:
-        """Begins to stop them gracefully, for good; `heir` has taken their place already, if it was taken at all.
+    def retire(self, names: Sequence[str], successor: str = NOT_WANTED) -> None:
+        """Begins to stop them gracefully, for good; `successor` has taken their place already, if it was taken at all.
 
         A stop that is not seen is put into `stop_failures` and told as a problem.
         """
         with self._changed:
             self._accounted.update(names)
-            self._replaced.update(dict.fromkeys(names, heir))
+            self._replaced.update(dict.fromkeys(names, successor))
         for name in names:
             thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
             self._stopping.append(thread)
@@ -349,25 +349,27 @@ class Keeper:
         for name in self._been_ready:
             if not name.startswith(role):
                 continue
-            heir = self._replaced.get(name)
-            while heir and heir not in self._been_ready and heir not in living:
-                heir = self._replaced.get(heir)
-            taken += name in living or (heir != _NOT_WANTED and heir not in self._been_ready)
+            successor = self._replaced.get(name)
+            while successor and successor not in self._been_ready and successor not in living:
+                successor = self._replaced.get(successor)
+            taken += name in living or (successor != NOT_WANTED and successor not in self._been_ready)
         return taken
 
     def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
-        """Waits until the member that took the place of a dead one (or of its dead heir) is ready.
+        """Waits until the member that took the place of a dead one (or of its dead successor) is ready.
 
         Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
         """
 
         def settled() -> str | None:
-            heir, states = name, {member.name: member.state for member in self.platform.members()}
-            while heir in self._replaced and (heir == name or states.get(heir, "gone") not in LIVING):
-                heir = self._replaced[heir]
-                if heir == _NOT_WANTED:
+            successor, states = name, {member.name: member.state for member in self.platform.members()}
+            while successor in self._replaced and (successor == name or states.get(successor, "gone") not in LIVING):
+                successor = self._replaced[successor]
+                if successor == NOT_WANTED:
                     return "no replacement: fewer are wanted now"
-            return f"{heir} is ready in its place" if heir != name and states.get(heir) == "ready" else None
+            return (
+                f"{successor} is ready in its place" if successor != name and states.get(successor) == "ready" else None
+            )
 
         role: Role = "worker" if name.startswith("worker") else "replica"
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))

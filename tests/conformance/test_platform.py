@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Member, Platform
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 from .support import deployment, eventually, tiny
 
@@ -114,24 +114,24 @@ def test_what_a_dead_run_left_can_be_removed(platform: Platform, tmp_path: Path)
     assert platform.remove(wanted.run_id) == []
 
 
-def kept(platform: Platform, replicas: int, changes: list[list[Member]], **options: float) -> Keeper:
-    keeper = Keeper(platform, {"replica": replicas, "worker": 1}, changes.append, **options)
-    keeper.start()
-    return keeper
+def kept(platform: Platform, replicas: int, changes: list[list[Member]], **options: float) -> Supervisor:
+    supervisor = Supervisor(platform, {"replica": replicas, "worker": 1}, changes.append, **options)
+    supervisor.start()
+    return supervisor
 
 
-def test_the_keeper_replaces_the_dead(platform: Platform, tmp_path: Path) -> None:
+def test_the_supervisor_replaces_the_dead(platform: Platform, tmp_path: Path) -> None:
     platform.deploy(deployment(tmp_path))
     changes: list[list[Member]] = []
-    keeper = kept(platform, 2, changes, replace_after_s=0.2)
+    supervisor = kept(platform, 2, changes, replace_after_s=0.2)
     try:
         platform.kill("replica-1")
         platform.kill("worker-1")
-        assert "replica-3" in keeper.wait_replaced("replica-1", 30)
-        assert "worker-2" in keeper.wait_replaced("worker-1", 30)
-        keeper.wait_ready("replica", 2, 30)
+        assert "replica-3" in supervisor.wait_replaced("replica-1", 30)
+        assert "worker-2" in supervisor.wait_replaced("worker-1", 30)
+        supervisor.wait_ready("replica", 2, 30)
     finally:
-        keeper.stop()
+        supervisor.stop()
     told = [{m.name: m.state for m in members} for members in changes]
     assert any(members["replica-1"] == "killed" and "replica-3" not in members for members in told)
     assert told[-1] == {
@@ -143,25 +143,25 @@ def test_the_keeper_replaces_the_dead(platform: Platform, tmp_path: Path) -> Non
     }
 
 
-def test_the_keeper_scales_and_stops_the_newest(platform: Platform, tmp_path: Path) -> None:
+def test_the_supervisor_scales_and_stops_the_newest(platform: Platform, tmp_path: Path) -> None:
     platform.deploy(deployment(tmp_path))
-    keeper = kept(platform, 2, [], stop_grace_s=5)
+    supervisor = kept(platform, 2, [], stop_grace_s=5)
     try:
-        assert keeper.set_desired("replica", 4) == []
-        keeper.wait_ready("replica", 4, 30)
-        stopped = keeper.set_desired("replica", 1)
-        keeper.wait_ready("replica", 1, 30)
-        (left,) = [m.name for m in keeper.ready("replica")]
+        assert supervisor.set_desired("replica", 4) == []
+        supervisor.wait_ready("replica", 4, 30)
+        stopped = supervisor.set_desired("replica", 1)
+        supervisor.wait_ready("replica", 1, 30)
+        (left,) = [m.name for m in supervisor.ready("replica")]
         # A platform that controls its members chooses them itself.
         assert stopped == ["replica-4", "replica-3", "replica-2"] or (platform.controls and left not in stopped)
         assert len(stopped) == 3 and (left == "replica-1" or platform.controls)
-        assert keeper.stop_failures == {}
+        assert supervisor.stop_failures == {}
         with pytest.raises(
             EnvironmentFailure, match=r"not within 0.1 s: 2 ready replicas are wanted, there are replica-\d ready"
         ):
-            keeper.wait_ready("replica", 2, 0.1)
+            supervisor.wait_ready("replica", 2, 0.1)
     finally:
-        keeper.stop()
+        supervisor.stop()
 
 
 def test_the_command_of_a_member_is_asked_for_with_its_slot(platform: Platform, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from harness.errors import FaultNotSeen
 from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 from .support import deployment, eventually, tiny
 
@@ -26,13 +26,13 @@ def needs(platform: Platform, *capabilities: str) -> None:
 
 
 @contextmanager
-def kept(platform: Platform) -> Iterator[Keeper]:
-    keeper = Keeper(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
-    keeper.start()
+def kept(platform: Platform) -> Iterator[Supervisor]:
+    supervisor = Supervisor(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
+    supervisor.start()
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.stop()
+        supervisor.stop()
 
 
 def boots(platform: Platform) -> dict[str, str | None]:
@@ -44,20 +44,20 @@ def test_every_old_boot_goes_and_as_many_new_ones_come(platform: Platform, tmp_p
     needs(platform, how)
     platform.deploy(deployment(tmp_path))
     before = boots(platform)
-    with kept(platform) as keeper:
-        rollout = Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60)
+    with kept(platform) as supervisor:
+        rollout = Rollout(supervisor, "replica", {"HARNESS_VERSION": "2"}, 60)
         assert getattr(rollout, how)() == "2 replicas of the new version ready, 2 of the old gone"
         after = boots(platform)
         assert len(after) == 2 and not set(after) & set(before) and not set(after.values()) & set(before.values())
-        assert sorted(rollout.old) == sorted(before) and keeper.stop_failures == {}
+        assert sorted(rollout.old) == sorted(before) and supervisor.stop_failures == {}
 
 
 def test_the_same_version_anew_is_another_life_of_every_member(platform: Platform, tmp_path: Path) -> None:
     needs(platform, "restart")
     platform.deploy(deployment(tmp_path))
     before = boots(platform)
-    with kept(platform) as keeper:
-        Rollout(keeper, "replica", {}, 60).roll()
+    with kept(platform) as supervisor:
+        Rollout(supervisor, "replica", {}, 60).roll()
         assert len(boots(platform)) == 2 and not set(boots(platform).values()) & set(before.values())
 
 
@@ -137,8 +137,8 @@ def test_another_version_costs_no_request(process: ProcessPlatform, tmp_path: Pa
     # So long that the balancer looks at a leaving replica in time, should it not run for a while.
     process.deploy(deployment(tmp_path, replica=tiny(TINY_DRAIN_S="2.5"), workers=0))
     old = set(boots(process).values())
-    with kept(process) as keeper, load(process.balancer()) as seen:
-        getattr(Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60), how)()
+    with kept(process) as supervisor, load(process.balancer()) as seen:
+        getattr(Rollout(supervisor, "replica", {"HARNESS_VERSION": "2"}, 60), how)()
         landed = len(seen)
         eventually(lambda: len(seen) > landed + 30, "answers of the new version")
     assert {status for status, _ in seen} == {200}

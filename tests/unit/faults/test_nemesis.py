@@ -17,19 +17,19 @@ from harness.faults.schedule import plan
 from harness.platforms.base import Deployment, Member, Program
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.rundir.faults import FaultRecord, read, unhealed
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 @dataclass
 class Stage:
-    """A target in memory with its keeper, and the record of what is done to it."""
+    """A target in memory with its supervisor, and the record of what is done to it."""
 
     folder: Path
     platform: MemoryPlatform
-    keeper: Keeper
+    supervisor: Supervisor
 
     def nemesis(self, *faults: Fault, **options: Any) -> Nemesis:
-        made = Nemesis(plan(faults, 5, seed=1), self.platform, self.keeper, self.folder / "faults.jsonl", **options)
+        made = Nemesis(plan(faults, 5, seed=1), self.platform, self.supervisor, self.folder / "faults.jsonl", **options)
         made.start(time.monotonic_ns())
         return made
 
@@ -58,16 +58,16 @@ def staged(folder: Path, replicas: int) -> Stage:
             "nemesis-test", folder, folder / "l", replicas, 2, folder, lambda s: program, lambda s: program, "/h", "/r"
         )
     )
-    keeper = Keeper(platform, {"replica": replicas, "worker": 2}, lambda members: None, replace_after_s=0.05)
-    keeper.start()
-    return Stage(folder, platform, keeper)
+    supervisor = Supervisor(platform, {"replica": replicas, "worker": 2}, lambda members: None, replace_after_s=0.05)
+    supervisor.start()
+    return Stage(folder, platform, supervisor)
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     made = staged(tmp_path, 3)
     yield made
-    made.keeper.stop()
+    made.supervisor.stop()
 
 
 def test_a_kill_is_recorded_from_intent_to_healed(stage: Stage) -> None:
@@ -117,10 +117,10 @@ def test_scaling_is_seen_in_ready_members_and_brought_back_at_the_end(stage: Sta
     eventually(lambda: stage.events(2)[-1:] == ["healed"])
     assert [stage.lines(n)[0]["target"] for n in (1, 2)] == ["3->5", "5->2"]
     assert [stage.lines(n)[0]["undo"]["to"] for n in (1, 2)] == [3, 5]
-    assert len(stage.keeper.ready("replica")) == 2
+    assert len(stage.supervisor.ready("replica")) == 2
     assert "stopped" not in stage.lines(1)[2]
     assert sorted(stage.lines(2)[2]["stopped"]) == ["replica-3", "replica-4", "replica-5"]
-    assert nemesis.heal_all() == [] and len(stage.keeper.ready("replica")) == 3
+    assert nemesis.heal_all() == [] and len(stage.supervisor.ready("replica")) == 3
 
 
 def test_a_scale_down_that_is_not_seen_says_all_the_same_whom_it_stopped(stage: Stage) -> None:
@@ -188,12 +188,12 @@ def test_the_last_ready_member_is_spared(tmp_path: Path, monkeypatch: pytest.Mon
         eventually(lambda: stage.events() == ["intent", "failed"])
         assert "no replica to spare: 1 ready" in stage.lines()[-1]["why"]
         assert stage.state("replica-1") == "ready"
-        Nemesis(plan([Kill(at=0, min_ready=0)], 5, 1), stage.platform, stage.keeper, tmp_path / "second.jsonl").start(
-            time.monotonic_ns()
-        )
+        Nemesis(
+            plan([Kill(at=0, min_ready=0)], 5, 1), stage.platform, stage.supervisor, tmp_path / "second.jsonl"
+        ).start(time.monotonic_ns())
         eventually(lambda: stage.state("replica-1") == "killed")
     finally:
-        stage.keeper.stop()
+        stage.supervisor.stop()
 
 
 def test_no_member_has_two_faults_at_once(stage: Stage) -> None:
@@ -225,24 +225,24 @@ def test_an_interrupted_run_does_not_wait_for_replacements(stage: Stage) -> None
     assert stage.events()[-1] == "failed"
 
 
-def test_the_keeper_follows_a_replacement_that_dies_too(stage: Stage) -> None:
+def test_the_supervisor_follows_a_replacement_that_dies_too(stage: Stage) -> None:
     stage.platform.kill("replica-1")
     eventually(lambda: "replica-4" in {m.name for m in stage.platform.members()})
     stage.platform.crash("replica-4")
-    assert "replica-5" in stage.keeper.wait_replaced("replica-1", 5)
+    assert "replica-5" in stage.supervisor.wait_replaced("replica-1", 5)
 
 
-def test_the_keeper_says_what_cannot_be_started(tmp_path: Path) -> None:
+def test_the_supervisor_says_what_cannot_be_started(tmp_path: Path) -> None:
     stage, told = staged(tmp_path, 2), threading.Event()
-    stage.keeper.stop()
+    stage.supervisor.stop()
     assert stage.platform._deployment is not None
     stage.platform._deployment.replica = lambda slot: Program([], {})
-    keeper = Keeper(
+    supervisor = Supervisor(
         stage.platform, {"replica": 3}, lambda m: None, replace_after_s=0.01, on_problem=lambda t: told.set()
     )
-    keeper.start()
+    supervisor.start()
     assert told.wait(5)
-    keeper.stop()
+    supervisor.stop()
 
 
 def test_intents_without_a_healing_are_found_in_a_torn_record(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_intents_without_a_healing_are_found_in_a_torn_record(tmp_path: Path) ->
 
 def test_the_pick_is_a_fraction_of_those_there(stage: Stage) -> None:
     def victims() -> list[Member]:
-        return stage.keeper.ready("replica")
+        return stage.supervisor.ready("replica")
 
     assert [member.name for member in victims()] == ["replica-1", "replica-2", "replica-3"]
     planned = plan([Kill(at=0)], 5, seed=1)[0]
@@ -273,30 +273,30 @@ def test_the_pick_is_a_fraction_of_those_there(stage: Stage) -> None:
 
 def test_growth_is_seen_although_kills_never_leave_all_ready_at_once(stage: Stage) -> None:
     stage.platform.ready_after_s = 0.2
-    assert stage.keeper.set_desired("replica", 4) == []
+    assert stage.supervisor.set_desired("replica", 4) == []
     eventually(lambda: "replica-4" in {m.name for m in stage.platform.members()})
     stage.platform.kill("replica-1")
-    eventually(lambda: "replica-4" in {m.name for m in stage.keeper.ready("replica")})
+    eventually(lambda: "replica-4" in {m.name for m in stage.supervisor.ready("replica")})
     # Who comes in their places is not ready before the look, however late that is.
     stage.platform.ready_after_s = 60
     stage.platform.kill("replica-2")
-    assert "lost to other faults" in stage.keeper.wait_scaled("replica", [], 5)
+    assert "lost to other faults" in stage.supervisor.wait_scaled("replica", [], 5)
 
 
 def test_growth_that_does_not_come_up_is_not_seen(stage: Stage) -> None:
     stage.platform.ready_after_s = 60
-    stage.keeper.set_desired("replica", 4)
+    stage.supervisor.set_desired("replica", 4)
     eventually(lambda: "replica-4" in {m.name for m in stage.platform.members()})
     stage.platform.crash("replica-4")
     stage.platform.kill("replica-1")
     with pytest.raises(EnvironmentFailure, match="4 ready replicas are wanted"):
-        stage.keeper.wait_scaled("replica", [], 0.3)
+        stage.supervisor.wait_scaled("replica", [], 0.3)
 
 
 def test_a_kill_whose_replacement_is_scaled_away_is_healed(stage: Stage) -> None:
     nemesis = stage.nemesis(Scale(at=0, to=4), Kill(at=0.3))
     eventually(lambda: "landed" in stage.events(2))
     victim = stage.lines(2)[0]["target"]
-    eventually(lambda: stage.keeper._replaced.get(victim))
+    eventually(lambda: stage.supervisor._replaced.get(victim))
     assert nemesis.heal_all() == []
     assert stage.events(2)[-1] == "healed"

@@ -23,7 +23,7 @@ from harness.platforms.process.children import Child, end_all
 from harness.prove import prover
 from harness.prove.prover import Finding, Prover, Trial
 from harness.signals import Stoppable
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 def test_a_child_that_will_not_die_keeps_no_other_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,22 +50,22 @@ class Draining(MemoryPlatform):
         raise EnvironmentFailure(f"{name} did not exit")
 
 
-def test_the_keeper_does_not_wait_for_what_drains_and_tells_nothing_after_its_end(tmp_path: Path) -> None:
+def test_the_supervisor_does_not_wait_for_what_drains_and_tells_nothing_after_its_end(tmp_path: Path) -> None:
     platform, told = Draining(), list[str]()
     program = Program(["x"], {})
     platform.deploy(Deployment("drain", tmp_path, tmp_path / "l", 2, 0, tmp_path, lambda s: program, None, "/h", "/r"))
-    keeper = Keeper(platform, {"replica": 2}, lambda _: None, stop_grace_s=60, on_problem=told.append)
-    keeper.start()
+    supervisor = Supervisor(platform, {"replica": 2}, lambda _: None, stop_grace_s=60, on_problem=told.append)
+    supervisor.start()
     try:
-        assert keeper.set_desired("replica", 1) == ["replica-2"]
+        assert supervisor.set_desired("replica", 1) == ["replica-2"]
         begun = time.monotonic()
-        keeper.stop(deadline_s=0.1)
+        supervisor.stop(deadline_s=0.1)
         assert time.monotonic() - begun < 10
     finally:
         platform.let_go.set()
-    for thread in keeper._stopping:
+    for thread in supervisor._stopping:
         thread.join(5)
-    assert "replica-2" in keeper.stop_failures and told == []
+    assert "replica-2" in supervisor.stop_failures and told == []
 
 
 def test_an_agent_that_does_not_listen_holds_up_nobody_and_is_killed(tmp_path: Path) -> None:

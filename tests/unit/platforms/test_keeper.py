@@ -1,4 +1,4 @@
-"""The keeper's own pace; what it keeps is held by the conformance suite."""
+"""The supervisor's own pace; what it keeps is held by the conformance suite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.platforms.base import Deployment, Member, Program
 from harness.platforms.memory.platform import MemoryPlatform
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 class Counting(MemoryPlatform):
@@ -27,14 +27,14 @@ def test_a_member_is_asked_ten_times_a_second_and_no_more(tmp_path: Path) -> Non
     platform.deploy(
         Deployment("asked", tmp_path, tmp_path / "l", 3, 1, tmp_path, lambda _: program, lambda _: program, "/", "/")
     )
-    keeper = Keeper(platform, {"replica": 3, "worker": 1}, lambda members: None)
+    supervisor = Supervisor(platform, {"replica": 3, "worker": 1}, lambda members: None)
     platform.asked.clear()
     begun = time.monotonic()
-    keeper.start()
+    supervisor.start()
     while min(platform.asked.values(), default=0) < 5:
         assert time.monotonic() - begun < 10
         time.sleep(0.01)
-    keeper.stop()
+    supervisor.stop()
     assert max(platform.asked.values()) <= 3 + 10 * (time.monotonic() - begun)
     platform.tear_down()
 
@@ -53,11 +53,11 @@ def test_what_lost_something_is_told_apart_from_what_only_went_wrong(tmp_path: P
     platform, lost, wrong = Broken(), list[str](), list[str]()
     program = Program(["x"], {})
     platform.deploy(Deployment("broken", tmp_path, tmp_path / "l", 1, 0, tmp_path, lambda s: program, None, "/h", "/r"))
-    keeper = Keeper(platform, {"replica": 1}, lambda _: None, on_problem=wrong.append, on_loss=lost.append)
+    supervisor = Supervisor(platform, {"replica": 1}, lambda _: None, on_problem=wrong.append, on_loss=lost.append)
     begun = time.monotonic()
-    keeper.start()
+    supervisor.start()
     while not (lost and wrong):
         assert time.monotonic() - begun < 10
         time.sleep(0.01)
-    keeper.stop()
+    supervisor.stop()
     assert lost == ["store exited"] and wrong == ["replica-7 cannot be started"], "each once"

@@ -17,7 +17,7 @@ from harness.platforms.kubernetes.changes import Changes
 from harness.platforms.kubernetes.manifests import HASH, RUN, VERSION
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 from .shop import PART, Shop, a_shop, noted, numbers, up_of
 
@@ -406,18 +406,18 @@ class Watched:
 
 def test_a_rollout_that_is_not_seen_in_time_is_given_up():
     platform = Watched()
-    keeper = Keeper(cast(Any, platform), {"replica": 1}, lambda members: None)
-    rollout = Rollout(keeper, "replica", {}, 0.1)
+    supervisor = Supervisor(cast(Any, platform), {"replica": 1}, lambda members: None)
+    rollout = Rollout(supervisor, "replica", {}, 0.1)
     with pytest.raises(EnvironmentFailure, match=r"not within"):
         rollout.roll()
     assert platform.did == ["roll", "give up"] and rollout.old == ["replica-1"]
-    switch = Rollout(keeper, "replica", {}, 0.1)
+    switch = Rollout(supervisor, "replica", {}, 0.1)
     with pytest.raises(EnvironmentFailure, match="not available"):
         switch.switch()
     assert platform.did[2:] == ["switch", "give up"] and switch.old == [], "none was asked to end"
     platform.fails = "no answer"
     with pytest.raises(EnvironmentFailure, match=r"not within.*(?s:.*)nor could it be undone: no answer"):
-        Rollout(keeper, "replica", {}, 0.1).roll()
+        Rollout(supervisor, "replica", {}, 0.1).roll()
 
 
 # -- what is somebody else's
