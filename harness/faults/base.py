@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.errors import FaultNotSeen
+from harness.platforms.abilities import Ability, offered
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Supervisor
 
@@ -38,6 +40,13 @@ class Context:
         assert self.target is not None
         return self.target
 
+    def able(self, ability: type[Ability]) -> Ability:
+        """Return the platform as one that has the ability. Raises `FaultNotSeen` where the platform has not."""
+        found = offered(self.platform, ability)
+        if found is None:
+            raise FaultNotSeen(f"the platform {self.platform.name} is not {ability.__name__}: choose another one")
+        return found
+
 
 class Fault(BaseModel):
     """One entry of a scenario's faults; times in seconds from the start of the load.
@@ -63,8 +72,8 @@ class Fault(BaseModel):
     """Does nothing: it is no evidence that a check could have failed."""
     whole_role: ClassVar[bool] = False
     """Changes the number or the version of a whole role: two of them cannot both be seen to land at once."""
-    needs: ClassVar[str | None] = None
-    """The capability without which a platform cannot do it."""
+    needs: ClassVar[tuple[type, ...]] = ()
+    """Abilities of platforms (`harness.platforms.abilities`), one of which is needed; none: any platform will do."""
 
     kind: str
     role: Literal["replica", "worker"] = "replica"

@@ -11,13 +11,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.faults.base import Context, Fault, Span
+from harness.platforms.abilities import Disconnectable
 
 
 class Cut(Fault):
     """`for`: how long it stays cut off, in seconds. Only replicas are reached by anybody."""
 
     rough = True
-    needs = "cut"
+    needs = (Disconnectable,)
 
     kind: Literal["cut"] = "cut"
     role: Literal["replica"] = "replica"
@@ -27,8 +28,8 @@ class Cut(Fault):
         return {"do": "mend", "target": context.victim.name}
 
     def inject(self, context: Context) -> str:
-        return context.platform.cut(context.victim.name)
+        return context.able(Disconnectable).cut(context.victim.name)
 
     def heal(self, context: Context) -> str:
         context.abort.wait(self.for_s)
-        return context.platform.mend(context.victim.name)
+        return context.able(Disconnectable).mend(context.victim.name)

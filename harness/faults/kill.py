@@ -15,7 +15,6 @@ class Kill(Fault):
 
     rough = True
     ends_life = True
-    needs = "kill"
 
     kind: Literal["kill"] = "kill"
     replaced_within: Span = 30.0

@@ -16,6 +16,7 @@ from typing import Any
 from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError
 from harness.faults.base import Context
 from harness.faults.schedule import Planned
+from harness.platforms.abilities import Disconnectable, Pausable, offered
 from harness.platforms.base import DEAD, Member, Platform, Role
 from harness.rundir.faults import FaultRecord
 from harness.supervision.supervisor import Supervisor
@@ -111,10 +112,11 @@ class Nemesis:
     def _undo_failed(self, planned: Planned, context: Context) -> None:
         """What was not seen to land may have landed all the same."""
         do = self._undone.pop(planned.number)["do"]
-        if do in ("resume", "mend"):
-            with suppress(EnvironmentFailure):
-                how = getattr(self._platform, do)(context.victim.name)
-                self._record.write("healed", planned.number, how=how)
+        with suppress(EnvironmentFailure):
+            if do == "resume":
+                self._record.write("healed", planned.number, how=context.able(Pausable).resume(context.victim.name))
+            if do == "mend":
+                self._record.write("healed", planned.number, how=context.able(Disconnectable).mend(context.victim.name))
 
     def _intent(self, planned: Planned, name: str | None, target: Member | None, undo: dict[str, Any]) -> None:
         self._record.write(
@@ -237,9 +239,9 @@ class Nemesis:
     def _thaw(self) -> list[str]:
         problems = []
         for member in self._platform.members():
-            if member.state == "paused":
+            if member.state == "paused" and (pausable := offered(self._platform, Pausable)):
                 try:
-                    self._platform.resume(member.name)
+                    pausable.resume(member.name)
                 except FaultNotSeen as error:
                     problems.append(f"not thawed: {error}")
         return problems
@@ -248,9 +250,10 @@ class Nemesis:
         problems = []
         living = {member.name for member in self._platform.members() if member.state not in DEAD}
         for number, undo in list(self._undone.items()):
-            if undo["do"] == "mend" and undo["target"] in living:
+            disconnectable = offered(self._platform, Disconnectable)
+            if disconnectable and undo["do"] == "mend" and undo["target"] in living:
                 try:
-                    self._platform.mend(undo["target"])
+                    disconnectable.mend(undo["target"])
                     del self._undone[number]
                 except FaultNotSeen as error:
                     problems.append(f"not mended: {error}")

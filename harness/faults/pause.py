@@ -11,13 +11,14 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.faults.base import Context, Fault, Span
+from harness.platforms.abilities import Pausable
 
 
 class Pause(Fault):
     """`for`: how long it stays frozen, in seconds."""
 
     rough = True
-    needs = "pause"
+    needs = (Pausable,)
 
     kind: Literal["pause"] = "pause"
     for_s: Span = Field(default=4.0, alias="for")
@@ -26,8 +27,8 @@ class Pause(Fault):
         return {"do": "resume", "target": context.victim.name}
 
     def inject(self, context: Context) -> str:
-        return context.platform.pause(context.victim.name)
+        return context.able(Pausable).pause(context.victim.name)
 
     def heal(self, context: Context) -> str:
         context.abort.wait(self.for_s)
-        return context.platform.resume(context.victim.name)
+        return context.able(Pausable).resume(context.victim.name)

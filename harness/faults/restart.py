@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.faults.replacement import Replacement
+from harness.platforms.abilities import Renewable, SelfHealing
 from harness.supervision.rollout import Rollout
 
 
 class Restart(Replacement):
     """`reached_within` bounds the wait for the last of them, in seconds."""
 
-    needs = "restart"
+    needs = (Renewable, SelfHealing)
 
     kind: Literal["restart"] = "restart"
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.faults.replacement import NewVersion
+from harness.platforms.abilities import Renewable, SelfHealing
 from harness.supervision.rollout import Rollout
 
 
 class Roll(NewVersion):
     """`environment`: what the new version has. `reached_within` bounds the wait for the last of it, in seconds."""
 
-    needs = "roll"
+    needs = (Renewable, SelfHealing)
 
     kind: Literal["roll"] = "roll"
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from harness.errors import FaultNotSeen
 from harness.faults.base import Context, Fault, Span
+from harness.platforms.abilities import SelfHealing, Startable
 
 
 class Scale(Fault):
@@ -21,7 +22,7 @@ class Scale(Fault):
     needs_target = False
     graceful = True
     whole_role = True
-    needs = "scale"
+    needs = (Startable, SelfHealing)
 
     kind: Literal["scale"] = "scale"
     to: Annotated[int, Field(ge=1, le=100)]

@@ -15,7 +15,6 @@ class Stop(Fault):
     """`grace`: seconds to drain and exit. `replaced_within` bounds the wait for the replacement."""
 
     graceful = True
-    needs = "stop"
 
     kind: Literal["stop"] = "stop"
     grace: Span = 10.0

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.faults.replacement import NewVersion
+from harness.platforms.abilities import Admitting, SelfHealing
 from harness.supervision.rollout import Rollout
 
 
 class Switch(NewVersion):
     """`environment`: what the new version has. `reached_within` bounds the wait for all of it, in seconds."""
 
-    needs = "switch"
+    needs = (Admitting, SelfHealing)
 
     kind: Literal["switch"] = "switch"
 

@@ -14,10 +14,9 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from harness.errors import EnvironmentFailure, UsageError
-from harness.platforms.base import Attacher
+from harness.platforms.abilities import Attachable, offered
 from harness.platforms.common.lock import check_run_id, hold_name
 from harness.platforms.process import leftovers
 from harness.recovery.engines import Engines, look, said_by
@@ -179,9 +178,10 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
 def _restored(folder: Path, engines: Engines) -> list[str]:
     said = _declared(folder)
     platform = engines.there.get(said.platform)
-    if said.ended or platform is None or "attach" not in platform.capabilities:
+    attachable = None if platform is None else offered(platform, Attachable)
+    if said.ended or attachable is None:
         return []
-    return cast(Attacher, platform).restore(folder / FOUND)
+    return attachable.restore(folder / FOUND)
 
 
 def _mark_ended(folder: Path) -> None:

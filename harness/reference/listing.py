@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.judging.registry import CHECKS, PROVES
-from harness.platforms import PLATFORMS
+from harness.platforms import DESCRIPTIONS
 from harness.properties.registry import WORKLOADS
 from harness.reference.fields import fields_of, own_fields
 from harness.scenario.file import Evidence, Scenario, Slos
@@ -55,18 +55,13 @@ def defects(contracts: list[Path]) -> dict[str, str]:
 def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]:
     """Section -> name -> sentence or default."""
     modules = {name: __import__(kind.__module__, fromlist=["_"]) for name, kind in FAULTS.items()}
-    platforms = {
-        "process": "real parts as plain processes on 127.0.0.1",
-        "docker": "a Compose project on the Docker engine of this machine",
-        "kubernetes": "a namespace of a cluster, through its API",
-    }
     return {
         "scenarios": scenarios(folder),
         "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},
         "workloads": {name: workload.PROVES for name, workload in WORKLOADS.items()},
         "checks": {name: PROVES[name] for name in CHECKS},
         "defects": defects(contracts),
-        "platforms": {name: platforms.get(name, "") for name in PLATFORMS},
+        "platforms": {name: each.sentence for name, each in DESCRIPTIONS.items()},
         "thresholds of evidence (defaults)": Evidence().model_dump(),
         "SLOs (defaults)": Slos().model_dump(),
         "fields of a scenario": {

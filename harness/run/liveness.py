@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure
+from harness.platforms.abilities import Leased, offered
 from harness.platforms.base import Platform
 from harness.platforms.common.lock import hold_name
 
@@ -61,7 +62,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 class Lease:
-    """Shows on the engine that a run is in progress, from its beginning to its end (`Platform.keep`)."""
+    """Shows on the engine that a run is in progress, from its beginning to its end (`Leased`)."""
 
     def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
         """`on_problem` is told once, when it could not be shown a few times in turn: others may think the run dead."""
@@ -79,9 +80,10 @@ class Lease:
 
     def _loop(self) -> None:
         missed = 0
-        while not self._end.wait(_RENEWED_S):
+        leased = offered(self._platform, Leased)
+        while leased is not None and not self._end.wait(_RENEWED_S):
             try:
-                self._platform.keep()
+                leased.renew_lease()
                 missed = 0
             except Exception as error:
                 missed += 1

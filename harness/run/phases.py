@@ -31,6 +31,7 @@ from harness.load.handle import AgentDied, AgentHandle
 from harness.offline import check_folder, report_folder
 from harness.placeholders import own_secrets
 from harness.platforms import PLATFORMS
+from harness.platforms.abilities import Hoppable, Sticky, offered
 from harness.platforms.base import Member, Platform
 from harness.redact import redact_files, redact_text, redact_yaml
 from harness.run.liveness import Lease, hold
@@ -94,7 +95,7 @@ class Run:
         self.progress = progress
         self.stoppable = stoppable
         self.platform: Platform = PLATFORMS[self.platform_name]()
-        require_fit(loaded, self.platform, {"sticky"} if options.seeded.sticky_cookie else (), options.allowed)
+        require_fit(loaded, self.platform, {Sticky} if options.seeded.sticky_cookie else (), options.allowed)
         self.attached = loaded.contract.start.attached_to(self.platform_name)
         self.folder = rundir.create(options.reports, loaded.name)
         # A scenario may be called anything; a run id names directories, sockets and variables.
@@ -203,7 +204,7 @@ class Run:
         self.platform.deploy(replace(self.orders.deployment(), allowed=self.options.allowed))
         require_near(self.platform.balancer()[0], self.options.allowed)
         # A balancer that binds clients to replicas is seen only by those who come through it.
-        hop = "hop" in self.platform.capabilities and not self.options.seeded.sticky_cookie
+        hop = offered(self.platform, Hoppable) is not None and not self.options.seeded.sticky_cookie
         for agent, settings in zip(self.agents, self.orders.agents(self.platform.balancer(), hop), strict=True):
             agent.begin(settings)
         self.keeper = Supervisor(

@@ -6,7 +6,7 @@
               stroke, and the old ones are stopped gracefully (blue and green)
 
 Seen to land when every member of the old version has exited by itself, and the wanted number of the new is ready.
-A platform that controls its members does both by itself, and is watched. What is not seen in time is undone: nothing
+A platform that heals itself does both on its own, and is watched. What is not seen in time is undone: nothing
 of it may land later, when another fault is looked at, or what is left is read.
 """
 
@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms.base import LIVING, Controller, Member, Role
+from harness.platforms.abilities import SelfHealing
+from harness.platforms.base import LIVING, Member, Role
 from harness.supervision.supervisor import Supervisor
 
 
@@ -43,23 +43,22 @@ class Rollout:
 
     def roll(self) -> str:
         """One after another; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
-        platform = self.supervisor.platform
-        if platform.controls:
-            controller = cast(Controller, platform)
-            return self._watched(lambda: controller.roll(self.role, self.environment))
+        healer = self.supervisor.self_healing
+        if healer is not None:
+            return self._watched(healer, lambda: healer.roll(self.role, self.environment))
         before = self.supervisor.renew(self.role, self.environment)
         return self._whole(lambda: self._one_by_one(before), before)
 
     def switch(self) -> str:
         """All at one stroke; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
-        platform = self.supervisor.platform
-        if platform.controls:
-            controller = cast(Controller, platform)
-            return self._watched(lambda: controller.switch(self.role, self.environment, self.deadline_s, self.abort))
+        healer = self.supervisor.self_healing
+        if healer is not None:
+            wanted = (self.role, self.environment, self.deadline_s, self.abort)
+            return self._watched(healer, lambda: healer.switch(*wanted))
         before = self.supervisor.renew(self.role, self.environment)
         return self._whole(lambda: self._at_once(before), before)
 
-    def _watched(self, begin: Callable[[], None]) -> str:
+    def _watched(self, healer: SelfHealing, begin: Callable[[], None]) -> str:
         before = [member.name for member in self._mine()]
         try:
             begin()
@@ -67,7 +66,7 @@ class Rollout:
             return self._replaced(before)
         except BaseException as error:
             try:
-                cast(Controller, self.supervisor.platform).give_up(self.role)
+                healer.give_up(self.role)
             except EnvironmentFailure as also:
                 raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
             raise

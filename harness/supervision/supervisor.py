@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
 
 from harness.errors import EnvironmentFailure, HarnessError
-from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Controller, Member, Platform, Role
+from harness.platforms.abilities import Ability, Admitting, Renewable, SelfHealing, Startable, offered
+from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Member, Platform, Role
 from harness.supervision.succession import NOT_WANTED, Succession
 
 _POLL_S = 0.1
@@ -52,6 +52,7 @@ class Supervisor:
         soon, for the supervisor waits.
         """
         self.platform = platform
+        self.self_healing = offered(platform, SelfHealing)
         self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
         self.stop_failures: dict[str, str] = {}
         self._on_change, self._on_problem = on_change, on_problem or (lambda text: None)
@@ -158,7 +159,7 @@ class Supervisor:
     # -- the wanted number
 
     def _replace(self, role: Role) -> None:
-        if self.platform.controls:
+        if self.self_healing is not None:
             self._match(role)
             return
         now = time.monotonic()
@@ -200,7 +201,7 @@ class Supervisor:
     def _begin(self, role: Role, due: _Due) -> None:
         try:
             with self._beginning:
-                member = self.platform.start(role, held=role in self._holding)
+                member = self._able(Startable).start(role, held=role in self._holding)
         except EnvironmentFailure as error:
             self._problem(f"a {role} could not be started: {error}")
             with self._changed:
@@ -217,8 +218,8 @@ class Supervisor:
         A stop that is not seen is put into `stop_failures` and told as a problem. A platform that controls its members
         chooses them itself, and is waited for.
         """
-        if self.platform.controls:
-            return self._scale(cast(Controller, self.platform), role, count)
+        if self.self_healing is not None:
+            return self._scale(self.self_healing, role, count)
         with self._changed:
             self.desired[role] = count
             mine = [member for member in self.platform.members() if member.role == role and member.state in LIVING]
@@ -228,14 +229,14 @@ class Supervisor:
             self.retire(surplus)
         return surplus
 
-    def _scale(self, platform: Controller, role: Role, count: int) -> list[str]:
+    def _scale(self, self_healing: SelfHealing, role: Role, count: int) -> list[str]:
         with self._changed:
-            before = [m.name for m in platform.members() if m.role == role and m.state in LIVING]
+            before = [m.name for m in self.platform.members() if m.role == role and m.state in LIVING]
             self.desired[role] = count
-        platform.scale(role, count)
+        self_healing.scale(role, count)
         until = time.monotonic() + _CHOSEN_S
         while True:
-            living = {member.name for member in platform.members() if member.state in LIVING}
+            living = {member.name for member in self.platform.members() if member.state in LIVING}
             chosen = [name for name in before if name not in living]
             if len(chosen) >= len(before) - count or time.monotonic() > until:
                 return chosen if count < len(before) else []
@@ -271,7 +272,7 @@ class Supervisor:
     def renew(self, role: Role, environment: Mapping[str, str]) -> list[str]:
         """From now on members of a new version are begun; returns the living ones of the old, the oldest first."""
         with self._beginning, self._changed:
-            self.platform.renew(role, environment)
+            self._able(Renewable).renew(role, environment)
             return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
 
     def surge(self, role: Role, count: int, held: bool = False) -> None:
@@ -283,7 +284,7 @@ class Supervisor:
 
     def admit(self, names: Sequence[str]) -> None:
         """Lets requests go to replicas that were held, and tells everybody before it returns."""
-        self.platform.admit(names)
+        self._able(Admitting).admit(names)
         self._look()
 
     def wait_for(
@@ -291,6 +292,12 @@ class Supervisor:
     ) -> str:
         """Waits until `settled` says how it was seen. `EnvironmentFailure` after the deadline, or on `abort`."""
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
+
+    def _able(self, ability: type[Ability]) -> Ability:
+        found = offered(self.platform, ability)
+        if found is None:
+            raise EnvironmentFailure(f"the platform {self.platform.name} is not {ability.__name__}")
+        return found
 
     # -- asking it
 

@@ -319,7 +319,7 @@ def test_whoever_has_the_documented_rights_can_do_all_of_it(ruled: Callable[[str
             Rollout(supervisor, "replica", {"TINY_VERSION": "3"}, 60).switch()
         finally:
             supervisor.stop()
-        kube.keep()
+        kube.renew_lease()
         assert order.run_id in kube.runs()
     finally:
         kube.tear_down()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.abilities import Hoppable, Pausable, SelfHealing, Startable, offered, why_withheld
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Supervisor
 
@@ -44,11 +45,12 @@ def test_a_killed_member_is_seen_dead_and_cannot_be_killed_again(platform: Platf
 
 
 def test_a_started_member_gets_a_new_name_and_address(platform: Platform, tmp_path: Path) -> None:
-    if platform.controls:
+    startable = offered(platform, Startable)
+    if startable is None:
         pytest.skip(f"{platform.name} starts members by itself")
     platform.deploy(deployment(tmp_path))
     platform.kill("replica-2")
-    fresh = platform.start("replica")
+    fresh = startable.start("replica")
     assert (fresh.name, fresh.state) == ("replica-3", "starting")
     eventually(lambda: platform.ready(fresh), "replica-3 ready", 30)
     addresses = [(m.host, m.port) for m in platform.members() if m.state == "ready" and m.role == "replica"]
@@ -58,12 +60,15 @@ def test_a_started_member_gets_a_new_name_and_address(platform: Platform, tmp_pa
 
 
 def test_a_frozen_member_is_not_ready_until_thawed_and_keeps_its_life(platform: Platform, tmp_path: Path) -> None:
+    pausable = offered(platform, Pausable)
+    if pausable is None:
+        pytest.skip(f"{platform.name} cannot freeze a member: {why_withheld(platform, Pausable)}")
     platform.deploy(deployment(tmp_path))
     before = platform.members()[0]
-    platform.pause("replica-1")
+    pausable.pause("replica-1")
     assert state(platform, "replica-1") == "paused"
     assert not platform.ready(before)
-    platform.resume("replica-1")
+    pausable.resume("replica-1")
     eventually(lambda: platform.ready(before), "ready again", 30)
     assert platform.members()[0] == before
 
@@ -78,7 +83,8 @@ def test_a_stopped_member_exits_by_itself(platform: Platform, tmp_path: Path) ->
 def test_nothing_is_left_after_tear_down(platform: Platform, tmp_path: Path) -> None:
     wanted = deployment(tmp_path)
     platform.deploy(wanted)
-    platform.pause("replica-1")
+    if pausable := offered(platform, Pausable):
+        pausable.pause("replica-1")
     assert len(platform.leftovers(wanted.run_id)) >= 3
     platform.tear_down()
     assert platform.leftovers(wanted.run_id) == []
@@ -152,9 +158,10 @@ def test_the_supervisor_scales_and_stops_the_newest(platform: Platform, tmp_path
         stopped = supervisor.set_desired("replica", 1)
         supervisor.wait_ready("replica", 1, 30)
         (left,) = [m.name for m in supervisor.ready("replica")]
-        # A platform that controls its members chooses them itself.
-        assert stopped == ["replica-4", "replica-3", "replica-2"] or (platform.controls and left not in stopped)
-        assert len(stopped) == 3 and (left == "replica-1" or platform.controls)
+        # A platform that heals itself chooses them itself.
+        heals = offered(platform, SelfHealing) is not None
+        assert stopped == ["replica-4", "replica-3", "replica-2"] or (heals and left not in stopped)
+        assert len(stopped) == 3 and (left == "replica-1" or heals)
         assert supervisor.stop_failures == {}
         with pytest.raises(
             EnvironmentFailure, match=r"not within 0.1 s: 2 ready replicas are wanted, there are replica-\d ready"
@@ -165,7 +172,7 @@ def test_the_supervisor_scales_and_stops_the_newest(platform: Platform, tmp_path
 
 
 def test_the_command_of_a_member_is_asked_for_with_its_slot(platform: Platform, tmp_path: Path) -> None:
-    if "hop" not in platform.capabilities:
+    if offered(platform, Hoppable) is None:
         pytest.skip(f"{platform.name} starts containers, no commands")
     slots = []
     launch = tiny()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import FaultNotSeen
+from harness.faults import FAULTS, Cut, Fault, Restart
+from harness.platforms.abilities import Admitting, Disconnectable, offered
 from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.rollout import Rollout
@@ -19,10 +20,9 @@ from harness.supervision.supervisor import Supervisor
 from .support import deployment, eventually, tiny
 
 
-def needs(platform: Platform, *capabilities: str) -> None:
-    lacking = set(capabilities) - platform.capabilities
-    if lacking:
-        pytest.skip(f"{platform.name} declares that it cannot {', '.join(sorted(lacking))}")
+def needs(platform: Platform, fault: type[Fault]) -> None:
+    if all(offered(platform, ability) is None for ability in fault.needs):
+        pytest.skip(f"{platform.name} offers none of {', '.join(each.__name__ for each in fault.needs)}")
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def boots(platform: Platform) -> dict[str, str | None]:
 
 @pytest.mark.parametrize("how", ["roll", "switch"])
 def test_every_old_boot_goes_and_as_many_new_ones_come(platform: Platform, tmp_path: Path, how: str) -> None:
-    needs(platform, how)
+    needs(platform, FAULTS[how])
     platform.deploy(deployment(tmp_path))
     before = boots(platform)
     with kept(platform) as supervisor:
@@ -53,7 +53,7 @@ def test_every_old_boot_goes_and_as_many_new_ones_come(platform: Platform, tmp_p
 
 
 def test_the_same_version_anew_is_another_life_of_every_member(platform: Platform, tmp_path: Path) -> None:
-    needs(platform, "restart")
+    needs(platform, Restart)
     platform.deploy(deployment(tmp_path))
     before = boots(platform)
     with kept(platform) as supervisor:
@@ -62,26 +62,25 @@ def test_the_same_version_anew_is_another_life_of_every_member(platform: Platfor
 
 
 def test_a_held_replica_is_ready_and_stays_so_when_it_is_admitted(platform: Platform, tmp_path: Path) -> None:
-    if platform.controls:
+    admitting = offered(platform, Admitting)
+    if admitting is None:
         pytest.skip("its controller begins the members")
     platform.deploy(deployment(tmp_path, replicas=1, workers=0))
-    fresh = platform.start("replica", held=True)
+    fresh = admitting.start("replica", held=True)
     eventually(lambda: platform.ready(fresh), "ready though held")
     assert [m.held for m in platform.members()] == [False, True]
-    platform.admit([fresh.name])
+    admitting.admit([fresh.name])
     assert [(m.held, m.state) for m in platform.members()] == [(False, "ready"), (False, "ready")]
 
 
 def test_a_cut_replica_is_seen_to_be_off_the_network_and_on_it_again(platform: Platform, tmp_path: Path) -> None:
-    if "cut" not in platform.capabilities:
-        platform.deploy(deployment(tmp_path, replicas=1, workers=0))
-        with pytest.raises(FaultNotSeen, match="replica-1"):
-            platform.cut("replica-1")
-        return
+    needs(platform, Cut)
+    disconnectable = offered(platform, Disconnectable)
+    assert disconnectable is not None
     platform.deploy(deployment(tmp_path, workers=0))
     before = platform.members()[0]
-    assert platform.cut("replica-1")
-    assert platform.mend("replica-1")
+    assert disconnectable.cut("replica-1")
+    assert disconnectable.mend("replica-1")
     eventually(lambda: platform.ready(before), "ready again", 30)
     assert platform.members()[0].boot == before.boot
 

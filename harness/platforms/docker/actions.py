@@ -26,7 +26,7 @@ class Acts:
 
     def __init__(self, api: docker.APIClient, watch: Watch, front: str | None) -> None:
         self._api, self._watch, self._front = api, watch, front
-        self._pool = ThreadPoolExecutor(8, "kill")
+        self._pool = ThreadPoolExecutor(8, "signals")
         self._changed, self._sending, self._closed = threading.Condition(), 0, False
         self._announced: dict[str, list[Callable[[bool], None]]] = {}
 

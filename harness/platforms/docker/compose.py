@@ -107,7 +107,7 @@ def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) 
     if compose.worker:
         wanted[compose.worker] = deployment.environment.get("worker", {})
     for name, environment in wanted.items():
-        services[name]["restart"] = "no"
+        services[name].update(restart="no")
         _add(services[name], dict(environment))
     if compose.ledger:
         _add(services[compose.ledger], ledger_program.environment(deployment))

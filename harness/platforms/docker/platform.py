@@ -22,6 +22,7 @@ from harness.platforms.common.ports import HOST, Ports
 from harness.platforms.docker import attach, clone, found_state, log_files
 from harness.platforms.docker.actions import Acts
 from harness.platforms.docker.compose import Model, Project, lacking, prepared
+from harness.platforms.docker.description import DOCKER
 from harness.platforms.docker.engine import LABEL, booted_s, connect, host, remove, standing, things, translated
 from harness.platforms.docker.event_watch import Watch
 from harness.platforms.docker.readiness import Asker
@@ -36,14 +37,12 @@ _DEAD_KEPT = 32
 
 
 class DockerPlatform:
-    """See `harness.platforms.base.Platform`."""
+    """A `Platform`; is `Admitting`, `Pausable`, `Disconnectable`, and `Attachable`.
 
-    name = "docker"
-    capabilities = frozenset(
-        {"balancer", "workers", "store", "ledger", "attach"}
-        | {"kill", "stop", "pause", "scale", "restart", "roll", "switch", "cut"}
-    )
-    controls = False
+    It is not `Leased`: labels cannot be changed, so who does not see the name that a run holds leaves the run alone.
+    """
+
+    name = DOCKER.name
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -363,9 +362,6 @@ class DockerPlatform:
         up.held.close()
         if failed:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: {'; '.join(failed)}")
-
-    def keep(self) -> None:
-        """Nothing: labels cannot be changed. Who does not see the name that the run holds leaves it alone."""
 
     def runs(self) -> dict[str, Standing]:
         return standing(things(connect()), booted_s())

@@ -19,11 +19,12 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.abilities import Pausable
 from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
 from harness.platforms.common.lock import check_run_id, hold_name, hold_target
 from harness.platforms.kubernetes import actions as acts
@@ -36,6 +37,7 @@ from harness.platforms.kubernetes import second_deployment as besides
 from harness.platforms.kubernetes.actions import Up
 from harness.platforms.kubernetes.api import Cluster, Object, Refused
 from harness.platforms.kubernetes.changes import Changes
+from harness.platforms.kubernetes.description import KUBERNETES
 from harness.platforms.kubernetes.pods import Life, Seen, seen
 from harness.platforms.kubernetes.watch import LogFollower, PodWatch
 from harness.platforms.process.children import tail
@@ -43,19 +45,14 @@ from harness.redact import redact_patterns
 from harness.signals import uninterrupted
 
 _LOST_S = 4.0
-_BY_ITSELF = "is the cluster's own affair: it keeps the wanted number, and rolls out versions"
 _LOOK_S = 0.1
 _LAST_WORDS_S = 1.0
-_ALWAYS = frozenset(
-    {"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch", "attach"}
-)
 
 
 class KubernetesPlatform:
-    """See `harness.platforms.base.Controller`."""
+    """A `Platform`; is `SelfHealing`, `Attachable` and `Leased`, and `Pausable` where its node is this machine."""
 
-    name = "kubernetes"
-    controls = True
+    name = KUBERNETES.name
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -64,10 +61,11 @@ class KubernetesPlatform:
         self._changes: Changes | None = None
         self._ends: threading.Thread | None = None
 
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """What can be done here. Where no cluster answers, all is claimed: the deployment says what is wrong."""
-        return _ALWAYS | {"pause"} if self._sees_processes else _ALWAYS
+    def withholds(self, ability: type) -> str | None:
+        """Return why members cannot be frozen here. Where no cluster answers, the deployment says what is wrong."""
+        if ability is Pausable and not self._sees_processes:
+            return "its processes run on another machine, and cannot be frozen from here"
+        return None
 
     @functools.cached_property
     def _sees_processes(self) -> bool:
@@ -238,15 +236,6 @@ class KubernetesPlatform:
             found = [life.member(up.part.port) for life in up.roster.lives.values()]
         return sorted(found, key=lambda member: (member.role, member.number))
 
-    def start(self, role: Role, held: bool = False) -> Member:
-        raise EnvironmentFailure(f"a {role} {_BY_ITSELF}")
-
-    def admit(self, names: Sequence[str]) -> None:
-        raise EnvironmentFailure(f"requests to {', '.join(names)}: that {_BY_ITSELF}")
-
-    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
-        raise EnvironmentFailure(f"a new version of a {role} {_BY_ITSELF}")
-
     def ready(self, member: Member) -> bool:
         up, life = self._deployed(), self._life(member.name)
         with self._lock:
@@ -278,11 +267,6 @@ class KubernetesPlatform:
 
     def resume(self, name: str) -> str:
         return self._do(name, "paused", "unready", lambda up, life: acts.in_node(up, life, node.thaw))
-
-    def cut(self, name: str) -> str:
-        raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
-
-    mend = cut
 
     def _do(self, name: str, during: State, after: State, action: Callable[[Up, Life], str]) -> str:
         up, life = self._deployed(), self._life(name)
@@ -371,7 +355,7 @@ class KubernetesPlatform:
         elif up.deployment.found is not None:
             recovering.settle(up.deployment.found)
 
-    def keep(self) -> None:
+    def renew_lease(self) -> None:
         up = self._up
         if up is not None and up.part.attach is None:
             namespaces.keep(up.cluster, up.deployment.run_id)

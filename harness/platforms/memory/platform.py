@@ -12,23 +12,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.abilities import Hoppable
 from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, Slot, State
 from harness.platforms.common.lock import check_run_id
 
 _RUNS: dict[str, list[str]] = {}
 
 
-class MemoryPlatform:
-    """See `harness.platforms.base.Platform`."""
+class MemoryPlatform(Hoppable):
+    """A `Platform`; is `Admitting`, `Pausable` and `Disconnectable`.
+
+    What a test puts into `withheld`, with a reason, is not offered.
+    """
 
     name = "memory"
-    capabilities = frozenset(
-        {"hop", "balancer", "workers", "kill", "stop", "pause", "scale", "restart", "roll", "switch", "cut"}
-    )
-    controls = False
 
     def __init__(self, ready_after_s: float = 0.0) -> None:
         self.ready_after_s = ready_after_s
+        self.withheld: dict[type, str] = {}
         self.unseen: set[str] = set()
         self._lock = threading.RLock()
         self._deployment: Deployment | None = None
@@ -38,6 +39,9 @@ class MemoryPlatform:
         self._numbers: dict[str, int] = {}
         self._cut: set[str] = set()
         self.renewed: dict[Role, dict[str, str]] = {}
+
+    def withholds(self, ability: type) -> str | None:
+        return self.withheld.get(ability)
 
     def missing(self) -> list[str]:
         return []
@@ -104,26 +108,26 @@ class MemoryPlatform:
         self._set(name, "gone")
 
     def kill(self, name: str) -> str:
-        return self._do("kill", name, "killed")
+        return self._do(MemoryPlatform.kill.__name__, name, "killed")
 
     def stop(self, name: str, grace_s: float) -> str:
         self._living(name)
         self._set(name, "stopping")
-        return self._do("stop", name, "gone")
+        return self._do(MemoryPlatform.stop.__name__, name, "gone")
 
     def pause(self, name: str) -> str:
-        return self._do("pause", name, "paused")
+        return self._do(MemoryPlatform.pause.__name__, name, "paused")
 
     def resume(self, name: str) -> str:
-        return self._do("resume", name, "unready")
+        return self._do(MemoryPlatform.resume.__name__, name, "unready")
 
     def cut(self, name: str) -> str:
-        seen = self._do("cut", name, "unready")
+        seen = self._do(MemoryPlatform.cut.__name__, name, "unready")
         self._cut.add(name)
         return seen
 
     def mend(self, name: str) -> str:
-        seen = self._do("mend", name, "unready")
+        seen = self._do(MemoryPlatform.mend.__name__, name, "unready")
         self._cut.discard(name)
         return seen
 
@@ -174,9 +178,6 @@ class MemoryPlatform:
             for member in list(self._members.values()):
                 if member.state not in DEAD:
                     self._set(member.name, "gone")
-
-    def keep(self) -> None:
-        pass
 
     def runs(self) -> dict[str, bool]:
         return {run_id: False for run_id, left in _RUNS.items() if left}

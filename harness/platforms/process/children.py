@@ -119,7 +119,7 @@ class Child:
     def pause(self) -> str:
         """SIGSTOP; seen when every thread of its group is stopped."""
         self.signal(signal.SIGSTOP, whole=True)
-        self._until(lambda found: found == {"T"}, "stop")
+        self._until(lambda found: found == {"T"}, "freeze")
         return f"pid {self.pid}: all threads stopped"
 
     def resume(self) -> str:

@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.abilities import Hoppable, Sticky
 from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, Standing, State
 from harness.platforms.common import http_probe, ledger_program, procfs
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
-from harness.platforms.process import leftovers as remains
-from harness.platforms.process import requirements, valkey
+from harness.platforms.process import leftovers, requirements, valkey
 from harness.platforms.process.children import Child, end_all, tail
+from harness.platforms.process.description import PROCESS
 from harness.platforms.process.haproxy import Balancer
 from harness.redact import redact_patterns
 from harness.signals import uninterrupted
@@ -27,7 +28,6 @@ from harness.signals import uninterrupted
 _POLL_S = 0.02
 _WORKER_SETTLED_S = 0.3
 _DEAD_KEPT = 64
-_FAULTS = ("kill", "stop", "pause", "scale", "restart", "roll", "switch")
 
 
 @dataclass
@@ -65,12 +65,10 @@ class _Up:
     balancer: Balancer | None = None
 
 
-class ProcessPlatform:
-    """See `harness.platforms.base.Platform`."""
+class ProcessPlatform(Hoppable, Sticky):
+    """A `Platform`; begins members of any version, held back or not (`Admitting`), and is `Pausable`."""
 
-    name = "process"
-    capabilities = frozenset({"hop", "balancer", "sticky", "workers", "store", "ledger", *_FAULTS})
-    controls = False
+    name = PROCESS.name
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -99,7 +97,7 @@ class ProcessPlatform:
         with uninterrupted(), ExitStack() as held:
             held.enter_context(hold_name(deployment.run_id))
             deployment.logs.mkdir(parents=True, exist_ok=True)
-            directory = remains.make_work_directory(deployment.run_id)
+            directory = leftovers.make_work_directory(deployment.run_id)
             self._up = up = _Up(deployment, directory, Ports(), held.pop_all())
         with uninterrupted():
             checks = self._start_parts(up)
@@ -293,11 +291,6 @@ class ProcessPlatform:
     def resume(self, name: str) -> str:
         return self._do(name, "paused", "unready", lambda child: child.resume())
 
-    def cut(self, name: str) -> str:
-        raise FaultNotSeen(f"{name} has no network of its own on the platform {self.name}: use docker")
-
-    mend = cut
-
     def _do(self, name: str, during: State, after: State, action: Callable[[Child], str]) -> str:
         entry = self._entry(name)
         with self._lock:
@@ -363,7 +356,7 @@ class ProcessPlatform:
         strays = [process for process in found if process.pid not in stuck]
         left = [*stuck.values(), *(str(process) for process in strays if not procfs.end(process))]
         with suppress(OSError):
-            remains.remove_work_directory(up.deployment.run_id)
+            leftovers.remove_work_directory(up.deployment.run_id)
         if up.directory.exists():
             left.append(f"directory {up.directory}")
         up.ports.release()
@@ -371,14 +364,14 @@ class ProcessPlatform:
         if left:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}")
 
-    def keep(self) -> None:
-        pass
-
     def runs(self) -> dict[str, Standing]:
-        return remains.runs()
+        return leftovers.runs()
 
-    leftovers = staticmethod(remains.leftovers)
-    remove = staticmethod(remains.remove)
+    def leftovers(self, run_id: str) -> list[str]:
+        return leftovers.leftovers(run_id)
+
+    def remove(self, run_id: str) -> list[str]:
+        return leftovers.remove(run_id)
 
     # -- helpers
 

@@ -368,9 +368,9 @@ def test_a_roll_that_is_given_up_goes_back_to_the_version_before(shop: Shop, cha
 
 
 class Watched:
-    """A platform that controls its members, and replaces none."""
+    """A platform that heals itself, though it replaces none."""
 
-    name, controls = "watched", True
+    name = "watched"
 
     def __init__(self, fails: str = "") -> None:
         self.did: list[str] = []
@@ -390,6 +390,9 @@ class Watched:
 
     def log_tail(self, name: str) -> str:
         return ""
+
+    def scale(self, *_: Any) -> None:
+        self.did.append("scale")
 
     def roll(self, *_: Any) -> None:
         self.did.append("roll")
