@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from harness.errors import FaultNotSeen
+from harness.faults.trigger import Span, Trigger
 from harness.platforms.abilities import Ability, offered
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Supervisor
 
-Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
-Span = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+__all__ = ["Context", "Fault", "Span"]
 
 
 @dataclass
@@ -48,15 +48,11 @@ class Context:
         return found
 
 
-class Fault(BaseModel):
-    """One entry of a scenario's faults; times in seconds from the start of the load.
+class Fault(Trigger):
+    """One entry of a scenario's faults: what is done, beside when (`Trigger`).
 
-    Due `at` one or several times, or `every` so often: first at `from` (else after one interval), before
-    `until` (else before the load ends). `jitter` moves each time by up to as much, by the seed. `min_ready`
-    members of the role stay ready: with fewer to spare, the fault waits a moment and then fails.
+    `min_ready` members of the role stay ready: with fewer to spare, the fault waits a moment and then fails.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     needs_target: ClassVar[bool] = True
     """Hits one member, which is chosen when the fault is due."""
@@ -77,22 +73,7 @@ class Fault(BaseModel):
 
     kind: str
     role: Literal["replica", "worker"] = "replica"
-    at: Seconds | Annotated[list[Seconds], Field(min_length=1)] | None = None
-    every: Span | None = None
-    from_s: Seconds | None = Field(default=None, alias="from")
-    until: Seconds | None = None
-    jitter: Seconds = 0.0
     min_ready: Annotated[int, Field(ge=0)] = 1
-
-    @model_validator(mode="after")
-    def _one_way_of_timing(self) -> Self:
-        if (self.at is None) == (self.every is None):
-            raise ValueError("a fault is due either `at` times or `every` so many seconds: give one of them")
-        if self.at is not None and (self.from_s is not None or self.until is not None):
-            raise ValueError("`from` and `until` bound `every`; with `at` they say nothing")
-        if self.from_s is not None and self.until is not None and self.until <= self.from_s:
-            raise ValueError(f"`until` ({self.until:g}) has to be later than `from` ({self.from_s:g})")
-        return self
 
     def undo(self, context: Context) -> dict[str, Any]:
         """What would have to be done should the harness die now; written before the fault is injected."""

@@ -28,21 +28,8 @@ def plan(faults: Sequence[Fault], duration_s: float, seed: int) -> list[Planned]
     due = []
     for index, fault in enumerate(faults):
         source = random.Random(f"{seed}:{index}:{fault.kind}")
-        for at_s in _times(fault, duration_s):
+        for at_s in fault.times(duration_s):
             moved = at_s + source.uniform(-fault.jitter, fault.jitter)
             due.append((round(max(0.0, moved), 3), index, fault, source.random()))
     due.sort(key=lambda entry: entry[:2])
     return [Planned(number + 1, fault, at_s, pick) for number, (at_s, _, fault, pick) in enumerate(due)]
-
-
-def _times(fault: Fault, duration_s: float) -> list[float]:
-    if fault.every is None:
-        at = fault.at if fault.at is not None else []
-        return list(at) if isinstance(at, list) else [at]
-    first = fault.every if fault.from_s is None else fault.from_s
-    until = duration_s if fault.until is None else fault.until
-    times: list[float] = []
-    while (at_s := first + len(times) * fault.every) < until:
-        times.append(at_s)
-    # An entry that would never be due must show in the record rather than vanish from the plan.
-    return times or [first]
