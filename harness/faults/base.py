@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from harness.errors import FaultNotSeen
 from harness.faults.trigger import Span, Trigger
+from harness.faults.undo import Nothing, Undo
 from harness.platforms.abilities import Ability, offered
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Supervisor
 
-__all__ = ["Context", "Fault", "Span"]
+__all__ = ["Context", "Fault", "Lasting", "Span"]
 
 
 @dataclass
@@ -23,7 +25,8 @@ class Context:
     """What a fault works with. `target` is None for a fault that has no single victim.
 
     `abort` is set when the run heals: what lasts for a time ends then. `give_up` is set when the run is to be torn
-    down at once: then nothing waits for a replacement either. `stopped` is filled by a fault that chooses its victims
+    down at once: then nothing waits for a replacement either. `undo` carries out what the fault said would undo it
+    (`Fault.undo`), and returns how that was seen. `stopped` is filled by a fault that chooses its victims
     itself: the members that it stopped gracefully, recorded however it ends.
     """
 
@@ -32,6 +35,7 @@ class Context:
     target: Member | None
     abort: threading.Event
     give_up: threading.Event
+    undo: Callable[[], str] = lambda: ""
     stopped: list[str] = field(default_factory=list)
 
     @property
@@ -66,6 +70,8 @@ class Fault(Trigger):
     """Puts new members in the place of all old ones: a new one has to be seen answering."""
     idle: ClassVar[bool] = False
     """Does nothing: it is no evidence that a check could have failed."""
+    lasts: ClassVar[bool] = False
+    """Lasts until it is undone, which is done at once when the run heals."""
     whole_role: ClassVar[bool] = False
     """Changes the number or the version of a whole role: two of them cannot both be seen to land at once."""
     needs: ClassVar[tuple[type, ...]] = ()
@@ -75,9 +81,9 @@ class Fault(Trigger):
     role: Literal["replica", "worker"] = "replica"
     min_ready: Annotated[int, Field(ge=0)] = 1
 
-    def undo(self, context: Context) -> dict[str, Any]:
-        """What would have to be done should the harness die now; written before the fault is injected."""
-        return {"do": "none"}
+    def undo(self, context: Context) -> Undo:
+        """Return what undoes the fault; on disk before the fault is injected, whoever carries it out."""
+        return Nothing()
 
     def describe(self, context: Context) -> str:
         """The target as the record names it."""
@@ -89,4 +95,16 @@ class Fault(Trigger):
 
     @abstractmethod
     def heal(self, context: Context) -> str:
-        """Undoes it, or waits until it is undone; returns how that was seen. Raises if it was not."""
+        """Wait until the fault is over, and return how that was seen. Raises if it was not."""
+
+
+class Lasting(Fault):
+    """A fault that lasts for some time and is then undone. `for`: how long, in seconds."""
+
+    lasts = True
+
+    for_s: Span = Field(default=4.0, alias="for")
+
+    def heal(self, context: Context) -> str:
+        context.abort.wait(self.for_s)
+        return context.undo()

@@ -6,15 +6,14 @@ network; heals when it is seen on it again.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from harness.faults.base import Context, Fault, Span
+from harness.faults.base import Context, Lasting
+from harness.faults.undo import Mend, Undo
 from harness.platforms.abilities import Disconnectable
 
 
-class Cut(Fault):
+class Cut(Lasting):
     """`for`: how long it stays cut off, in seconds. Only replicas are reached by anybody."""
 
     rough = True
@@ -22,14 +21,9 @@ class Cut(Fault):
 
     kind: Literal["cut"] = "cut"
     role: Literal["replica"] = "replica"
-    for_s: Span = Field(default=4.0, alias="for")
 
-    def undo(self, context: Context) -> dict[str, Any]:
-        return {"do": "mend", "target": context.victim.name}
+    def undo(self, context: Context) -> Undo:
+        return Mend(context.victim.name, context.victim.handle)
 
     def inject(self, context: Context) -> str:
         return context.able(Disconnectable).cut(context.victim.name)
-
-    def heal(self, context: Context) -> str:
-        context.abort.wait(self.for_s)
-        return context.able(Disconnectable).mend(context.victim.name)

@@ -7,12 +7,13 @@ of the stopped ones are in the record, landed or not.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from harness.errors import FaultNotSeen
 from harness.faults.base import Context, Fault, Span
+from harness.faults.undo import BringBack, Undo
 from harness.platforms.abilities import SelfHealing, Startable
 
 
@@ -28,8 +29,8 @@ class Scale(Fault):
     to: Annotated[int, Field(ge=1, le=100)]
     reached_within: Span = 30.0
 
-    def undo(self, context: Context) -> dict[str, Any]:
-        return {"do": "scale", "role": self.role, "to": context.supervisor.desired[self.role]}
+    def undo(self, context: Context) -> Undo:
+        return BringBack(self.role, context.supervisor.desired[self.role])
 
     def describe(self, context: Context) -> str:
         return f"{context.supervisor.desired[self.role]}->{self.to}"

@@ -113,6 +113,43 @@ class Disconnectable(Protocol):
 
 
 @runtime_checkable
+class Thawer(Protocol):
+    """A platform that can thaw a member of a dead run, whose platform object died with it."""
+
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        """Thaw the member, if it is there and the run's, and return how that was seen. May be called again.
+
+        Args:
+            run_id: The dead run.
+            name: The member, as the run called it.
+            handle: The member, as the platform knows it (`Member.handle`).
+
+        Raises:
+            FaultNotSeen: the member is not seen to run again.
+        """
+
+
+@runtime_checkable
+class Mender(Protocol):
+    """A platform that can put a member of a dead run back on the network by which it was reached."""
+
+    def mend_left(self, run_id: str, name: str, handle: str) -> str:
+        """Put the member back, if it is there and the run's, and return how that was seen; see `Thawer.thaw_left`."""
+
+
+@runtime_checkable
+class Scaler(Protocol):
+    """A platform that can bring back the number of members that a dead run had before it changed it.
+
+    Where the members of a run go with it there is nothing to bring back; what ran before the run is brought back by
+    `Attachable.restore`.
+    """
+
+    def scale_left(self, run_id: str, role: Role, count: int) -> str:
+        """Let so many members of the role be there, and return how that was seen. May be called again."""
+
+
+@runtime_checkable
 class Attachable(Protocol):
     """A platform that can use a target that runs already, which its part of the contract names as `attach`.
 

@@ -35,9 +35,12 @@ class NotConfigured(EnvironmentFailure):
 
 @dataclass(frozen=True)
 class Member:
-    """One replica or worker. `boot` names this life of it: what its answers carry, else its own name.
+    """One replica or worker.
 
-    One that is `held` may be ready, but is sent no requests until it is admitted.
+    Attributes:
+        boot: Names this life of the member: the boot id that its answers carry, else the name of the member.
+        held: The member may be ready, but is sent no requests until it is admitted.
+        handle: By what the platform still knows the member after the harness died; empty where the name is enough.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Member:
     boot: str | None
     state: State
     held: bool = False
+    handle: str = ""
 
     @property
     def number(self) -> int:

@@ -19,6 +19,7 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.abilities import Attachable, offered
 from harness.platforms.common.lock import check_run_id, hold_name
 from harness.platforms.process import leftovers
+from harness.recovery.abandoned import undo_all
 from harness.recovery.engines import Engines, look, said_by
 from harness.redact import redact_logs
 from harness.run.liveness import folder_is_held, hold_folder
@@ -158,6 +159,7 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
             stack.enter_context(hold_name(left.run))
         if left.folder is not None:
             stack.enter_context(hold_folder(left.folder))
+        done += [f"{label}: {thing}" for thing in _undone(left, engines)]
         try:
             # What the run added to a target that ran before answers for it until that is back.
             if left.run is not None and left.folder is not None and (left.folder / FOUND).exists():
@@ -173,6 +175,15 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
             _mark_ended(left.folder)
             done.append(f"{label}: marked {left.folder} as ended")
     return done
+
+
+def _undone(left: Leftover, engines: Engines) -> list[str]:
+    """Carry out the undo log of the run; before anything is removed, so that nothing dies frozen or cut off."""
+    if left.run is None or left.folder is None:
+        return []
+    said = _declared(left.folder)
+    platform = engines.there.get(said.platform)
+    return [] if said.ended or platform is None else undo_all(left.folder, platform, left.run)
 
 
 def _restored(folder: Path, engines: Engines) -> list[str]:

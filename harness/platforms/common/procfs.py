@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +99,42 @@ def _own_line() -> set[int]:
         fields = _stat(pid)
         pid = int(fields[1]) if fields else 0
     return line
+
+
+def send(process: Found, number: signal.Signals) -> None:
+    """Send a signal to the process, if it is still there; a later process with the same pid is never touched."""
+    with suppress(OSError):
+        # The pidfd is opened first and the identity read after: then the signal cannot reach another process.
+        handle = os.pidfd_open(process.pid)
+        try:
+            if start_time(process.pid) == process.start:
+                signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
+
+
+def send_until(
+    find: Callable[[], list[Found]], number: signal.Signals, holds: Callable[[set[str]], bool], deadline_s: float = 5.0
+) -> tuple[list[Found], set[str]]:
+    """Send a signal to what `find` finds, again and again, until it holds of the states of all threads, or it is late.
+
+    Returns:
+        The processes that were found last, and the states of their threads; no processes when there are none.
+    """
+    until = time.monotonic() + deadline_s
+    while True:
+        found = find()
+        for each in found:
+            send(each, number)
+        seen = {state for each in found for state in states(each.pid)}
+        if not found or holds(seen) or time.monotonic() > until:
+            return found, seen
+        time.sleep(0.002)
+
+
+def is_running(states: set[str]) -> bool:
+    """Say whether threads in these states run: there are some, and none is stopped."""
+    return bool(states) and "T" not in states
 
 
 def end(process: Found, deadline_s: float = 5.0) -> bool:

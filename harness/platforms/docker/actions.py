@@ -109,7 +109,9 @@ class Acts:
 
     def freeze(self, who: str, container: str, wanted: bool) -> str:
         """Freezes or thaws all its processes at once; seen by the state of the container."""
-        (self._api.pause if wanted else self._api.unpause)(container)
+        # To thaw what is not frozen is an error to the engine; and an undo may be carried out twice.
+        if wanted or self._api.inspect_container(container)["State"]["Paused"]:
+            (self._api.pause if wanted else self._api.unpause)(container)
         state = self._api.inspect_container(container)["State"]
         if not state["Running"] or state["Paused"] is not wanted:
             raise FaultNotSeen(f"{who} did not {'freeze' if wanted else 'run on'}: it is {state['Status']}")

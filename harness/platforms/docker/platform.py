@@ -19,7 +19,7 @@ from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Role, Standing, State
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
-from harness.platforms.docker import attach, clone, found_state, log_files
+from harness.platforms.docker import abandoned, attach, clone, found_state, log_files
 from harness.platforms.docker.actions import Acts
 from harness.platforms.docker.compose import Model, Project, lacking, prepared
 from harness.platforms.docker.description import DOCKER
@@ -368,6 +368,12 @@ class DockerPlatform:
 
     def restore(self, found: Path) -> list[str]:
         return found_state.settle(connect(), found)
+
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        return abandoned.thaw(connect(), run_id, name, handle)
+
+    def mend_left(self, run_id: str, name: str, handle: str) -> str:
+        return abandoned.mend(connect(), run_id, name, handle)
 
     def leftovers(self, run_id: str) -> list[str]:
         return [str(thing) for thing in things(connect(), run_id)]

@@ -35,7 +35,8 @@ class Entry(Asked):
     begun: threading.Event = field(default_factory=threading.Event)
 
     def member(self) -> Member:
-        return Member(self.name, self.role, self.host, self.port, self.boot, self.state, self.held)
+        where = self.host, self.port
+        return Member(self.name, self.role, *where, self.boot, self.state, self.held, handle=self.container)
 
     def is_of(self, run_id: str) -> bool:
         """Whether its container was made by the run. One of a project that ran before was not."""

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import FaultNotSeen
@@ -76,35 +74,16 @@ def freeze(container: str, what: str) -> str:
 
 def thaw(container: str, what: str) -> str:
     """SIGCONT to all processes of a container; seen when none of their threads is stopped. Raises `FaultNotSeen`."""
-    return _signalled(
-        container, what, signal.SIGCONT, lambda states: bool(states) and "T" not in states, "running again"
-    )
+    return _signalled(container, what, signal.SIGCONT, procfs.is_running, "running again")
 
 
 def _signalled(container: str, what: str, number: signal.Signals, holds: Callable[[set[str]], bool], said: str) -> str:
-    until = time.monotonic() + _LANDING_S
-    while True:
-        found = processes(container)
-        if not found:
-            raise FaultNotSeen(f"{what} has no process on this machine: it is dead already, or runs elsewhere")
-        for each in found:
-            _send(each, number)
-        states = {state for each in found for state in procfs.states(each.pid)}
-        if holds(states):
-            return f"processes {_pids(found)} are {said}"
-        if time.monotonic() > until:
-            raise FaultNotSeen(f"{what} is not {said}: its threads are in the states {sorted(states)}")
-        time.sleep(0.002)
-
-
-def _send(process: Found, number: signal.Signals) -> None:
-    with suppress(OSError):
-        handle = os.pidfd_open(process.pid)
-        try:
-            if procfs.start_time(process.pid) == process.start:
-                signal.pidfd_send_signal(handle, number)
-        finally:
-            os.close(handle)
+    found, states = procfs.send_until(lambda: processes(container), number, holds, _LANDING_S)
+    if not found:
+        raise FaultNotSeen(f"{what} has no process on this machine: it is dead already, or runs elsewhere")
+    if not holds(states):
+        raise FaultNotSeen(f"{what} is not {said}: its threads are in the states {sorted(states)}")
+    return f"processes {_pids(found)} are {said}"
 
 
 def end_all(marks: Iterable[str]) -> list[str]:

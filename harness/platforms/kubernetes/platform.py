@@ -366,6 +366,7 @@ class KubernetesPlatform:
     restore = staticmethod(recovering.settle)
     leftovers = staticmethod(recovering.leftovers)
     remove = staticmethod(recovering.remove)
+    thaw_left = staticmethod(recovering.thaw)
 
     # -- helpers
 

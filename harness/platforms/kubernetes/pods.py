@@ -129,9 +129,8 @@ class Life:
 
     def member(self, port: int) -> Member:
         """As the rest of the harness knows it; `port` is that of a replica."""
-        return Member(
-            self.name, self.role, self.about.ip, port if self.role == "replica" else None, self.boot, self.state
-        )
+        where = self.about.ip, port if self.role == "replica" else None
+        return Member(self.name, self.role, *where, self.boot, self.state, handle=self.about.container)
 
 
 class Roster:

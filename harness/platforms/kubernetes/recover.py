@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from harness.platforms.base import Standing
 from harness.platforms.common.lock import hold_target
 from harness.platforms.kubernetes import attach as attaching
 from harness.platforms.kubernetes import namespace as namespaces
+from harness.platforms.kubernetes import node
 from harness.platforms.kubernetes import second_deployment as besides
 from harness.platforms.kubernetes.api import Cluster, Unreachable, is_configured
 
@@ -57,6 +59,20 @@ def remove(run_id: str) -> list[str]:
         if found:
             namespaces.remove(cluster, run_id)
         return [*(f"removed {each}" for each in found), *besides.remove(cluster, run_id)]
+
+
+def thaw(run_id: str, name: str, container: str) -> str:
+    """Thaw a member of a dead run where its node is this machine; return how that was seen. Raises `FaultNotSeen`.
+
+    `container` comes from a record: only what has the form of a runtime's id is looked for.
+    """
+    if not re.fullmatch(r"[0-9a-f]{64}", container):
+        return f"{name} had no container yet"
+    if not namespaces.is_local(Cluster.connect()):
+        return f"{name} ran on another machine: it was not frozen from here"
+    if not node.processes(container):
+        return f"{name} is not there any more"
+    return node.thaw(container, name)
 
 
 def target(cluster: Cluster, namespace: str) -> str:

@@ -9,14 +9,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.abilities import Hoppable
 from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, Slot, State
 from harness.platforms.common.lock import check_run_id
 
-_RUNS: dict[str, list[str]] = {}
+
+@dataclass
+class _Target:
+    """What is there of one run, and stays there when its platform object is gone."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)
+
+
+_RUNS: dict[str, _Target] = {}
 
 
 class MemoryPlatform(Hoppable):
@@ -37,7 +46,6 @@ class MemoryPlatform(Hoppable):
         self._begun: dict[str, float] = {}
         self._logs: dict[str, list[str]] = {}
         self._numbers: dict[str, int] = {}
-        self._cut: set[str] = set()
         self.renewed: dict[Role, dict[str, str]] = {}
 
     def withholds(self, ability: type) -> str | None:
@@ -49,7 +57,7 @@ class MemoryPlatform(Hoppable):
     def deploy(self, deployment: Deployment) -> None:
         """The launchers are called, their programs are not run; one whose command is empty fails."""
         self._deployment = deployment
-        _RUNS[check_run_id(deployment.run_id)] = []
+        _RUNS[check_run_id(deployment.run_id)] = _Target()
         try:
             members = [self.start("replica") for _ in range(deployment.replicas)]
             members += [self.start("worker") for _ in range(deployment.workers)]
@@ -91,7 +99,7 @@ class MemoryPlatform(Hoppable):
             self._begun[name] = time.monotonic()
             renewed = " ".join(f"{key}={text}" for key, text in self.renewed.get(role, {}).items())
             self._logs[name] = [f"up as {name} {renewed}".rstrip()]
-            _RUNS[deployment.run_id].append(name)
+            _RUNS[deployment.run_id].states[name] = member.state
             return member
 
     def admit(self, names: Sequence[str]) -> None:
@@ -123,12 +131,12 @@ class MemoryPlatform(Hoppable):
 
     def cut(self, name: str) -> str:
         seen = self._do(MemoryPlatform.cut.__name__, name, "unready")
-        self._cut.add(name)
+        self._there.cut.add(name)
         return seen
 
     def mend(self, name: str) -> str:
         seen = self._do(MemoryPlatform.mend.__name__, name, "unready")
-        self._cut.discard(name)
+        self._there.cut.discard(name)
         return seen
 
     def _do(self, what: str, name: str, after: State) -> str:
@@ -150,14 +158,19 @@ class MemoryPlatform(Hoppable):
     def _set(self, name: str, state: State) -> None:
         with self._lock:
             self._members[name] = replace(self._members[name], state=state)
-            if state in DEAD and self._deployment is not None:
-                left = _RUNS.get(self._deployment.run_id, [])
-                left[:] = [other for other in left if other != name]
+            if state in DEAD:
+                self._there.states.pop(name, None)
+            else:
+                self._there.states[name] = state
+
+    @property
+    def _there(self) -> _Target:
+        return _RUNS.get(self._deployment.run_id, _Target()) if self._deployment else _Target()
 
     def ready(self, member: Member) -> bool:
         with self._lock:
             now = self._members[member.name]
-            if now.state not in POLLED or member.name in self._cut:
+            if now.state not in POLLED or member.name in self._there.cut:
                 return False
             if time.monotonic() - self._begun[member.name] < self.ready_after_s:
                 return False
@@ -180,10 +193,30 @@ class MemoryPlatform(Hoppable):
                     self._set(member.name, "gone")
 
     def runs(self) -> dict[str, bool]:
-        return {run_id: False for run_id, left in _RUNS.items() if left}
+        return {run_id: False for run_id, left in _RUNS.items() if left.states}
 
     def leftovers(self, run_id: str) -> list[str]:
-        return list(_RUNS.get(run_id, []))
+        return list(_RUNS.get(run_id, _Target()).states)
 
     def remove(self, run_id: str) -> list[str]:
-        return _RUNS.pop(run_id, [])
+        return list(_RUNS.pop(run_id, _Target()).states)
+
+    # -- what a dead run left, undone
+
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        states = _RUNS[run_id].states
+        if states.get(name) == "paused":
+            states[name] = "unready"
+        return f"{name} is {states.get(name, 'not there any more')}"
+
+    def mend_left(self, run_id: str, name: str, handle: str) -> str:
+        _RUNS[run_id].cut.discard(name)
+        return f"{name} is reached again"
+
+    def scale_left(self, run_id: str, role: Role, count: int) -> str:
+        states = _RUNS[run_id].states
+        mine = [name for name in states if name.startswith(role)]
+        for name in mine[count:]:
+            del states[name]
+        states.update({f"{role}-{1000 + extra}": "ready" for extra in range(count - len(mine))})
+        return f"{count} {role}s are there"

@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import stat
 import tempfile
 import time
@@ -14,7 +15,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness.errors import EnvironmentFailure
+from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Standing
 from harness.platforms.common import procfs
 from harness.platforms.common.lock import check_run_id, here, is_of_this_boot, is_run_id
@@ -135,6 +136,20 @@ def remove(run_id: str) -> list[str]:
     if left:
         raise EnvironmentFailure(f"run {run_id}: cannot be removed: {'; '.join(left)}. Remove it by hand")
     return removed
+
+
+def thaw(run_id: str, name: str) -> str:
+    """Thaw a member of a dead run, and return how that was seen. Raises `FaultNotSeen` when it is not seen to run."""
+
+    def mine() -> list[procfs.Found]:
+        return [process for process in procfs.of_runs(run_id) if process.name == name]
+
+    found, states = procfs.send_until(mine, signal.SIGCONT, procfs.is_running)
+    if not found:
+        return f"{name} is not there any more"
+    if not procfs.is_running(states):
+        raise FaultNotSeen(f"{name} does not run on: its threads are in the states {sorted(states)}")
+    return f"{name} is running again"
 
 
 def scratch() -> list[Path]:

@@ -370,6 +370,9 @@ class ProcessPlatform(Hoppable, Sticky):
     def leftovers(self, run_id: str) -> list[str]:
         return leftovers.leftovers(run_id)
 
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        return leftovers.thaw(run_id, name)
+
     def remove(self, run_id: str) -> list[str]:
         return leftovers.remove(run_id)
 
