@@ -72,7 +72,7 @@ def thaw(run_id: str, name: str, container: str) -> str:
         return f"{name} ran on another machine: it was not frozen from here"
     if not node.processes(container):
         return f"{name} is not there any more"
-    return node.thaw(container, name)
+    return f"{name}: {node.thaw(container, name)}"
 
 
 def target(cluster: Cluster, namespace: str) -> str:
