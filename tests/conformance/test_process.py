@@ -209,7 +209,7 @@ def test_one_member_that_will_not_die_leaves_nothing_else_behind(
 ) -> None:
     wanted = deployment(tmp_path)
     process.deploy(wanted)
-    stubborn = process._deployed().entries["replica-1"].child
+    stubborn = process._deployed().members.rows["replica-1"].child
 
     def refuse() -> None:
         raise EnvironmentFailure("replica-1 does not exit after SIGKILL")
