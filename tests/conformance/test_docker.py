@@ -84,7 +84,7 @@ def test_another_version_costs_no_request(engine: DockerPlatform, tmp_path: Path
         eventually(lambda: len(seen) > landed + 30, "answers of the new version", 30)
     assert {status for status, _ in seen} == {200}
     assert not {boot for _, boot in seen[landed + 4 :]} & old and {boot for _, boot in seen} & old
-    env = connect().inspect_container(engine._entry("replica-3").container)["Config"]["Env"]
+    env = connect().inspect_container(engine._deployed().members.find("replica-3").container)["Config"]["Env"]
     assert "HARNESS_VERSION=2" in env and "TINY_DRAIN_S=1" in env
 
 
@@ -106,11 +106,11 @@ def test_one_that_ends_by_itself_stays_dead_and_no_kill_is_counted(engine: Docke
         "command: [python, -u, /tiny.py]\n    restart: always"))  # fmt: skip
     engine.deploy(wanted)
     # Not through the engine, which would take it for meant: its own policy would bring it back.
-    os.kill(connect().inspect_container(engine._entry("replica-1").container)["State"]["Pid"], 9)
+    os.kill(connect().inspect_container(engine._deployed().members.find("replica-1").container)["State"]["Pid"], 9)
     eventually(lambda: engine.members()[0].state == "gone", "seen dead")
     with pytest.raises(FaultNotSeen, match="dead already"):
         engine.kill("replica-1")
-    assert not connect().inspect_container(engine._entry("replica-1").container)["State"]["Running"]
+    assert not connect().inspect_container(engine._deployed().members.find("replica-1").container)["State"]["Running"]
 
 
 def test_a_member_that_ignores_its_signal_is_a_fault_not_seen(engine: DockerPlatform, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def _fill(up: Up, found: list[Inspected]) -> None:
     for each in found:
         service, number = _of(each)
         if service in roles:
-            up.numbers[roles[service]] = number - 1
+            up.members.number_from(roles[service], number)
             entry = up.new(roles[service])
             up.began(entry, each["Id"])
             up.templates.setdefault(entry.role, _template(each, deployment.run_id))

@@ -12,6 +12,7 @@ import docker
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment, Member, Role, State
+from harness.platforms.common.members import MemberTable
 from harness.platforms.common.ports import Ports
 from harness.platforms.docker import clone, log_files
 from harness.platforms.docker.actions import Acts
@@ -58,19 +59,24 @@ class Up:
     asker: Asker
     acts: Acts
     parts: dict[str, str] = field(default_factory=dict)
-    entries: dict[str, Entry] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
     templates: dict[str, Inspected] = field(default_factory=dict)
     renewed: dict[str, dict[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     whole: bool = False
+    members: MemberTable[Entry] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.members = MemberTable(self._has_ended)
+
+    def _has_ended(self, entry: Entry) -> bool:
+        return bool(entry.container) and self.watch.exit(entry.container) is not None
 
     def new(self, role: Role) -> Entry:
         """A member to come, with a number that none of its role had before."""
-        number = self.numbers[role] = self.numbers.get(role, 0) + 1
+        name = self.members.new_name(role)
         port = self.compose.port if role == "replica" else None
-        boot = None if self.deployment.boot_header and port else f"{role}-{number}"
-        entry = self.entries[f"{role}-{number}"] = Entry(f"{role}-{number}", role, port, boot)
+        entry = Entry(name, role, port, None if self.deployment.boot_header and port else name)
+        self.members.add(entry)
         return entry
 
     def began(self, entry: Entry, container: str) -> None:

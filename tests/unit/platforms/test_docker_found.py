@@ -14,6 +14,7 @@ from docker.errors import APIError
 from requests import Response
 
 from harness.errors import FaultNotSeen
+from harness.platforms.common.members import MemberTable
 from harness.platforms.docker import actions, attach, found_state
 from harness.platforms.docker.actions import Acts
 from harness.platforms.docker.platform import DockerPlatform
@@ -173,9 +174,11 @@ def platform(engine: Watched, labels: dict[str, str] | None = None) -> DockerPla
     entry.inspected = {"Config": {"Labels": labels or {}}}
     entry.begun.set()
     made = DockerPlatform()
+    members: MemberTable[Entry] = MemberTable(lambda each: engine.exit(each.container) is not None)
+    members.add(entry)
     deployment = SimpleNamespace(run_id="r-ab12cd", found=engine.place)
     acts = Acts(cast(Any, engine), cast(Any, engine), None)
-    up = SimpleNamespace(api=engine, watch=engine, acts=acts, deployment=deployment, entries={"replica-1": entry})
+    up = SimpleNamespace(api=engine, watch=engine, acts=acts, deployment=deployment, members=members)
     made._up = cast(Any, up)
     return made
 
