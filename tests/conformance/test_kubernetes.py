@@ -165,11 +165,14 @@ def test_a_container_that_dies_by_itself_is_another_member_in_the_same_pod(
     kept: tuple[KubernetesPlatform, Supervisor],
 ) -> None:
     kube, supervisor = kept
-    container = kube._life("replica-1").about.container
+    container = kube._deployed().roster.members.find("replica-1").about.container
     node.kill(container, "replica-1")
     assert supervisor.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
     assert states(kube) == {"replica-1": "gone", "replica-2": "ready", "replica-3": "ready"}
-    assert kube._life("replica-3").about.uid == kube._life("replica-1").about.uid
+    assert (
+        kube._deployed().roster.members.find("replica-3").about.uid
+        == kube._deployed().roster.members.find("replica-1").about.uid
+    )
 
 
 def test_two_runs_side_by_side_do_not_meet(kube: KubernetesPlatform, tmp_path: Path) -> None:
@@ -300,7 +303,7 @@ def test_whoever_has_the_documented_rights_can_do_all_of_it(ruled: Callable[[str
         supervisor.start()
         try:
             up = kube._deployed()
-            pod = kube._life("replica-1").about
+            pod = kube._deployed().roster.members.find("replica-1").about
             inside = (up.namespace, pod.name, pod.container_name)
             assert b"TINY" in up.cluster.read_file(*inside, "/code/tiny.py")
             # A cluster cuts some of such long answers short and calls them whole.

@@ -121,13 +121,15 @@ class MemberTable(Generic[AnyRow]):
             row.state = state
             return True
 
-    def act(self, name: str, during: State, after: State, action: Callable[[AnyRow], str]) -> str:
+    def act(
+        self, name: str, during: State, after: State | Callable[[AnyRow], State], action: Callable[[AnyRow], str]
+    ) -> str:
         """Do something to a member, and return how its effect was seen.
 
         Args:
             name: The member.
             during: Its state while `action` is under way.
-            after: Its state once the effect was seen.
+            after: Its state once the effect was seen, or what tells it then.
             action: Does it; returns how the effect was seen, and raises when it was not.
 
         Raises:
@@ -148,7 +150,8 @@ class MemberTable(Generic[AnyRow]):
                 if row.state == during:
                     row.state = "gone" if self._has_ended(row) else before
             raise
-        self.move(row, after)
+        with self.lock:
+            self.move(row, after(row) if callable(after) else after)
         return seen
 
     def poll(self, name: str, ask: Callable[[AnyRow], tuple[bool, str | None]]) -> bool:

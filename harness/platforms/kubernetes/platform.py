@@ -23,9 +23,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.contract.start import Kubernetes
-from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.errors import EnvironmentFailure
 from harness.platforms.abilities import Pausable
-from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
+from harness.platforms.base import DEAD, Deployment, Member, Role, State
+from harness.platforms.common.deploying import deploy_whole
 from harness.platforms.common.lock import check_run_id, hold_name, hold_target
 from harness.platforms.kubernetes import actions as acts
 from harness.platforms.kubernetes import attach as attaching
@@ -49,13 +50,16 @@ _LOOK_S = 0.1
 _LAST_WORDS_S = 1.0
 
 
+def _thawed(life: Life) -> State:
+    return "stopping" if life.about.leaving else "unready"
+
+
 class KubernetesPlatform:
     """A `Platform`; is `SelfHealing`, `Attachable` and `Leased`, and `Pausable` where its node is this machine."""
 
     name = KUBERNETES.name
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._up: Up | None = None
         self._closing = threading.Event()
         self._changes: Changes | None = None
@@ -82,16 +86,7 @@ class KubernetesPlatform:
 
     def deploy(self, deployment: Deployment) -> None:
         """Everything is made at once; it is up when every pod is ready and the Service answers on its port."""
-        if self._up is not None:
-            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
-        try:
-            self._bring_up(deployment)
-        except BaseException as error:
-            try:
-                self.tear_down()
-            except EnvironmentFailure as also:
-                error.add_note(str(also))
-            raise
+        deploy_whole(deployment, self._up is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
         part = deployment.kubernetes
@@ -138,7 +133,7 @@ class KubernetesPlatform:
             for member in self.members():
                 self.ready(member)
             members = self.members()
-            with self._lock:
+            with up.roster.members.lock:
                 lives, others = dict(up.roster.lives), list(up.roster.others.values())
             ready = [member.role for member in members if member.state == "ready"]
             short = [role for role, count in counts.items() if ready.count(role) < count]
@@ -169,7 +164,7 @@ class KubernetesPlatform:
         up = self._deployed()
         pods = sorted(pods, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
         found = [seen(pod, up.selectors) for pod in pods]
-        with self._lock:
+        with up.roster.members.lock:
             for uid in up.roster.all_uids() - {each.uid for each in found}:
                 up.roster.lost(uid)
             for each in found:
@@ -178,7 +173,7 @@ class KubernetesPlatform:
     def _changed(self, what: str, pod: Object) -> None:
         up = self._deployed()
         about = seen(pod, up.selectors)
-        with self._lock:
+        with up.roster.members.lock:
             if what == "DELETED":
                 up.roster.lost(about.uid)
             else:
@@ -199,12 +194,13 @@ class KubernetesPlatform:
         """Sees containers end that the cluster has asked to end, long before it says so itself."""
         up = self._deployed()
         while not self._closing.wait(_LOOK_S) and up.local:
-            with self._lock:
+            with up.roster.members.lock:
                 leaving = [life for life in up.roster.lives.values() if life.state == "stopping"]
             for life in leaving:
                 if acts.has_ended(up, life):
-                    with self._lock:
-                        life.state = "gone" if life.state == "stopping" else life.state
+                    with up.roster.members.lock:
+                        if life.state == "stopping":
+                            up.roster.members.move(life, "gone")
 
     def _raise_if_lost(self, up: Up) -> None:
         lost_s, why = up.watch.lost() if up.watch else (0.0, "")
@@ -213,8 +209,10 @@ class KubernetesPlatform:
 
     def failures(self) -> list[str]:
         up = self._up
-        with self._lock:
-            return list(up.roster.broken.values()) if up and not self._closing.is_set() else []
+        if up is None or self._closing.is_set():
+            return []
+        with up.roster.members.lock:
+            return list(up.roster.broken.values())
 
     def problems(self) -> list[str]:
         up = self._up
@@ -232,27 +230,22 @@ class KubernetesPlatform:
         up = self._up
         if up is None:
             return []
-        with self._lock:
+        with up.roster.members.lock:
             found = [life.member(up.part.port) for life in up.roster.lives.values()]
         return sorted(found, key=lambda member: (member.role, member.number))
 
     def ready(self, member: Member) -> bool:
-        up, life = self._deployed(), self._life(member.name)
-        with self._lock:
-            if life.state not in POLLED:
-                return False
-        # One that dies of its first steps was ready, for the cluster, as soon as it ran.
-        is_ready, boot = life.about.ready and life.has_settled(), None
-        if life.role == "replica" and life.about.ip:
+        up = self._deployed()
+
+        def ask(life: Life) -> tuple[bool, str | None]:
+            # One that dies of its first steps was ready, for the cluster, as soon as it ran.
+            is_ready = life.about.ready and life.has_settled()
+            if life.role == "worker" or not life.about.ip:
+                return is_ready, None
             is_good, boot = acts.ask(up, life)
-            is_ready = is_ready and is_good
-        with self._lock:
-            if life.state not in POLLED:
-                return False
-            if is_ready or life.state == "ready":
-                life.state = "ready" if is_ready else "unready"
-            life.boot = boot or life.boot
-        return is_ready
+            return is_ready and is_good, boot
+
+        return up.roster.members.poll(member.name, ask)
 
     # -- what is done to a member
 
@@ -266,25 +259,13 @@ class KubernetesPlatform:
         return self._do(name, "paused", "paused", lambda up, life: acts.in_node(up, life, node.freeze))
 
     def resume(self, name: str) -> str:
-        return self._do(name, "paused", "unready", lambda up, life: acts.in_node(up, life, node.thaw))
+        return self._do(name, "paused", _thawed, lambda up, life: acts.in_node(up, life, node.thaw))
 
-    def _do(self, name: str, during: State, after: State, action: Callable[[Up, Life], str]) -> str:
-        up, life = self._deployed(), self._life(name)
-        with self._lock:
-            before = life.state
-            if before in DEAD:
-                raise FaultNotSeen(f"{name} is dead already ({before})")
-            life.state = during
-        try:
-            how = action(up, life)
-        except BaseException:
-            with self._lock:
-                life.state = before if life.state == during else life.state
-            raise
-        with self._lock:
-            if life.state not in DEAD or after == "killed":
-                life.state = "stopping" if after == "unready" and life.about.leaving else after
-        return how
+    def _do(
+        self, name: str, during: State, after: State | Callable[[Life], State], action: Callable[[Up, Life], str]
+    ) -> str:
+        up = self._deployed()
+        return up.roster.members.act(name, during, after, lambda life: action(up, life))
 
     # -- what the cluster is asked to bring about
 
@@ -322,7 +303,7 @@ class KubernetesPlatform:
         failed = []
         if not self._closing.is_set():
             self._closing.set()
-            with self._lock:
+            with up.roster.members.lock:
                 acts.thaw_all(up)
             failed = deploying.save_record(
                 up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
@@ -340,7 +321,7 @@ class KubernetesPlatform:
             failed.append(str(error))
         else:
             up.held.close()
-        with self._lock:
+        with up.roster.members.lock:
             followers = list(up.logs.values())
         until = time.monotonic() + (_LAST_WORDS_S if up.part.attach is None else 0.0)
         for follower in followers:
@@ -374,10 +355,3 @@ class KubernetesPlatform:
         if self._up is None:
             raise EnvironmentFailure("the kubernetes platform was asked before anything was deployed")
         return self._up
-
-    def _life(self, name: str) -> Life:
-        with self._lock:
-            life = self._deployed().roster.lives.get(name)
-        if life is None:
-            raise FaultNotSeen(f"there is no member {name}")
-        return life

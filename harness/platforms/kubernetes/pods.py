@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.platforms.base import DEAD, Member, Role, State
+from harness.platforms.common.members import MemberTable
 from harness.platforms.kubernetes.manifests import HASH, ROLE
 
 Object = dict[str, Any]
@@ -134,16 +135,20 @@ class Life:
 
 
 class Roster:
-    """All lives of a run. Not thread-safe: its owner locks."""
+    """All lives of a run (`members`), and the pods beside them. Its owner holds `members.lock` around every call."""
 
     def __init__(self, boots_are_asked: bool) -> None:
         """`boots_are_asked`: a replica says its boot id itself; else, and for workers, the name is taken for one."""
         self._asked = boots_are_asked
-        self._numbers: dict[str, int] = {}
-        self.lives: dict[str, Life] = {}
+        self.members: MemberTable[Life] = MemberTable()
         self.others: dict[str, Seen] = {}
         self.broken: dict[str, str] = {}
         self._theirs: dict[str, Seen] = {}
+
+    @property
+    def lives(self) -> dict[str, Life]:
+        """The members by name."""
+        return self.members.rows
 
     def see(self, pod: Seen) -> Life | None:
         """Takes note of a pod; returns its present life, None when it is no member's."""
@@ -153,7 +158,7 @@ class Roster:
         mine = [life for life in self.lives.values() if life.about.uid == pod.uid]
         for life in mine:
             if life.about.restarts < pod.restarts and life.state not in DEAD:
-                life.state = "gone"
+                self.members.move(life, "gone")
         now = next((life for life in mine if life.about.restarts >= pod.restarts), None)
         if now is None:
             now = self._begin("worker" if pod.role == "worker" else "replica", pod)
@@ -164,9 +169,9 @@ class Roster:
             now.began = time.monotonic()
         if now.state not in DEAD:
             if pod.ended:
-                now.state = "gone"
+                self.members.move(now, "gone")
             elif pod.leaving and now.state != "paused":
-                now.state = "stopping"
+                self.members.move(now, "stopping")
         return now
 
     def _see_other(self, pod: Seen) -> None:
@@ -186,13 +191,10 @@ class Roster:
             self.broken[pod.name] = f"{pod.name}, which may be the store of the target, was restarted during the run"
 
     def _begin(self, role: Role, pod: Seen) -> Life:
-        number = self._numbers[role] = self._numbers.get(role, 0) + 1
-        name = f"{role}-{number}"
-        boot = None if self._asked and role == "replica" else name
-        life = self.lives[name] = Life(name, role, pod, boot)
-        dead = [each.name for each in self.lives.values() if each.state in DEAD]
-        for old in dead[:-_DEAD_KEPT]:
-            del self.lives[old]
+        name = self.members.new_name(role)
+        life = Life(name, role, pod, None if self._asked and role == "replica" else name)
+        self.members.add(life)
+        self.members.forget(self.members.dead()[:-_DEAD_KEPT])
         return life
 
     def lost(self, uid: str) -> None:
@@ -200,7 +202,7 @@ class Roster:
         self._theirs.pop(uid, None)
         for life in self.lives.values():
             if life.about.uid == uid and life.state not in DEAD:
-                life.state = "gone"
+                self.members.move(life, "gone")
         for name, other in list(self.others.items()):
             if other.uid == uid:
                 del self.others[name]
