@@ -4,7 +4,8 @@ BIN := .venv/bin
 READY := .venv/ready
 
 # Tests that hardly wait for anything: the time that the others leave idle is theirs.
-CALM := $(addprefix tests/unit/,checks contract faults history ledger load report scenario soak)
+CALM := $(wildcard $(addprefix tests/unit/,client contract doubles faults history http judging report rundir scenario \
+  soak test_yamlfile.py $(addprefix properties/*/test_,check.py contract.py oracle.py refresh.py)))
 
 .PHONY: demo test test-calm test-live prove bench soak state lint lock clean
 

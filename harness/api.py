@@ -1,73 +1,162 @@
-"""Between the command line and the run: what an entry point asks for, in plain calls."""
+"""Start the harness from Python: each command of `harness` as a plain call, with typed arguments and results.
+
+    from pathlib import Path
+    from harness import api
+
+    outcome = api.run_scenario(Path("scenarios/kill.yaml"), seed=7)
+    print(outcome.verdict, outcome.report)
+
+Nothing here prints, and nothing here touches signal handlers: a call may be made from any thread. What a run tells
+while it goes on is heard by observers (`harness.run.events`). Every error is a `harness.errors.HarnessError`, whose
+message is written for a person. A file is checked without starting anything:
+
+    >>> from pathlib import Path
+    >>> from harness import api
+    >>> api.validate(Path("scenarios/kill.yaml"))
+    []
+    >>> api.validate(Path("scenarios/kil.yaml"))
+    ['scenarios/kil.yaml: no such scenario or contract file. Check the path.']
+
+Each call answers as its command does; the exit codes are those of `harness --help`.
+"""
 
 from __future__ import annotations
 
 import shlex
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from harness.cli.console import Progress
-from harness.contract.catalogue import Defect, Seeded, known, read_catalogue, seeded
+from harness import offline
+from harness.contract.catalogue import Seeded, known, read_catalogue, seeded
 from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
 from harness.errors import UsageError
 from harness.platforms import PLATFORMS
-from harness.prove import matrix
-from harness.prove.prover import Finding, Prover, chosen, exit_code, trials_for
-from harness.recovery.engines import missing
-from harness.run.phases import Options, Outcome, run
+from harness.prove.proof import Proof, ProveOptions, prove_defects
+from harness.prove.prover import Finding
+from harness.recovery import engines
+from harness.recovery import recover as recovery
+from harness.run.events import Observer
+from harness.run.execute import Outcome, execute
+from harness.run.plan import RunOptions
 from harness.scenario.file import LoadedScenario, Scenario, load_scenario
 from harness.scenario.preflight import require_fit
 from harness.signals import Stoppable
 from harness.yamlfile import nearest, read
 
+__all__ = [
+    "REFERENCE_CONTRACT",
+    "Diagnosis",
+    "Finding",
+    "Outcome",
+    "Proof",
+    "check",
+    "doctor",
+    "known_platform",
+    "prove",
+    "recover",
+    "report",
+    "run_scenario",
+    "validate",
+]
+
 REFERENCE_CONTRACT = Path("target_service/contract.yaml")
+"""The contract of the service that comes with the harness, from the project's folder."""
+REPORTS = Path("reports")
 
 
 def run_scenario(
     path: Path,
-    seed: int | None,
-    platform: str | None,
-    defects: list[str],
-    reports: Path,
-    quiet: bool,
-    allowed: list[str],
+    *,
+    seed: int | None = None,
+    platform: str | None = None,
+    defects: Sequence[str] = (),
+    reports: Path = REPORTS,
+    allowed: Sequence[str] = (),
+    observers: Sequence[Observer] = (),
+    stoppable: Stoppable | None = None,
 ) -> Outcome:
-    """Load and run one scenario, as the last thing of the process: afterwards signals are ignored.
+    """Run a scenario: deploy its target, load it while faults are injected, judge what clients were promised.
 
-    `allowed` names targets that the harness did not create, or that are elsewhere.
+    Args:
+        path: the scenario file.
+        seed: the seed of schedule, users and keys; the scenario's if not given.
+        platform: where the target runs; the scenario's if not given.
+        defects: the names of seeded bugs of the service to switch on.
+        reports: the folder below which the run folder is made.
+        allowed: targets that the harness did not create, or that are on other machines, and that may be broken.
+        observers: each is given every event of the run, see `harness.run.events`.
+        stoppable: signal handlers that may end the run early (`harness.signals`), as the command line installs them.
+            Without them a `KeyboardInterrupt` ends the run, which is healed, cleaned up and judged before the
+            exception goes on.
+
+    Returns:
+        The verdict with everything it rests on, and what ended the run early, if anything did.
 
     Raises:
-        UsageError: before anything was started.
+        UsageError: a file or an argument cannot be used. Nothing was started.
+        EnvironmentFailure: the run folder cannot be made or written.
     """
-    progress = Progress(quiet=quiet)
-    with Stoppable(lambda text: progress.event("problem", text), last=True) as stoppable:
-        loaded = load_scenario(path)
-        known_platform(platform)
-        given = Seeded()
-        if defects:
-            catalogue = read_catalogue(loaded.contract, loaded.contract_path)
-            known(catalogue, defects)
-            given = seeded(catalogue, defects)
-        effective = loaded.scenario.seed if seed is None else seed
-        words = ["harness", "run", str(path), "--seed", str(effective)]
-        words += ["--platform", platform] if platform else []
-        words += [word for name in defects for word in ("--defect", name)]
-        words += [word for name in allowed for word in ("--allow-target", name)]
-        options = Options(seed, platform, defects, reports, shlex.join(words), given, allowed)
-        with progress:
-            return run(loaded, options, progress, stoppable)
+    loaded = load_scenario(path)
+    known_platform(platform)
+    given = Seeded()
+    if defects:
+        catalogue = read_catalogue(loaded.contract, loaded.contract_path)
+        known(catalogue, list(defects))
+        given = seeded(catalogue, list(defects))
+    options = RunOptions(
+        seed=seed,
+        platform=platform,
+        defects=list(defects),
+        seeded=given,
+        reports=reports,
+        command=_command(path, loaded.scenario.seed if seed is None else seed, platform, defects, allowed),
+        allowed=list(allowed),
+    )
+    return execute(loaded, options, observers, stoppable)
 
 
-def problems_of(path: Path, platform: str | None = None) -> list[str]:
-    """Every problem of a scenario or contract file; which it is, its keys tell.
+def _command(path: Path, seed: int, platform: str | None, defects: Sequence[str], allowed: Sequence[str]) -> str:
+    """Return the command that repeats a run."""
+    words = ["harness", "run", str(path), "--seed", str(seed)]
+    words += ["--platform", platform] if platform else []
+    words += [word for name in defects for word in ("--defect", name)]
+    words += [word for name in allowed for word in ("--allow-target", name)]
+    return shlex.join(words)
 
-    Of a scenario also what `platform` (None: the scenario's own) or the contract's part for it lacks.
+
+def check(folder: Path) -> Outcome:
+    """Judge a run again from its folder alone; results.json and history.parquet are written anew.
+
+    Raises:
+        UsageError: not a run folder, a cut one, or its scenario or contract cannot be read.
+        EnvironmentFailure: the results cannot be written.
     """
+    results = offline.check_folder(folder)
+    return Outcome(folder, results, int(results["exit_code"]))
+
+
+def report(folder: Path) -> Path:
+    """Write the report of a run again from its folder alone, and return the path of the HTML page.
+
+    Raises:
+        UsageError: not a run folder, or a run that was never judged.
+    """
+    return offline.report_folder(folder)
+
+
+def validate(path: Path, platform: str | None = None) -> list[str]:
+    """Return every problem of a scenario or contract file, one line each; which of both it is, its keys tell.
+
+    Args:
+        path: the file.
+        platform: of a scenario, also name what this platform lacks for it; the scenario's own if not given.
+
+    Raises:
+        UsageError: there is no such platform.
+    """
+    known_platform(platform)
     try:
         document = read(path, "scenario or contract")
         of_contract, of_scenario = (len(document.data.keys() & set(kind.model_fields)) for kind in (Contract, Scenario))
@@ -84,89 +173,124 @@ def problems_of(path: Path, platform: str | None = None) -> list[str]:
 
 
 def _unfit(loaded: LoadedScenario, platform: str) -> list[str]:
+    """Return why a platform cannot carry out a scenario."""
     attached = loaded.contract.start.attached_to(platform)
     try:
-        # Whether a target of somebody else's may be broken is asked when it is to be.
+        # Whether somebody else's target may be broken is asked when a run would break it.
         require_fit(loaded, PLATFORMS[platform](), allowed=[attached] if attached else ())
     except UsageError as error:
         return [f"{loaded.path}: platform: {why}" for why in error.problems]
     return []
 
 
-@dataclass(frozen=True)
-class ProveOptions:
-    """What `harness prove` was asked for."""
+def prove(
+    contract: Path = REFERENCE_CONTRACT,
+    *,
+    only: Sequence[str] = (),
+    quick: bool = False,
+    repeat: int = 1,
+    jobs: int = 2,
+    seed: int = 1,
+    reports: Path = REPORTS,
+    platform: str | None = None,
+    on_finding: Callable[[Finding], None] = lambda finding: None,
+    on_problem: Callable[[str], None] = lambda text: None,
+    stoppable: Stoppable | None = None,
+) -> Proof:
+    """Prove that the harness can fail: run every defect of a catalogue, and the clean service in the same scenarios.
 
-    contract: Path | None
-    only: list[str]
-    quick: bool
-    repeat: int
-    jobs: int
-    seed: int
-    reports: Path
-    platform: str | None = None
-
-
-def prove_defects(options: ProveOptions, say: Callable[[str], None]) -> tuple[dict[str, Any], Path, int]:
-    """Run the defects of the contract's catalogue and the clean service: the matrix, its page, and the exit code.
+    Args:
+        contract: a contract that names a catalogue of defects.
+        only: the names of the defects to run; all if not given.
+        quick: run only the defects that the catalogue marks as quick.
+        repeat: how often each is run.
+        jobs: how many runs go on at once.
+        seed: the seed of the first run of each; the next have the numbers that follow.
+        reports: the folder below which run folders and the matrix are made.
+        platform: where the targets run; each scenario's own if not given.
+        on_finding: is given what came of each run as soon as it has ended, from several threads.
+        on_problem: is given a text about each run that told no result.
+        stoppable: as for `run_scenario`.
 
     Raises:
-        UsageError: no such contract, catalogue, defect or platform.
+        UsageError: no such contract, catalogue, defect or platform. Nothing was started.
+        EnvironmentFailure: the matrix cannot be written.
+        Interrupted: by a signal, once the runs that had begun have healed and ended.
     """
-    known_platform(options.platform)
-    path = options.contract or REFERENCE_CONTRACT
-    contract = read_contract(path)
-    defects = read_catalogue(contract, path)
-    if not defects:
-        raise UsageError(f"{path}: names no catalogue of defects. Add `defects: {{catalogue: FILE}}`.")
-    known(defects, options.only)
-    wanted = chosen(defects, options.only, options.quick)
-    if not wanted:
-        raise UsageError(f"{path}: its catalogue has no defect to run. Mark some with `quick: true`, or name one.")
-    started, begun = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
-    prover = Prover((path.parent / contract.start.directory).resolve(), options.reports, options.jobs, options.platform)
-    trials = trials_for(wanted, options.repeat, options.seed)
-    findings = prover.prove(trials, lambda finding: say(line_of(finding)))
-    asked = matrix.Asked(
-        contract.service,
-        started,
-        time.monotonic() - begun,
-        options.repeat,
-        options.jobs,
-        options.seed,
-        options.quick,
-        options.platform,
+    known_platform(platform)
+    options = ProveOptions(
+        contract=contract,
+        only=list(only),
+        quick=quick,
+        repeat=repeat,
+        jobs=jobs,
+        seed=seed,
+        reports=reports,
+        platform=platform,
     )
-    waiting = [defect for defect in defects if defect.waits_for and defect not in wanted]
-    found = matrix.document(findings, waiting, asked)
-    return found, matrix.write(found, options.reports), exit_code(findings)
+    return prove_defects(options, on_finding, on_problem, stoppable)
 
 
-def known_platform(name: str | None) -> None:
-    """Raises `UsageError` where there is no such platform; None stands for each scenario's own."""
-    if name is not None and name not in PLATFORMS:
-        raise UsageError(f"--platform: {name!r} is no platform{nearest(name, PLATFORMS)}")
+def recover(
+    reports: Path = REPORTS,
+    *,
+    only_show: bool = False,
+    on_unseen: Callable[[str, str], None] = lambda platform, why: None,
+) -> list[str]:
+    """Heal and remove what dead runs left; a run in progress is never touched.
+
+    Args:
+        reports: the folder that holds run folders. It need not exist: platforms are looked at as well.
+        only_show: return what is left, and leave it.
+        on_unseen: is given each platform that could not be looked at, and why.
+
+    Returns:
+        One line for everything that was done, or with `only_show` for everything that is left.
+
+    Raises:
+        EnvironmentFailure: something could not be removed; the message names all that was done, and what stays.
+    """
+    seen = engines.look()
+    for name, why in seen.unseen.items():
+        on_unseen(name, why)
+    if only_show:
+        return [str(left) for left in recovery.find(reports, None, seen)]
+    return recovery.recover(reports, None, seen)
 
 
-def line_of(finding: Finding) -> str:
-    """One line a finding, for a person."""
-    defect: Defect | None = finding.trial.defect
-    mark = "✓" if finding.right else "✗"
-    what = f"{defect.name} (by {defect.check})" if defect else f"clean {finding.trial.scenario}"
-    by = f" by {', '.join(finding.by)}" if finding.by else ""
-    soon = finding.detected.get(defect.check) if defect else None
-    when = f" after {soon['at_s']:.1f} s and {soon['ops']:,} ops" if soon else ""
-    return f"{mark} {what}: {finding.verdict}{by}{when}, {finding.seconds:.0f} s, {finding.folder}"
+@dataclass(frozen=True)
+class Diagnosis:
+    """Which platforms work on this machine.
+
+    Attributes:
+        missing: by the name of the platform what it lacks here, each with how to get it; nothing for one that works.
+        works: whether all platforms work that were asked for; of no particular one, whether any works.
+    """
+
+    missing: dict[str, list[str]]
+    works: bool
 
 
-def examine(only: list[str]) -> tuple[dict[str, dict[str, Any]], bool]:
-    """By platform whether it works here and what is missing, and whether that will do: those named, else any of them.
+def doctor(only: Sequence[str] = ()) -> Diagnosis:
+    """Find out which platforms work here, without an effect on them.
+
+    Args:
+        only: the names of the platforms to look at; all if not given.
 
     Raises:
         UsageError: there is no such platform.
     """
     for name in only:
         known_platform(name)
-    lacking = missing({name: make for name, make in PLATFORMS.items() if not only or name in only})
-    found = {name: {"works": not texts, "missing": texts} for name, texts in lacking.items()}
-    return found, (all if only else any)(each["works"] for each in found.values())
+    missing = engines.missing({name: make for name, make in PLATFORMS.items() if not only or name in only})
+    return Diagnosis(missing, (all if only else any)(not lacks for lacks in missing.values()))
+
+
+def known_platform(name: str | None) -> None:
+    """Refuse the name of a platform that there is not; None stands for each scenario's own.
+
+    Raises:
+        UsageError: with the nearest name.
+    """
+    if name is not None and name not in PLATFORMS:
+        raise UsageError(f"--platform: {name!r} is no platform{nearest(name, PLATFORMS)}")

@@ -1,4 +1,4 @@
-"""`{placeholders}` in the texts of a contract, and the secrets of a run that `{secret:NAME}` stands for."""
+"""The `{placeholders}` in the texts of a contract, and the secrets of a run that `{secret:NAME}` stands for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+(?::[a-z0-9_-]+)?)\}(?!\})", re.IGNO
 
 
 def placeholders(value: Any) -> set[str]:
-    """Names of the `{placeholders}` in a text, or in every text of a nested value."""
+    """Return the names of all `{placeholders}` in a text, or in every text of a nested value.
+
+    For example `{"user", "secret:jwt"}` for the value `{"name": "{user}", "keys": ["{secret:jwt}"]}`.
+    """
     if isinstance(value, str):
         return set(PLACEHOLDER.findall(value))
     if isinstance(value, dict):
@@ -23,12 +26,23 @@ def placeholders(value: Any) -> set[str]:
 
 
 def secret(master: bytes, name: str) -> str:
-    """The run's secret called `name`: 64 hex digits, the same for every replica of a run, never written down."""
+    """Return one secret of a run: 64 hexadecimal digits, the same for every replica of the run, and never written down.
+
+    Args:
+        master: The run's own secret, from which all others are derived.
+        name: The name that the contract gives to the secret.
+    """
     return hmac.new(master, f"secret:{name}".encode(), hashlib.sha256).hexdigest()
 
 
 def fill(text: str, values: Mapping[str, str], master: bytes) -> str:
-    """`text` with its placeholders replaced; an unknown one is left as it stands."""
+    """Return a text with its placeholders replaced.
+
+    Args:
+        text: The text; a placeholder without a value stays as it stands.
+        values: A value for each placeholder.
+        master: The run's own secret, from which the values of `{secret:NAME}` are derived.
+    """
 
     def value(match: object) -> str:
         name = match.group(1)  # type: ignore[attr-defined]

@@ -1,10 +1,10 @@
 """Takes secrets out of everything that leaves a run: logs, error texts, and the copied scenario and contract.
 
-    redact, redact_text          content without the secrets that are known, and without what looks like one
-    redact_files, redact_logs    the same for files of a run folder
+    redact, redact_text          any content: known secrets, and what looks like a secret
+    redact_files, redact_logs    files of a run folder
     redact_values, redact_command, redact_patterns
-                                 error texts that show a program's command, variables or last lines
-    redact_yaml                  the text of a contract or scenario without literal secrets
+                                 error texts that show a program's command, its variables or its last lines
+    redact_yaml                  the text of a contract or scenario: literal secrets
 
 A service may print what it should not, and run folders and reports travel: into a build server's output, into mail.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 
 from harness.placeholders import placeholders
-from harness.rundir import write_whole
+from harness.wholefile import write_whole
 
 TOKEN = re.compile(
     rb"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.?[A-Za-z0-9_-]*"
@@ -28,11 +28,12 @@ TOKEN = re.compile(
 )
 MASK = b"[masked]"
 SHORTEST = 6
-"""Characters; a shorter secret could not be told from an ordinary word."""
-TELLING = 16
-"""Characters; a secret as long as this is known even where it stands within a longer word.
+"""The fewest characters of a secret that is masked; a shorter one could not be told from an ordinary word."""
 
-Lines of a service with threads run into each other, and then a word ends where the next line begins.
+TELLING = 16
+"""The fewest characters of a secret that is found even inside a longer word.
+
+The threads of a service may write into one line, so that a secret runs into the first word of the next text.
 """
 
 WORD = re.compile(rb"[A-Za-z0-9._~+/=-]{%d,}" % SHORTEST)
@@ -40,16 +41,16 @@ PART = re.compile(rb"[A-Za-z0-9_-]{%d,}" % SHORTEST)
 
 
 def redact(content: bytes, known: Iterable[str] = ()) -> bytes:
-    """Mask tokens, bearer headers, named passwords and every secret in `known`.
+    """Return a text in which tokens, bearer headers, named passwords and every known secret are masked.
 
     Args:
-        content: any text, as bytes.
-        known: secrets that the run made or has seen (its own secrets, tokens, passwords). Each is masked wherever it
-            stands, also within a longer word. One of fewer than `SHORTEST` characters stays, for it could not be told
-            from an ordinary word.
+        content: Any text, as bytes.
+        known: Secrets that the run made or has seen (its own secrets, tokens, passwords). Each is masked wherever it
+            stands, also within a longer word. A secret of fewer than `SHORTEST` characters stays, because it could not
+            be told from an ordinary word.
     """
     seen = {value.encode() for value in known if len(value) >= SHORTEST}
-    # Few at most, for tokens are words; a replacement each is a pass over the content each.
+    # Each of these costs a pass over the content. They are few: tokens are words, and are found in one pass below.
     for value in (value for value in seen if not WORD.fullmatch(value)):
         content = content.replace(value, MASK)
     return TOKEN.sub(MASK, WORD.sub(_masker(seen), content) if seen else content)
@@ -61,7 +62,15 @@ def redact_text(text: str, known: Iterable[str] = ()) -> str:
 
 
 def redact_files(files: Iterable[Path], known: Iterable[str] = ()) -> int:
-    """Redact the files that exist, each replaced as a whole, and return how many were changed."""
+    """Redact the files that exist, each replaced as a whole, and return how many were changed.
+
+    Args:
+        files: The files; those that do not exist are left out.
+        known: Secrets that the run made or has seen, as for `redact`.
+
+    Raises:
+        EnvironmentFailure: A file cannot be written.
+    """
     seen = set(known)
     return sum(_rewritten(path, redact(path.read_bytes(), seen)) for path in files if path.is_file())
 
@@ -69,7 +78,10 @@ def redact_files(files: Iterable[Path], known: Iterable[str] = ()) -> int:
 def redact_logs(folder: Path) -> int:
     """Mask what looks like a token or a named password in `folder/*.log`, and return how many files were changed.
 
-    This serves a run whose secrets died with it, so that only their forms can be looked for.
+    This serves a run whose secrets died with it, so that only the forms of secrets can be looked for.
+
+    Raises:
+        EnvironmentFailure: A file cannot be written.
     """
     return sum(_rewritten(path, TOKEN.sub(MASK, path.read_bytes())) for path in sorted(folder.glob("*.log")))
 
@@ -82,7 +94,10 @@ def _rewritten(path: Path, after: bytes) -> bool:
 
 
 def _masker(known: set[bytes]) -> Callable[[re.Match[bytes]], bytes]:
-    """Masks a word that is a known secret, or the parts of it that are: one pass, however many are known."""
+    """Return what masks a word that is a known secret, or the known secrets within a word.
+
+    The content is passed over once, however many secrets are known.
+    """
     lengths: dict[bytes, set[int]] = {}
     for each in known:
         if len(each) >= TELLING:
@@ -101,7 +116,13 @@ def _masker(known: set[bytes]) -> Callable[[re.Match[bytes]], bytes]:
 
 
 def _without_inner(word: bytes, known: set[bytes], heads: Mapping[bytes, Sequence[int]]) -> bytes:
-    """`word` without the secrets inside it; `heads`: the first characters of secrets to their lengths, descending."""
+    """Return a word without the secrets that stand inside it.
+
+    Args:
+        word: The word.
+        known: All secrets.
+        heads: The lengths of the secrets that begin with the same characters, the longest first.
+    """
     kept, end, at = [], 0, 0
     while at <= len(word) - TELLING:
         of_head = heads.get(word[at : at + TELLING], ())
@@ -118,31 +139,40 @@ def _without_inner(word: bytes, known: set[bytes], heads: Mapping[bytes, Sequenc
 
 _MASK = MASK.decode()
 _SECRET_NAME = re.compile(r"SECRET|PASSW|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
-# What `{secret:NAME}` stands for in a contract, wherever it was put.
+# The form of what `{secret:NAME}` in a contract stands for.
 _HEX = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
 
 
 def redact_patterns(text: str) -> str:
-    """`text` without what looks like a token, a named password or a secret of a run."""
-    # Surrogates stand for bytes of file names that are no UTF-8.
+    """Return a text without what looks like a token, a named password or a secret of a run."""
+    # Surrogates stand for those bytes of file names that are not UTF-8.
     raw = _HEX.sub(_MASK, text).encode(errors="surrogateescape")
     return TOKEN.sub(MASK, raw).decode(errors="surrogateescape")
 
 
 def redact_values(text: str, environment: Mapping[str, str]) -> str:
-    """`redact_patterns`, and without the values of variables that are named like secrets.
+    """Return a text as `redact_patterns` does, and without the values of variables that are named like secrets.
 
-    A value of fewer than six characters could not be told from an ordinary word, and stays.
+    Args:
+        text: The text.
+        environment: Variables with their values. A value of fewer than `SHORTEST` characters stays, because it could
+            not be told from an ordinary word.
     """
     secrets = {value for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= SHORTEST}
-    # The longest first: one may be a part of another.
+    # The longest come first, because one secret may be a part of another.
     for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, _MASK)
     return redact_patterns(text)
 
 
 def redact_command(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The command as one would type it, masked. Each word by itself first: quoting would hide a secret's form."""
+    """Return a command as one would type it, with its secrets masked.
+
+    Args:
+        command: The words of the command. Each is masked by itself first, because quoting would hide the form of a
+            secret.
+        environment: The variables that the command is started with.
+    """
     return redact_patterns(shlex.join(redact_values(word, environment) for word in command))
 
 
@@ -150,16 +180,16 @@ def redact_command(command: Sequence[str], environment: Mapping[str, str]) -> st
 
 
 def redact_yaml(text: str, also: Collection[tuple[str, str]] = ()) -> str:
-    """Return the text of a contract or scenario with its literal secrets hidden, as it is kept in a run folder.
+    """Return the text of a contract or scenario with its literal secrets hidden, as the text is kept in a run folder.
 
     A value is hidden when its key sounds like a secret and the value is no placeholder: run folders are passed around.
 
     Args:
-        text: the YAML file.
-        also: pairs of a section and a key whose value is a secret although the key does not sound like one.
+        text: The content of the YAML file.
+        also: Pairs of a section and a key whose value is a secret although the key does not sound like one.
 
     Returns:
-        The same text with `'***'` in place of each secret; an empty one if `text` is not YAML.
+        The same text with `'***'` in place of each secret; an empty text if `text` is not YAML.
     """
     try:
         events = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -169,7 +199,7 @@ def redact_yaml(text: str, also: Collection[tuple[str, str]] = ()) -> str:
     for start, end in spans:
         whole = text[start:end]
         anchor = ANCHOR.match(whole)
-        # A block scalar ends with its line, which must not be joined with the next.
+        # A block scalar ends with a line break; without it the next line would be joined to this one.
         text = f"{text[:start]}{anchor.group() if anchor else ''}'***'{whole[len(whole.rstrip()) :]}{text[end:]}"
     return USERINFO.sub(r"\1***@", text)
 

@@ -1,9 +1,12 @@
-"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal).
+"""Ctrl-C, SIGTERM and SIGHUP (a closed terminal), as the command line handles them.
 
-The first asks the run to heal and end, further ones are answered and ignored.
+The first signal asks the run to heal and end; further ones are answered and ignored.
 
-A signal raises `Interrupted` only while the run is `armed`; the way out is never interrupted, and neither is what
-stands inside `uninterrupted`: between the making of a thing and the noting of it, nobody would know what to undo.
+    with Stoppable(print) as stoppable:     the handlers are installed
+        with stoppable.armed():             a signal raises `Interrupted`
+            with uninterrupted():           but not here: it raises at the end of this block
+                ...
+        clean_up()                          a signal is answered, and interrupts nothing
 """
 
 from __future__ import annotations
@@ -25,24 +28,37 @@ _late: Interrupted | None = None
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """A signal that comes meanwhile raises at the end. To be kept short; in other threads signals raise nothing."""
+    """Let a signal that comes meanwhile raise at the end of the block, for steps that have to be done as a whole.
+
+    A thing that is made and not yet noted would be left behind: nobody would know what to undo. Keep the block short.
+    In other threads than the main one the block changes nothing, as signals raise nothing there.
+
+    Raises:
+        Interrupted: at the end of the block, if a signal came.
+    """
     global _depth, _late
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    late = None
     _depth += 1
     try:
         yield
     finally:
         _depth -= 1
-    if _late and not _depth:
-        late, _late = _late, None
+        if not _depth:
+            # Also when an error passes: kept, it would be raised in the midst of the cleaning up. `armed` knows of it.
+            late, _late = _late, None
+    if late:
         raise late
 
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Signals wait until the end. For imports: an extension whose start is interrupted aborts the whole process."""
+    """Let signals wait until the end of the block.
+
+    This is for imports: an extension module whose start is interrupted aborts the whole process.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -51,7 +67,7 @@ def held_back() -> Iterator[None]:
 
 
 def _leave_closed_terminal() -> None:
-    """Output to a terminal that is gone fails, and would break the healing off: from now on it goes nowhere."""
+    """Send output nowhere from now on if its terminal is gone: a failing write would break off the healing."""
     for output in (1, 2):
         try:
             os.write(output, b"")
@@ -62,13 +78,16 @@ def _leave_closed_terminal() -> None:
 
 
 class Stoppable:
-    """Installs the handlers for as long as it is entered; only in the main thread, elsewhere it does nothing.
-
-    `last`: nothing is to follow but the answer and the end of the process. Signals are ignored then, as the
-    interpreter takes a moment to end, and one that came in it would put its own exit code in place of the verdict's.
-    """
+    """Signal handlers for as long as the object is entered. In other threads than the main one it does nothing."""
 
     def __init__(self, on_signal: Callable[[str], None], last: bool = False) -> None:
+        """Prepare the handlers; entering the object installs them.
+
+        Args:
+            on_signal: is given the answer to each signal, from within the handler.
+            last: whether only the answer and the end of the process follow. Signals are then ignored on leaving: a
+                signal that came while the interpreter ends would put its own exit code in place of the verdict's.
+        """
         self._on_signal = on_signal
         self._last = last
         self._armed = False
@@ -77,9 +96,11 @@ class Stoppable:
 
     @contextlib.contextmanager
     def armed(self) -> Iterator[None]:
-        """While inside, a signal raises `Interrupted`; one that came before raises at once.
+        """Let a signal raise `Interrupted` inside the block.
 
-        At the end it is raised again if somebody inside took it for an error of another kind, or for none.
+        Raises:
+            Interrupted: wherever the block is when the signal comes; at once if the signal came before; and at the end
+                if code inside took the exception for an error of another kind, or for none.
         """
         self._armed = True
         try:
@@ -116,10 +137,11 @@ class Stoppable:
             _late = self._interrupted
 
     def __enter__(self) -> Stoppable:
+        """Install the handlers."""
         global _late
         _late = None
         if threading.current_thread() is threading.main_thread():
-            # `nohup` has it ignored, and means it.
+            # `nohup` has SIGHUP ignored, and means it.
             ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else set()
             self._before = {each: signal.signal(each, self._handle) for each in SIGNALS if each not in ignored}
         else:
@@ -127,5 +149,6 @@ class Stoppable:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Bring the handlers back that were there before, or ignore signals from now on (`last`)."""
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if self._last else handler)

@@ -1,7 +1,7 @@
-"""YAML files whose every problem is reported at once, each with its line and the nearest valid name.
+"""Reads YAML files so that every problem is reported at once, each with its line and the nearest valid name.
 
-`read` parses a file and remembers the line of every key; `validate` holds it against a pydantic model.
-Both raise `UsageError` and never show a traceback.
+`read` parses a file and remembers the line of every key; `validate` checks the content against a pydantic model. Both
+raise `UsageError` for anything that is wrong with the file.
 """
 
 from __future__ import annotations
@@ -23,17 +23,25 @@ Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[str | int, ...]
 
 MOST_PLACES = 100_000
+"""The most keys and values that a file may have, aliases written out."""
 
 
 class Strict(BaseModel):
-    """Every model of a file: unknown keys are problems, values are immutable."""
+    """Base of every model of a file: unknown keys are problems, and values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed YAML file: `data` as plain Python values, `lines` the 1-based line of every location."""
+    """A parsed YAML file.
+
+    Attributes:
+        path: Where the file is.
+        data: The content as plain Python values.
+        lines: The line of every location, counted from 1; a location is a tuple of keys and list positions.
+        text: The text of the file.
+    """
 
     path: Path
     data: Any
@@ -41,22 +49,29 @@ class Document:
     text: str
 
     def line(self, location: Location) -> int:
-        """Line of `location`, or of its nearest parent that the file holds."""
+        """Return the line of a location, or of its nearest parent that stands in the file."""
         while location and location not in self.lines:
             location = location[:-1]
         return self.lines.get(location, 1)
 
     def problem(self, location: Location, message: str) -> str:
-        """One line: file, line, dotted place, message."""
+        """Return one line for a message: the file, the line, the place, and what is wrong.
+
+        For example `scenarios/kill.yaml:7: load.users: must be a whole number, not 'many'`.
+        """
         place = ".".join(str(part) for part in location) or "file"
         return f"{self.path}:{self.line(location)}: {place}: {message}"
 
 
 def read(path: Path, what: str) -> Document:
-    """Parse the YAML mapping at `path`; `what` names it in messages ("scenario", "contract").
+    """Parse a file that holds a YAML mapping.
+
+    Args:
+        path: The file.
+        what: What the file is, for messages, such as "scenario".
 
     Raises:
-        UsageError: no such file, not readable, not YAML, a key twice, or not a mapping.
+        UsageError: The file does not exist, cannot be read, is not YAML, has a key twice, or is not a mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -96,7 +111,7 @@ def _walk(
     if node is None:
         return
     if len(lines) > MOST_PLACES:
-        # A few lines of aliases of aliases stand for billions of places.
+        # A few lines of aliases that hold aliases can stand for billions of places.
         raise ValueError(f"it has more than {MOST_PLACES:,} places")
     lines.setdefault(here, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
@@ -112,10 +127,15 @@ def _walk(
 
 
 def validate(document: Document, model: type[Model], what: str) -> Model:
-    """The document as `model`.
+    """Return the content of a document as a model.
+
+    Args:
+        document: The parsed file.
+        model: The model that the whole file has to fit.
+        what: What the file is, for messages, such as "scenario".
 
     Raises:
-        UsageError: with one line for every problem of the file.
+        UsageError: The content does not fit; the error has one line for every problem of the file.
     """
     made, problems = check(document, model, document.data)
     if made is None:
@@ -124,7 +144,17 @@ def validate(document: Document, model: type[Model], what: str) -> Model:
 
 
 def check(document: Document, model: type[Model], data: Any, base: Location = ()) -> tuple[Model | None, list[str]]:
-    """`data`, which stands at `base` in the document, as `model`; or None and one line for every problem."""
+    """Hold a part of a document against a model, and collect the problems instead of raising them.
+
+    Args:
+        document: The file that the part stands in.
+        model: The model that the part has to fit.
+        data: The part, as plain values.
+        base: Where the part stands in the document.
+
+    Returns:
+        The model and no problems, or None and one line for every problem, sorted by line.
+    """
     try:
         return model.model_validate(data), []
     except ValidationError as error:
@@ -136,7 +166,10 @@ def check(document: Document, model: type[Model], data: Any, base: Location = ()
 
 
 def _known(document: Document, location: Location, missing: bool) -> Location:
-    """`location` without the parts that pydantic adds for unions and keys. What is missing stays: it is its last."""
+    """Return a location without the parts that pydantic adds for unions and keys.
+
+    A key that is missing from the file is kept as the last part.
+    """
     known: Location = ()
     for part in location:
         if (*known, part) in document.lines:
@@ -159,7 +192,10 @@ def _say(error: Any, model: type[BaseModel]) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """What follows "unknown X": the nearest valid name, and all of them when they are few."""
+    """Return what follows "unknown key" in a message: the nearest valid name, and all valid names.
+
+    For example `; did you mean `users`? (valid: duration_s, users)`.
+    """
     valid = sorted(names)
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.55)
     hint = f"; did you mean `{close[0]}`?" if close else ""
@@ -167,7 +203,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def fields_at(model: type[BaseModel], location: Location) -> list[str]:
-    """Names of the fields that `model` allows at `location` ([] where anything goes)."""
+    """Return the names of the fields that a model allows at a location; none where anything is allowed."""
     here: list[Any] = [model]
     for part in location:
         here = [inner for each in here for inner in _inside(each, part)]

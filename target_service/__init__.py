@@ -1,6 +1,6 @@
-"""The reference service: sessions, payments and jobs, with every kind of state in the store and none in the process.
+"""The reference service: sessions, payments, orders, jobs and more. All state is in the store, none in the process.
 
-Start with `python -m target_service` (a replica) and `python -m target_service.worker` (a job worker).
-Each state file (accounts, sessions, payments, jobs) opens with its keys, their life, their owner, the store round
-trips of a request, and what a crash between any two steps leaves behind.
+Start a replica with `python -m target_service`, and a job worker with `python -m target_service.worker`. Each kind of
+state has a file of its own (state.py names them). Such a file opens with its keys, how long they live, who owns them,
+the store round trips of a request, and what a crash between any two steps leaves behind.
 """

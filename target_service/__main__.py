@@ -1,6 +1,7 @@
 """A replica: `python -m target_service`.
 
-Exit codes: 0 left as asked (SIGTERM, SIGINT), 1 the port cannot be had, 2 the environment is wrong.
+Exit codes: 0 the replica left as it was asked to (SIGTERM, SIGINT), 1 the port cannot be had, 2 the environment is
+wrong.
 """
 
 import socket
@@ -15,12 +16,14 @@ from target_service.drain import DrainingServer
 from target_service.settings import Settings
 
 BACKLOG = 2048
+"""How many connections may wait to be accepted."""
 KEEP_ALIVE_S = 75
-"""Longer than balancers keep an idle connection, so that it is they who close it, not we under their request."""
+"""How many seconds an idle connection is kept. Balancers keep theirs for less, so it is the balancer that closes a
+connection, and not this process in the moment in which a request comes."""
 
 
 def main() -> None:
-    """Runs a replica."""
+    """Run a replica until it is asked to leave; a port that cannot be had ends the process with 1."""
     settings = read_settings()
     boot = identify(settings, "replica")
     try:
@@ -41,7 +44,7 @@ async def _replica(settings: Settings, boot: str, listener: socket.socket) -> No
         log_config=None,
         access_log=False,
         server_header=False,
-        # Whoever connects may write X-Forwarded-For, from loopback too: see limits.py.
+        # Anybody who connects may write X-Forwarded-For, also from loopback: see limits.py.
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         headers=[("X-Replica", settings.replica), ("X-Boot-Id", boot)],

@@ -2,17 +2,18 @@
 
 Keys    login:<username>  hash: id, password (argon2id, encoded). Lives for ever.
         user:<id>         hash: username, role, created_ms, epoch (how often all sessions were ended). Lives for ever.
-                          The id is random: it is what tokens and other kinds of state call the user by.
-Owner   the user; written by the sign-up, role and epoch by the scripts that change them.
+                          The id is random. Tokens and the other kinds of state call the user by it.
+Owner   the user. The sign-up writes both keys; role and epoch are written by the scripts that change them.
 Trips   sign-up 1 (one script); check of a password 1 (HMGET).
-Crash   before the script: nothing was written, sign up again. After it: the account exists, and a client that has
-        lost the reply signs up again and is told so (409), which it may take for success: it knows the password.
+Crash   A replica that dies before the script leaves nothing: the client signs up again. One that dies after it leaves
+        an account whose reply was lost. The client signs up again and gets 409, which it may take for success, because
+        it knows the password.
 
-The first admin comes from the environment (ADMIN_USERNAME, ADMIN_PASSWORD) and is created by the first log-in with
-that password; nobody can sign up under that name. No request can name a role for itself.
+The first admin comes from the environment (ADMIN_USERNAME, ADMIN_PASSWORD). The first log-in with that password
+creates the account, and nobody can sign up under that name. No request can choose a role for its own account.
 
-Hashing takes milliseconds to hundreds of them, so it runs in threads of its own: argon2 releases the interpreter
-lock, and the event loop goes on serving.
+Hashing a password takes up to hundreds of milliseconds, so it runs in threads of its own: argon2 releases the
+interpreter lock, and the event loop goes on serving.
 """
 
 import asyncio
@@ -48,7 +49,7 @@ STATE = State(
 
 
 def user_key(id: str) -> str:
-    """The key of the account with this id."""
+    """Return the key of the account with this id."""
     return f"user:{id}"
 
 
@@ -68,17 +69,39 @@ class Accounts:
             parallelism=settings.argon2_parallelism,
         )
         self._threads = ThreadPoolExecutor(settings.argon2_threads, thread_name_prefix="argon2")
-        # Verified in place of an unknown user's hash, so that both take the same time and tell nothing.
+        # Verified when there is no such user, so that the time of the answer does not tell an unknown user from a wrong
+        # password.
         self._nobody = self._hasher.hash("nobody")
 
     async def create(self, username: str, password: str) -> str:
-        """Creates the account and returns its id; raises UserExists."""
+        """Create an account with the role `user`.
+
+        Both keys are written by one script and live for ever. A replica that dies before the script leaves nothing.
+
+        Args:
+            username: The name for the log-in; an account's name never changes.
+            password: The password; its argon2id hash is stored.
+
+        Returns:
+            The id of the new account.
+
+        Raises:
+            UserExists: The name is taken, or is the first admin's.
+            Unavailable: The store did not answer.
+        """
         if username == self._admin[0]:
             raise UserExists()
         return await self._create(username, password, "user")
 
     async def check(self, username: str, password: str) -> str:
-        """The id of the user; raises CredentialsRefused unless this is the password of that user."""
+        """Return the id of the user whose name and password these are.
+
+        The first log-in of the first admin also creates the account.
+
+        Raises:
+            CredentialsRefused: There is no such user, or the password is another one.
+            Unavailable: The store did not answer.
+        """
         id, stored = await self._store.command("HMGET", _login_key(username), "id", "password")
         if not stored and self._is_first_admin(username, password):
             return await self._first_admin()
@@ -107,11 +130,11 @@ class Accounts:
         try:
             return await self._create(name, password, "admin")
         except UserExists:
-            # Another replica was asked at the same moment.
+            # Another replica created the account at the same moment.
             return await self.check(name, password)
 
     def close(self) -> None:
-        """Ends the threads."""
+        """End the threads that hash passwords."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _matches(self, hashed: str, password: str) -> bool:

@@ -1,5 +1,8 @@
-"""Bodies of answers, as /openapi.json describes them. Nothing is checked against these while serving: handlers answer
-bytes that are ready, and the tests ask whether those are what is described here."""
+"""Bodies of answers, as /openapi.json describes them.
+
+Nothing is compared with these models while serving: handlers answer bytes that are ready. The tests ask whether the
+bytes are what is described here.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -9,25 +12,33 @@ Id = Annotated[str, Field(min_length=1)]
 
 
 class Answer(BaseModel):
-    """Members are those named here, and no others."""
+    """An answer. Its members are those named here, and no others."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Alive(Answer):
+    """This process lives."""
+
     status: Literal["alive"]
 
 
 class Ready(Answer):
+    """Requests may be sent to this replica."""
+
     status: Literal["ready"]
 
 
 class NewAccount(Answer):
+    """The account that a sign-up created."""
+
     user_id: Id
     username: str
 
 
 class Account(Answer):
+    """An account as it is shown to its user, or to an admin."""
+
     user_id: Id
     username: Id
     role: Literal["user", "admin"]
@@ -35,6 +46,8 @@ class Account(Answer):
 
 
 class Session(Answer):
+    """The tokens of a session; the access token lives `expires_in` seconds."""
+
     access_token: Id
     refresh_token: Id
     token_type: Literal["Bearer"]
@@ -42,21 +55,27 @@ class Session(Answer):
 
 
 class NewApiKey(Answer):
+    """An API key, shown to its maker alone."""
+
     key_id: Id
     key: str = Field(pattern=r"^ak1\.")
 
 
 class ApiKeyEntry(Answer):
+    """An API key as the list shows it."""
+
     key_id: Id
     name: Id
 
 
 class ApiKeyList(Answer):
+    """The API keys of a user."""
+
     keys: list[ApiKeyEntry]
 
 
 class Charge(Answer):
-    """`amount` in canonical form."""
+    """A payment that was charged; `amount` is in canonical form."""
 
     payment_id: Id
     status: Literal["charged"]
@@ -66,6 +85,8 @@ class Charge(Answer):
 
 
 class PlacedOrder(Answer):
+    """An order, as its winner sees it."""
+
     order_id: Id
     status: Literal["processing", "processed"]
     user_id: Id
@@ -75,11 +96,13 @@ class PlacedOrder(Answer):
 
 
 class AcceptedJob(Answer):
+    """The id of a job that was accepted."""
+
     job_id: Id
 
 
 class JobStatus(Answer):
-    """`output` of a job that is done; `error` of one that is dead."""
+    """A job; `output` is there when it is done, `error` when it is dead."""
 
     job_id: Id
     state: Literal["queued", "running", "done", "dead", "cancelled"]
@@ -89,22 +112,28 @@ class JobStatus(Answer):
 
 
 class CancelledJob(Answer):
+    """A job that was cancelled."""
+
     job_id: Id
     state: Literal["cancelled"]
 
 
 class Line(Answer):
+    """One line of a cart."""
+
     line_id: Id
     item: Id
     quantity: int = Field(ge=1)
 
 
 class CartContent(Answer):
+    """All lines of a cart."""
+
     lines: list[Line]
 
 
 class PreferencesShown(Answer):
-    """`updated_at`: null if they were never changed."""
+    """The preferences of a user; `updated_at` is null if they were never changed."""
 
     theme: Id
     language: Id
@@ -114,4 +143,6 @@ class PreferencesShown(Answer):
 
 
 class Admission(Answer):
+    """The rate limit has admitted the request."""
+
     admitted: Literal[True]

@@ -1,30 +1,31 @@
-"""API keys: for machines, which have nobody to log in. They stand in for a token wherever one is taken.
+"""API keys: for machines, which have nobody to log in. A key is accepted wherever a token is.
 
-A key is `ak1.<user>.<secret>`. Its id is a hash of the whole, so whoever alters the user in it names a record that does
-not exist. The secret is an HMAC, under a key derived from the one that signs, of the user and a nonce: so it can be
-computed again when its reply was lost, by any replica, and the store holds nothing that could be presented.
+A key is `ak1.<user>.<secret>`. Its id is a hash of the whole key, so a key whose user was altered names a record that
+does not exist. The secret is an HMAC of the user and a nonce, under a key derived from the one that signs. So any
+replica can compute the secret again when its reply was lost, and the store holds nothing that could be presented.
 
-Keys    apikey:<id>        hash: user, name, created_ms. Lives until it is revoked.
+Keys    apikey:<id>        hash: user, name, created_ms. Lives until the key is revoked.
         apikeys:<user>     hash: id -> name, at most API_KEYS_PER_USER of them.
-        apikey-made:<name> hash: fingerprint (of the body), kid, nonce: what an idempotency key made, whether that was
-                           revoked since or not. <name> is a hash of user and idempotency key. Lives
+        apikey-made:<name> hash: fingerprint (of the body), kid, nonce: what an idempotency key made. It stays when the
+                           API key is revoked. <name> is a hash of user and idempotency key. Lives
                            IDEMPOTENCY_RETENTION_S.
-Owner   the user, logged in as a person: a key cannot make, list or revoke keys.
-Trips   create 1, list 1, revoke 1, and 0 of its own for any request made with a key: the record stands where a
-        session's would, at the head of that request's own script (lua/live.lua).
-Crash   create: record, list entry and memory are one script, all or none. A client that lost the reply asks again with
-        its idempotency key and is given the same API key. One that was revoked meanwhile stays revoked. After the
-        retention the idempotency key is a new one, and so is the nonce: nothing that was revoked comes back.
-        revoke: one script; asked again it answers 404, which is what was wanted.
-The signing key that a nonce was used under may be retired within the retention (tokens.py). Then the secret cannot be
-computed any more, and the repetition is told so (410): the key is in the list, to be revoked.
-"Log out everywhere" ends sessions and not API keys: those are revoked one by one, by name.
+Owner   the user, logged in as a person: an API key cannot make, list or revoke API keys.
+Trips   create 1, list 1, revoke 1. A request made with an API key needs none for it: the record is looked at where a
+        session's would be, at the head of the request's own script (lua/live.lua).
+Crash   create: record, list entry and memory are one script, so all are written or none. A client that lost the reply
+        asks again with its idempotency key and is given the same API key. A key that was revoked meanwhile stays
+        revoked. After the retention the idempotency key is a new one, and so is the nonce: no revoked key comes back.
+        revoke: one script. A client that lost the reply asks again and gets 404: the key is gone, as it wished.
+The signing key that a nonce was used under may be retired within the retention (tokens.py). Then nobody can compute the
+secret any more, and a repetition is answered 410: the API key is in the list, to be revoked.
+"Log out everywhere" ends sessions and no API keys: those are revoked one by one, by id.
 """
 
 import hashlib
 import secrets
 from dataclasses import dataclass
 
+from target_service.ids import name_of_key
 from target_service.problems import AnswerGone, KeyReused, NotFound, TooManyKeys
 from target_service.sessions import Sessions
 from target_service.settings import Settings
@@ -54,16 +55,17 @@ STATE = State(
 
 @dataclass(frozen=True)
 class Made:
-    """An API key: `key` is shown to its maker, and to whoever repeats the request, and to nobody else."""
+    """An API key that was made. `key` is shown to its maker, to a repetition of the same request, and to nobody else.
+
+    Attributes:
+        id: The id, a hash of the key.
+        key: The whole key.
+        replayed: True when an earlier request had made the key.
+    """
 
     id: str
     key: str
     replayed: bool
-
-
-def creation_name(user: str, key: str) -> str:
-    """Stands for (user, idempotency key) in the store."""
-    return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:40]
 
 
 class ApiKeys:
@@ -76,9 +78,22 @@ class ApiKeys:
         self._retention_ms = int(settings.idempotency_retention_s * 1000)
 
     async def create(self, claims: Claims, key: str, name: str) -> Made:
-        """The API key that the idempotency key stands for, new at its first use.
+        """Make an API key at the first use of an idempotency key, and return the same one at every later use.
 
-        Raises Forbidden, KeyReused, TooManyKeys, and AnswerGone when the API key was made and cannot be shown again.
+        The API key lives until it is revoked. What the idempotency key made is remembered for IDEMPOTENCY_RETENTION_S.
+        A replica that dies after the script leaves an API key whose reply was lost; the repetition is given that key.
+
+        Args:
+            claims: The user, logged in as a person.
+            key: The idempotency key.
+            name: What the user calls the API key.
+
+        Raises:
+            Forbidden: The request was made with an API key.
+            KeyReused: The idempotency key was used with another name.
+            TooManyKeys: The user has API_KEYS_PER_USER of them.
+            AnswerGone: The API key was made, and the signing key that its secret was computed with has been retired.
+            Unavailable: The store did not answer.
         """
         claims.require("sessions")
         kid, nonce = self._tokens.kid, secrets.token_urlsafe(24)
@@ -86,7 +101,7 @@ class ApiKeys:
         outcome, *rest = await self._sessions.run(
             claims,
             "apikey_create",
-            [*self._keys(claims, made.id), f"apikey-made:{creation_name(claims.user, key)}"],
+            [*self._keys(claims, made.id), f"apikey-made:{name_of_key(claims.user, key)}"],
             [made.id, name, self._most, hashlib.sha256(name.encode()).hexdigest(), kid, nonce, self._retention_ms],
         )
         if outcome == b"known":
@@ -98,13 +113,24 @@ class ApiKeys:
         return made
 
     async def names(self, claims: Claims) -> dict[str, str]:
-        """Name by id; raises Forbidden."""
+        """Return the user's API keys, as names by id.
+
+        Raises:
+            Forbidden: The request was made with an API key.
+            Unavailable: The store did not answer.
+        """
         claims.require("sessions")
         flat = await self._sessions.run(claims, "apikey_list", self._keys(claims, "")[1:])
         return {flat[at].decode(): flat[at + 1].decode() for at in range(0, len(flat), 2)}
 
     async def revoke(self, claims: Claims, id: str) -> None:
-        """From the return of this on the key is not taken anywhere; raises Forbidden and NotFound."""
+        """Revoke an API key of the user. Once this returns, no replica accepts the key.
+
+        Raises:
+            Forbidden: The request was made with an API key.
+            NotFound: The user has no API key with this id.
+            Unavailable: The store did not answer.
+        """
         claims.require("sessions")
         if not await self._sessions.run(claims, "apikey_revoke", self._keys(claims, id), [id]):
             raise NotFound()

@@ -16,7 +16,7 @@ from target_service.routes import ROUTERS
 
 
 def create_app(service: Service) -> ASGIApp:
-    """The application around an assembled service."""
+    """Return the application around an assembled service."""
     gates = limits.gates(service.limits, service.tokens, service.settings.rate_limits)
     app = FastAPI(
         title="reference service",
@@ -47,7 +47,7 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    # Place and message only: pydantic's errors quote the input, which may be a password.
+    # Only the place and the message are shown: pydantic's errors quote the input, which may be a password.
     faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
     return Malformed("; ".join(faults)).response()
 

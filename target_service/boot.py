@@ -1,4 +1,4 @@
-"""What a replica and a worker do alike when they start: settings, the name of this life, the event loop."""
+"""What a replica and a worker do alike when they start: settings, the name of this process, the event loop."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from target_service.settings import Settings, SettingsError, load
 
 
 def read_settings() -> Settings:
-    """Settings from the environment; leaves with 2 and one line when they are wrong."""
+    """Return the settings from the environment; end the process with 2 and one line when they are wrong."""
     try:
         settings = load(os.environ)
         chosen_parts(settings.defects)
@@ -27,12 +27,12 @@ def read_settings() -> Settings:
 
 
 def assembled(settings: Settings) -> Service:
-    """The service with the parts that the settings choose."""
+    """Return the service with the parts that the settings choose."""
     return assemble(settings, chosen_parts(settings.defects))
 
 
 def identify(settings: Settings, role: str) -> str:
-    """Names this process in its logs and returns a boot id that no other life has."""
+    """Name this process in its logs, and return a boot id that no other process has had."""
     boot = secrets.token_hex(8)
     logs.identify(role=role, replica=settings.replica, boot=boot)
     logging.basicConfig(handlers=[logs.Handler()], level=logging.WARNING, force=True)
@@ -40,6 +40,6 @@ def identify(settings: Settings, role: str) -> str:
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Runs `main` to its end on uvloop."""
+    """Run `main` to its end on uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)

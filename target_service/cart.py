@@ -1,22 +1,22 @@
-"""Carts: lines with ids of their own, each added once and removed at most once; never read, changed and written back.
+"""Carts: lines with ids of their own, each added once and removed at most once; no cart is read and written back whole.
 
 Keys    cart:<user>          hash: line id -> [item, quantity] (JSON). Lives CART_TTL_S from its last change.
-        cart-added:<line>    string: what the line holds, or held. That it was added, whether it is still there or not;
-                             lives CART_TTL_S, or IDEMPOTENCY_RETENTION_S if that is longer, from the add, and again
-                             from the removal.
-Owner   the user; only the scripts below write them.
+        cart-added:<line>    string: what the line holds, or held. It says that the line was added, whether the line
+                             is still there or not. Lives CART_TTL_S, or IDEMPOTENCY_RETENTION_S if that is longer,
+                             from the add, and again from the removal.
+Owner   the user; only the scripts below write the keys.
 Trips   1 each: every change is one command on one line, within the script that checks the session.
-Crash   add: line and memory of it are one script, both or neither. A client that lost the reply adds again with its
-        key: the line id is a hash of user and key, so it is the same line. One that has been removed meanwhile stays
-        removed when the repetition comes within the life of a cart; one that comes later is a new add.
-        remove: one script. A client that lost the reply asks again and gets 404, which is what it wanted.
+Crash   add: the line and the memory of it are one script, so both are written or neither. A client that lost the reply
+        adds again with its key. The line id is a hash of user and key, so it is the same line. A line that has been
+        removed meanwhile stays removed when the repetition comes within the life of a cart; a later one adds it anew.
+        remove: one script. A client that lost the reply asks again and gets 404: the line is gone, as it wished.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 import orjson
 
+from target_service.ids import name_of_key
 from target_service.problems import CartFull, KeyReused, NotFound
 from target_service.sessions import Sessions
 from target_service.settings import Settings
@@ -51,7 +51,7 @@ STATE = State(
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a cart."""
+    """One line of a cart: its id, what is wanted, and how many."""
 
     id: str
     item: str
@@ -59,18 +59,18 @@ class Line:
 
 
 def cart_key(user: str) -> str:
-    """Where the cart of a user is."""
+    """Return the key of a user's cart."""
     return f"cart:{user}"
 
 
 def added_key(line: str) -> str:
-    """Where it is remembered that a line was added."""
+    """Return the key under which it is remembered that a line was added."""
     return f"cart-added:{line}"
 
 
 def line_id(user: str, key: str) -> str:
-    """The line that an idempotency key of a user stands for."""
-    return hashlib.sha256(f"{len(user)}:{user}:{key}".encode()).hexdigest()[:32]
+    """Return the id of the line that an idempotency key of a user stands for."""
+    return name_of_key(user, key)[:32]
 
 
 class Cart:
@@ -84,7 +84,23 @@ class Cart:
         self._memory_ms = int(max(settings.cart_ttl_s, settings.idempotency_retention_s) * 1000)
 
     async def add(self, claims: Claims, key: str, item: str, quantity: int) -> Line:
-        """Adds a line, or says which one the key has added. Raises KeyReused, CartFull."""
+        """Add a line, or find the line that this idempotency key has added.
+
+        The line lives CART_TTL_S from the last change of the cart. A replica that dies after the script leaves a line
+        whose reply was lost; adding it again with the same key changes nothing.
+
+        Args:
+            claims: Whose cart it is.
+            key: The idempotency key.
+            item: What is wanted.
+            quantity: How many.
+
+        Raises:
+            KeyReused: The key has added another line.
+            CartFull: The cart holds CART_LINES lines.
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer.
+        """
         line = Line(line_id(claims.user, key), item, quantity)
         text = orjson.dumps([item, quantity]).decode()
         (outcome,) = await self._sessions.run(
@@ -100,13 +116,24 @@ class Cart:
         return line
 
     async def lines(self, claims: Claims) -> list[Line]:
-        """All lines, by id."""
+        """Return all lines of the user's cart, in the order of their ids.
+
+        Raises:
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer.
+        """
         flat = await self._sessions.run(claims, "cart_lines", [cart_key(claims.user)])
         pairs = zip(flat[::2], flat[1::2], strict=True)
         return sorted((Line(name.decode(), *orjson.loads(text)) for name, text in pairs), key=lambda line: line.id)
 
     async def remove(self, claims: Claims, line: str) -> None:
-        """Removes a line; raises NotFound when there is none, so that of two removals one alone succeeds."""
+        """Remove a line of the user's cart.
+
+        Raises:
+            NotFound: There is no such line. Of two removals of one line, one alone succeeds.
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer.
+        """
         keys, lives = [cart_key(claims.user), added_key(line)], [self._life_ms, self._memory_ms]
         if not await self._sessions.run(claims, "cart_remove", keys, [line, *lives]):
             raise NotFound()

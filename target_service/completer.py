@@ -1,48 +1,43 @@
-"""Finishes what its owner left open: payments and orders whose replica was killed, and whose client never came back.
+"""The completer finishes payments and orders whose replica died and whose client never came back.
 
-A record that cannot be read (torn, or of another version during a rolling update) stands for itself alone: it is logged
-by its name, stays open, and is looked at again a lease later, behind the others.
+A record may be one that nobody can read: torn, or of another version during a rolling update. Such a record is logged
+by its name and stays open. It is looked at again a lease later, behind the others, and stops none of them.
 """
 
 import asyncio
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from target_service import logs
+from target_service.leased import Attempt, LeasedRecords
 from target_service.problems import InProgress, Unavailable
 
 COMPLETE_AT_ONCE = 16
+"""How many records one look completes at the same time."""
 
-A = TypeVar("A")
-
-
-class Abandonable(Protocol[A]):
-    """A kind of state with work under leases. `A` is an owner's attempt."""
-
-    async def due(self, most: int) -> list[str]:
-        """Names of what is open under a lease that has ended; at most `most` of them, each put off for a while."""
-        ...
-
-    async def resume(self, name: str) -> A | None:
-        """Takes it over, if it is free to take; raises anything if it cannot be read."""
-        ...
-
-    async def complete(self, attempt: A) -> bytes:
-        """Does what is left; raises InProgress or Unavailable."""
-        ...
+A = TypeVar("A", bound=Attempt)
 
 
-async def complete_abandoned(work: Abandonable[A]) -> None:
-    """One look, and all of it at once that is found. Raises Unavailable."""
-    names = await work.due(COMPLETE_AT_ONCE)
-    await asyncio.gather(*(_complete(work, name) for name in names))
+async def complete_abandoned(records: LeasedRecords[A]) -> None:
+    """Look once for records whose lease has ended, and complete those found, all at the same time.
+
+    A worker that dies here leaves the records under leases of its own; they are found again when those end.
+
+    Args:
+        records: The payments or the orders.
+
+    Raises:
+        Unavailable: The store did not answer the look. Trouble with one record is logged, and not raised.
+    """
+    names = await records.due(COMPLETE_AT_ONCE)
+    await asyncio.gather(*(_complete(records, name) for name in names))
 
 
-async def _complete(work: Abandonable[A], name: str) -> None:
-    kind = type(work).__name__
+async def _complete(records: LeasedRecords[A], name: str) -> None:
+    kind = type(records).__name__
     try:
-        attempt = await work.resume(name)
+        attempt = await records.resume(name)
         if attempt is not None:
-            await work.complete(attempt)
+            await records.complete(attempt)
             logs.event("completed", kind=kind, open=name)
     except (InProgress, Unavailable):
         logs.event("not_completed", kind=kind, open=name)

@@ -1,8 +1,8 @@
-"""Leaving without a failed request: an own SIGTERM handler around one uvicorn server.
+"""Leaving without a failed request: a SIGTERM handler of the service's own around one uvicorn server.
 
-SIGTERM     /ready answers 503 at once and every answer says `Connection: close`, while the listener stays open and
-            requests are served as before: balancers and clients need a moment to see it.
-DRAIN_S     later the listener closes, requests in flight are finished, the process exits 0.
+SIGTERM     /ready answers 503 at once, and every answer says `Connection: close`. The listener stays open and requests
+            are served as before, because balancers and clients need a moment to see it.
+DRAIN_S     later the listener closes, the requests in flight are finished, and the process exits 0.
 uvicorn's own handler would close the listener first, when nobody has been told, and re-raise the signal at the end.
 """
 
@@ -28,18 +28,21 @@ class Drain:
         self.draining = False
 
     def begin(self) -> None:
-        """From now on this process is leaving."""
+        """Note that this process is leaving from now on."""
         self.draining = True
 
     async def unready(self) -> Problem | None:
-        """Why requests should not be sent here: it is leaving, or it has no store. None when they should."""
+        """Return why requests should not be sent to this process, or None when they should.
+
+        It is leaving, or its store does not answer.
+        """
         if self.draining:
             return Draining()
         return None if await self._store.alive() else StoreGone()
 
 
 class DrainingServer(uvicorn.Server):
-    """A uvicorn server that announces its leaving before it leaves."""
+    """A uvicorn server that announces that it leaves before it does."""
 
     def __init__(self, config: uvicorn.Config, drain: Drain, drain_s: float) -> None:
         super().__init__(config)
@@ -48,7 +51,7 @@ class DrainingServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Handles SIGTERM and SIGINT in the loop, in place of uvicorn's handlers."""
+        """Handle SIGTERM and SIGINT in the event loop, in place of uvicorn's handlers."""
         loop = asyncio.get_running_loop()
         for number in self._drain.signals:
             loop.add_signal_handler(number, self.leave)
@@ -59,7 +62,7 @@ class DrainingServer(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def leave(self) -> None:
-        """Begins to drain; a second signal changes nothing."""
+        """Begin to drain; a second signal changes nothing."""
         if self._drain.draining:
             return
         self._drain.begin()

@@ -1,9 +1,11 @@
-"""The outermost layer, plain ASGI: counts and logs answers, names requests, limits bodies, says goodbye while draining.
+"""The outermost layer, plain ASGI: it counts and logs answers, names requests, bounds bodies, and closes connections.
 
-Around everything else, so that no answer of the application escapes it, errors included. The headers that name
-replica and boot are not set here but by the server itself: its own answers (a request that is no HTTP) carry them too.
+It stands around everything else, so that no answer of the application escapes it, errors included. The headers that
+name the replica and its boot are set by the server and not here: the server's own answers (to a request that is no
+HTTP, say) carry them too.
 
-A request is logged when it failed (5xx), and with LOG_REQUESTS=1 always: by route, never by path, which holds ids.
+A request that failed (5xx) is logged; with LOG_REQUESTS=1 every request is. A line names the route and not the path,
+because paths hold ids.
 """
 
 import re
@@ -19,11 +21,11 @@ from target_service.incoming import Incoming
 from target_service.metrics import UNMATCHED, Metrics
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
-"""What a request may call itself; anything else could forge a line of a log, and is replaced."""
+"""What a request may call itself. Any other name could forge a line of a log, and is replaced."""
 
 
 class Edge:
-    """Wraps `app`; bodies of more than `max_body_bytes` are answered 413 (incoming.py)."""
+    """Wraps an application. A body of more than `max_body_bytes` is answered 413 (incoming.py)."""
 
     def __init__(
         self, app: ASGIApp, metrics: Metrics, drain: Drain, max_body_bytes: int, log_requests: bool = False
@@ -35,6 +37,7 @@ class Edge:
         self._log_requests = log_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever is no HTTP goes through as it is."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -77,7 +80,7 @@ class Edge:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the route, which the router has left in the scope by the time of the answer."""
+    """Return the template of the route. The router has left it in the scope by the time of the answer."""
     return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 

@@ -13,7 +13,11 @@ QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 
 
 def bearer(request: Request) -> str:
-    """The token of `Authorization: Bearer …`; raises NotAuthenticated."""
+    """Return the token of the header `Authorization: Bearer …`.
+
+    Raises:
+        NotAuthenticated: There is no such header.
+    """
     for name, value in request.scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
@@ -24,7 +28,11 @@ def bearer(request: Request) -> str:
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The idempotency key, plain or as a quoted string (IETF draft); raises Malformed."""
+    """Return the idempotency key, written plainly or as a quoted string (IETF draft); None if there is none.
+
+    Raises:
+        Malformed: The key is given twice with different values, or is not 1 to 255 visible ASCII characters.
+    """
     keys = {_unquoted(value.strip()) for name in KEY_HEADERS for value in request.headers.getlist(name)}
     if len(keys) > 1:
         raise Malformed("Idempotency-Key is given more than once, with different values")
@@ -36,7 +44,12 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def required_idempotency_key(request: Request) -> str:
-    """As idempotency_key; raises KeyMissing too."""
+    """Return the idempotency key, written plainly or as a quoted string (IETF draft).
+
+    Raises:
+        KeyMissing: There is none.
+        Malformed: The key is given twice with different values, or is not 1 to 255 visible ASCII characters.
+    """
     key = idempotency_key(request)
     if key is None:
         raise KeyMissing()
@@ -44,13 +57,18 @@ def required_idempotency_key(request: Request) -> str:
 
 
 def required_match(request: Request) -> str:
-    """The one version that If-Match names, without its quotes, or `*`; raises PreconditionRequired, Malformed."""
+    """Return the one version that If-Match names, without its quotes, or `*`.
+
+    Raises:
+        PreconditionRequired: There is no such header.
+        Malformed: The header is not one strong entity tag.
+    """
     given = [value.strip() for value in request.headers.getlist("if-match")]
     if not given:
         raise PreconditionRequired()
     if given != ["*"] and not (len(given) == 1 and ENTITY_TAG.fullmatch(given[0])):
         raise Malformed('If-Match must be one strong entity tag, as "3", or *')
-    # Only without quotes does a star stand for any version: with them it is a tag, though none of ours.
+    # A star without quotes stands for any version. With quotes it is a tag, which no version of ours has.
     return given[0] if given[0] in ("*", '"*"') else given[0].strip('"')
 
 

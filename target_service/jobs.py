@@ -2,25 +2,30 @@
 
 Keys    job:<id>         hash: user, state (queued | running | done | dead | cancelled), input, reference, fence (number
                          of the claim), lease_until (ms), step and partial (the checkpoint), progress, attempts (claims
-                         since the last checkpoint), committed (the last step is done), output or error. No TTL while it
-                         is not over, JOB_RETENTION_S after.
-        jobs             stream of {job}; consumer group `workers`. An entry leaves it when its job is over, never by
-                         MAXLEN: trimmed entries would be dropped from the pending list, and their jobs forgotten.
+                         since the last checkpoint), committed (the last step is done), output or error. No TTL while
+                         the job is not over, JOB_RETENTION_S after.
+        jobs             stream of {job}; its consumer group is `workers`. An entry leaves the stream when its job is
+                         over, never by MAXLEN: trimmed entries would be dropped from the pending list, and their jobs
+                         forgotten.
         job-key:<name>   hash: job, fingerprint. <name> is a hash of user and idempotency key. Lives
                          IDEMPOTENCY_RETENTION_S.
         jobs:dead        stream of the dead letters, for a person to look at.
-Owner   the user of the record for reading; for writing whoever holds the lease, proved by the fence.
+Owner   for reading, the user of the record; for writing, whoever holds the lease, proved by the fence.
 Trips   submit 1, status 1, cancel 1. A worker: 1 to be given entries, 1 to claim, 1 a checkpoint, 1 to finish, and 1 a
-        heartbeat, three in a lease, while one step or the effect takes long.
-Crash   submit: record, entry and key are one script: all three or none, before the 202. A client that lost the reply
-        submits again with its key and gets the same id.
-        given an entry but not claimed: it stands in the group's pending list; once idle for a lease, another has it.
-        claimed, or checkpointed: the lease ends, the next claim takes a higher fence and goes on from the checkpoint.
-        effect in the ledger but not finished: the next owner asks for it again with the key job:<id>; the ledger
-        replays it. finished: state, output, XACK and XDEL are one script.
-        cancelled: state and a new fence are one script. The last checkpoint is where it becomes too late: a job is
-        either cancelled and has no effect ever, or has it and is told to be done.
-Work    done again after a crash is bounded by one step (`batch` numbers), from whichever checkpoint.
+        heartbeat: three in a lease, while one step or the effect takes long.
+Crash   Replicas and workers may die at any of these points:
+        submit        Record, entry and key are one script: all three are written or none, and before the 202. A client
+                      that lost the reply submits again with its key and gets the same id.
+        given         The job was given to a worker and not claimed. Its entry stands in the pending list of the group;
+                      when it has been idle for a lease, another worker gets it.
+        claimed       Also after a checkpoint: the lease ends, and the next claim takes a higher fence and goes on from
+                      the checkpoint.
+        effect had    The ledger has the effect and the job is not finished. The next owner asks for the effect again
+                      with the key job:<id>; the ledger replays it.
+        finished      State, output, XACK and XDEL are one script.
+        cancelled     State and a new fence are one script. After the last checkpoint it is too late to cancel: a job is
+                      either cancelled and never has an effect, or has it and ends as done.
+Work    At most one step (`batch` numbers) is done again after a crash, from whichever checkpoint.
 A worker that was frozen past its lease finds its fence or its lease gone at the next write, and drops the job.
 """
 
@@ -31,7 +36,7 @@ from typing import Any
 import orjson
 from redis.exceptions import ResponseError
 
-from target_service.ids import NewId
+from target_service.ids import NewId, name_of_key
 from target_service.ledger import Effect
 from target_service.problems import KeyReused, NotFound, TooLate
 from target_service.sessions import Sessions
@@ -82,13 +87,13 @@ STATE = State(
 
 STREAM, GROUP, DEAD = "jobs", "workers", "jobs:dead"
 CONSUMER = "worker"
-"""One consumer for all workers: who owns a job is said by its lease and fence, and consumers named after processes
+"""The one consumer for all workers. The lease and the fence say who owns a job; consumers named after processes
 would pile up in the group with every process that was killed."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A job as the stream hands it out."""
+    """A job as the stream hands it out: the id of the entry, and the id of the job."""
 
     entry: str
     job: str
@@ -96,7 +101,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on a job. `step`: steps done; `partial`: the checkpoint after them, JSON, "" before any."""
+    """A worker's claim on a job.
+
+    Attributes:
+        entry: The entry of the job in the stream.
+        fence: The number of the claim.
+        step: How many steps have been done.
+        partial: The checkpoint after them, in JSON; empty before any.
+        input: The input of the job, in JSON.
+        reference: The client's name for the job.
+    """
 
     entry: Entry
     fence: int
@@ -108,7 +122,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Status:
-    """A job as its user sees it. `progress` from 0 to 1, 1 only when it is done."""
+    """A job as its user sees it.
+
+    Attributes:
+        job: The id of the job.
+        state: queued, running, done, dead or cancelled.
+        progress: From 0 to 1, and 1 only when the job is done.
+        output: The result of a job that is done, else None.
+        error: Why a job is dead, else None.
+    """
 
     job: str
     state: str
@@ -122,17 +144,17 @@ class StaleClaim(Exception):
 
 
 def job_key(job: str) -> str:
-    """The key of a job's record."""
+    """Return the key of a job's record."""
     return f"job:{job}"
 
 
 def submission_key(user: str, key: str) -> str:
-    """The key under which a submission is remembered for (user, idempotency key)."""
-    return f"job-key:{hashlib.sha256(f'{len(user)}:{user}:{key}'.encode()).hexdigest()[:40]}"
+    """Return the key under which it is remembered what an idempotency key of a user submitted."""
+    return f"job-key:{name_of_key(user, key)}"
 
 
 class Jobs:
-    """Jobs in the store: the users' side (submit, status) and the workers' side."""
+    """Jobs in the store: the users' side (submit, status, cancel) and the workers' side."""
 
     def __init__(self, store: Store, sessions: Sessions, settings: Settings, new_id: NewId) -> None:
         self._store = store
@@ -145,11 +167,33 @@ class Jobs:
         self._retention_ms = int(settings.job_retention_s * 1000)
 
     async def submit(self, claims: Claims, key: str, input: object, reference: str) -> str:
-        """Accepts a job and returns its id; the same id for the same key. Raises KeyReused."""
+        """Accept a job. The same key gets the same job.
+
+        The job is in the store before this returns. A replica that dies after the script leaves a job whose id was
+        lost; the client submits again with its key and gets the id.
+
+        Args:
+            claims: Whose job it is.
+            key: The idempotency key.
+            input: The input, as values that JSON knows.
+            reference: The client's name for the job.
+
+        Returns:
+            The id of the job.
+
+        Raises:
+            KeyReused: The key has submitted another input or another reference.
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer.
+        """
         return await self.record(claims, self._new_id("job"), key, input, reference)
 
     async def record(self, claims: Claims, job: str, key: str, input: object, reference: str) -> str:
-        """Writes record, entry and key of a new job in one step, or finds what the key already stands for."""
+        """Write record, entry and key of a new job in one step, or find what the key has submitted.
+
+        The parameters and errors are those of submit(); `job` is the id that a new job gets. The key is remembered for
+        IDEMPOTENCY_RETENTION_S, the record has no TTL until the job is over.
+        """
         text = orjson.dumps(input, option=orjson.OPT_SORT_KEYS).decode()
         fingerprint = hashlib.sha256(orjson.dumps([text, reference])).hexdigest()
         outcome, *rest = await self._sessions.run(
@@ -163,7 +207,13 @@ class Jobs:
         return str(rest[0].decode())
 
     async def status(self, claims: Claims, job: str) -> Status:
-        """The job, if it is the user's own; raises NotFound for another's just as for none."""
+        """Return a job of the user.
+
+        Raises:
+            NotFound: There is no such job, or it is another user's.
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer.
+        """
         user, state, progress, output, error = await self._sessions.run(claims, "job_status", [job_key(job)])
         if user is None or user.decode() != claims.user:
             raise NotFound()
@@ -176,7 +226,17 @@ class Jobs:
         )
 
     async def cancel(self, claims: Claims, job: str) -> None:
-        """Ends the user's own job before its effect; harmless when it is done twice. Raises NotFound or TooLate."""
+        """End a job of the user before its effect. Cancelling a job twice is harmless.
+
+        State and a new fence are one script, so a worker that has the job can write nothing more. The record lives
+        JOB_RETENTION_S from then on. A replica that dies after the script leaves a cancelled job.
+
+        Raises:
+            NotFound: There is no such job, or it is another user's.
+            TooLate: The job is over, or its effect is on its way.
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer.
+        """
         outcome = await self._sessions.run(claims, "job_cancel", [job_key(job)], [self._retention_ms])
         if outcome == b"missing":
             raise NotFound()
@@ -184,7 +244,11 @@ class Jobs:
             raise TooLate()
 
     async def prepare(self) -> None:
-        """Makes the group, from the very first entry on; harmless when it exists."""
+        """Make the consumer group, from the very first entry on; harmless when the group exists.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
         try:
             await self._store.command("XGROUP", "CREATE", STREAM, GROUP, "0", "MKSTREAM")
         except ResponseError as error:
@@ -192,17 +256,31 @@ class Jobs:
                 raise
 
     async def given(self, most: int, wait_s: float) -> list[Entry]:
-        """New entries, after waiting at most `wait_s` for the first; raises ResponseError if the group is gone."""
+        """Return new entries for this worker. Each stands in the pending list of the group until its job is over.
+
+        Args:
+            most: How many entries at most.
+            wait_s: How long to wait for the first, in seconds.
+
+        Raises:
+            ResponseError: There is no group, because the store has lost its data.
+            Unavailable: The store did not answer.
+        """
         command = ("XREADGROUP", "GROUP", GROUP, CONSUMER, "COUNT", most, "BLOCK", int(wait_s * 1000))
         reply = await self._store.command(*command, "STREAMS", STREAM, ">", wait_s=wait_s)
         return _entries(reply[0][1]) if reply else []
 
     async def abandoned(self, most: int) -> list[Entry]:
-        """Entries that nobody has touched for a lease."""
+        """Return entries that no worker has touched for a lease, at most `most`.
+
+        Raises:
+            ResponseError: There is no group, because the store has lost its data.
+            Unavailable: The store did not answer.
+        """
         found: list[Entry] = []
         cursor = b"0-0"
         while len(found) < most:
-            # One call looks at ten times its count; the rest of a long pending list is behind the cursor.
+            # One call looks at ten times as many entries as its count; the cursor leads to the rest of a long list.
             command = (
                 "XAUTOCLAIM",
                 STREAM,
@@ -221,7 +299,16 @@ class Jobs:
         return found
 
     async def claim(self, entry: Entry) -> Claim | None:
-        """Takes the job under a new fence; None if it is held, over, or has just been given up as dead."""
+        """Claim a job under the next fence and a new lease.
+
+        A worker that dies after this leaves a lease that ends; the next claim goes on from the checkpoint.
+
+        Returns:
+            The claim; None if the job is held by another worker, is over, or has just been given up as dead.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
         outcome, *rest = await self._store.run(
             "job_claim",
             [job_key(entry.job), STREAM, DEAD],
@@ -233,15 +320,31 @@ class Jobs:
         return Claim(entry, fence, step, partial, input, reference.decode())
 
     async def beat(self, claim: Claim) -> None:
-        """Renews the lease; raises StaleClaim."""
+        """Renew the lease of a claim.
+
+        Raises:
+            StaleClaim: The lease has ended, or another worker has the job.
+            Unavailable: The store did not answer.
+        """
         args: list[Word] = [claim.fence, claim.entry.entry, GROUP, CONSUMER, self._lease_ms]
         if not await self._store.run("job_beat", [job_key(claim.entry.job), STREAM], args):
             raise StaleClaim()
 
     async def checkpoint(self, claim: Claim, step: int, of: int, partial: bytes) -> None:
-        """Records `step` steps `of` so many as done and renews the lease; raises StaleClaim.
+        """Record that steps are done, and renew the lease.
 
-        After the last one the job can no longer be cancelled. Its progress is below 1: that is kept for done.
+        After the last step the job can no longer be cancelled. Its progress stays below 1, which is kept for a job that
+        is done. A worker that dies after this loses nothing: the next claim goes on from here.
+
+        Args:
+            claim: The claim.
+            step: How many steps are done.
+            of: How many there are.
+            partial: The checkpoint after these steps, in JSON.
+
+        Raises:
+            StaleClaim: The lease has ended, or another worker has the job.
+            Unavailable: The store did not answer.
         """
         args: list[Word] = [
             claim.fence,
@@ -258,19 +361,33 @@ class Jobs:
             raise StaleClaim()
 
     async def finish(self, claim: Claim, output: bytes) -> None:
-        """Ends the job as done; raises StaleClaim."""
+        """End a job as done, and store its output for JOB_RETENTION_S.
+
+        Raises:
+            StaleClaim: Another worker has the job.
+            Unavailable: The store did not answer.
+        """
         args: list[Word] = [claim.fence, claim.entry.entry, GROUP, output, self._retention_ms]
         if not await self._store.run("job_finish", [job_key(claim.entry.job), STREAM], args):
             raise StaleClaim()
 
     async def release(self, claim: Claim, *, after_backoff: bool, counts: bool) -> None:
-        """Hands the job back, free to take at once or after the backoff. `counts`: this was a failed attempt."""
+        """Hand a job back, so that another worker may claim it.
+
+        Args:
+            claim: The claim; a stale one changes nothing.
+            after_backoff: Whether the next worker is given the job after the backoff, and not at once.
+            counts: Whether this was a failed attempt of the job.
+
+        Raises:
+            Unavailable: The store did not answer.
+        """
         idle_ms = self._lease_ms - (self._backoff_ms if after_backoff else 0)
         args: list[Word] = [claim.fence, claim.entry.entry, GROUP, CONSUMER, idle_ms, int(counts)]
         await self._store.run("job_release", [job_key(claim.entry.job), STREAM], args)
 
     def effect(self, claim: Claim) -> Effect:
-        """The job's effect on the world: one key for all attempts, the claim's number as the fence."""
+        """Return the effect of a job: the same key at every attempt, and the number of the claim as the fence."""
         return Effect(claim.reference, f"job:{claim.entry.job}", claim.fence, "job")
 
 

@@ -1,7 +1,7 @@
-"""The way to the ledger, the outside world in which effects land: a small HTTP/1.1 client that sends a request once.
+"""The way to the ledger, the outside world in which effects land: a small HTTP/1.1 client that sends each request once.
 
-Each request has a deadline. What is not an answer is `LedgerUnavailable`: the effect may have happened or not, and
-whoever owns the operation asks again with the same key, under a newer fence. No retries here.
+Each request has a deadline. Whatever is not an answer is `LedgerUnavailable`: the effect may have happened or not. The
+owner of the operation asks again with the same key, under a newer fence. Nothing is sent again here.
 """
 
 import asyncio
@@ -13,18 +13,23 @@ import orjson
 
 
 class LedgerUnavailable(Exception):
-    """No answer, or none that says anything: nobody knows whether the effect happened."""
+    """There was no answer, or none that says anything: nobody knows whether the effect happened."""
 
 
 class StaleFence(Exception):
-    """A newer owner has been seen: whoever holds this fence must stop."""
+    """The ledger has seen a newer owner: the owner with this fence must stop."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """An effect to be had once for all requests that carry the same `key`.
+    """An effect that happens once for all requests that carry the same `key`.
 
-    `reference` is the client's name for it, `fence` the number of the attempt as the store counts them.
+    Attributes:
+        reference: The client's name for the effect.
+        key: What the ledger deduplicates by.
+        fence: The number of the attempt, as the store counts them; None for an effect without a fence.
+        kind: What the effect belongs to: payment, order or job.
+        amount: What is charged, if anything is.
     """
 
     reference: str
@@ -34,7 +39,7 @@ class Effect:
     amount: str | None = None
 
     def body(self) -> bytes:
-        """As the ledger reads it; absent parts are left out."""
+        """Return the effect as the ledger reads it; an absent amount is left out."""
         parts = {"reference": self.reference, "key": self.key, "fence": self.fence, "kind": self.kind}
         if self.amount is not None:
             parts["amount"] = self.amount
@@ -42,7 +47,7 @@ class Effect:
 
 
 class Ledger:
-    """A client of the ledger. Keeps idle connections and looks at each before it is used again."""
+    """A client of the ledger. It keeps idle connections, and looks at each before it is used again."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
         parts = urlsplit(url)
@@ -52,7 +57,12 @@ class Ledger:
         self._idle: list[_Connection] = []
 
     async def post(self, effect: Effect) -> None:
-        """Has the effect, or finds that it was had; raises StaleFence or LedgerUnavailable."""
+        """Have an effect, or find that it has been had.
+
+        Raises:
+            StaleFence: The ledger has seen a newer fence for the reference.
+            LedgerUnavailable: There was no answer in time, or one that says nothing.
+        """
         try:
             async with asyncio.timeout(self._timeout_s):
                 connection = self._take() or await _connect(self._host, self._port)
@@ -65,7 +75,7 @@ class Ledger:
             raise LedgerUnavailable(f"status {status}")
 
     async def close(self) -> None:
-        """Closes idle connections."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().writer.close()
 
@@ -111,7 +121,7 @@ async def _connect(host: str, port: int) -> _Connection:
 
 
 class _Answer:
-    """Callbacks of the parser; only the status is of interest, the body must merely be read to its end."""
+    """Callbacks of the HTTP parser. Only the status is of interest; the body must be read to its end."""
 
     def __init__(self) -> None:
         self.complete = False

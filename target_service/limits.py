@@ -1,22 +1,23 @@
-"""Rate limits: so many requests of one subject in a row, then as many a second, counted over all replicas.
+"""Rate limits: so many requests of one subject at once, then as many a second, counted over all replicas.
 
 Keys    limit:<name>:<subject>   string: when the next request would be due if all came evenly, in µs of Unix time.
                                  Lives until then: a subject that asks for nothing leaves nothing behind.
-Owner   the limiter; only its scripts write it, in one step with the decision, by the store's clock alone: clocks of
-        replicas may differ.
-Trips   GET /api/limited 1: check of the session and decision are one script. A route that is given a limit by
-        RATE_LIMITS: 1 more; whose turn it is, is decided in the same script.
-Crash   a request that was admitted and then lost its reply has used its turn; nothing else is left.
+Owner   the limiter. Only its scripts write the key, in one step with the decision and by the store's clock alone,
+        because the clocks of replicas may differ.
+Trips   GET /api/limited 1: the check of the session and the decision are one script. A route that RATE_LIMITS names
+        asks the store once more: whose turn is used, and whether there is one, is decided in the same script.
+Crash   A request that was admitted and then lost its reply has used its turn. Nothing else is left.
 
-The generic cell rate algorithm: with interval T and burst B at most B + W/T requests are admitted in any time W, and
-one is admitted whenever fewer than B were in the last B·T.
-A limiter that cannot write (the store is full, say) lets nobody in, or everybody whose session is live, as
-LIMIT_FAILS_OPEN says. Whether a session is live never fails open.
+The algorithm is the generic cell rate algorithm. With interval T and burst B at most B + W/T requests are admitted in
+any time W, and a request is admitted whenever fewer than B were admitted in the last B·T.
+A limiter that cannot write (the store is full, say) admits nobody, or everybody whose session is live:
+LIMIT_FAILS_OPEN decides which. Whether a session is live is never guessed.
 
-The subject of a route that RATE_LIMITS names is the user of a live session or API key, else the address: what anybody
-may write in a header is no subject, nor is a token that was good once. The address is the connection's. X-Forwarded-For
-is believed from nobody, since whoever connects may write it. Behind a proxy that is the only way in, and that writes
-the header itself, have uvicorn believe its address alone (`proxy_headers`, `forwarded_allow_ips`), or limit there.
+On a route that RATE_LIMITS names, the subject is the user of a live session or API key, and else the address. Nothing
+else in a header is a subject, because anybody may write it; nor is a token that was good once. The address is the
+connection's. X-Forwarded-For is not believed, since whoever connects may write it. Where a proxy is the only way in and
+writes that header itself, have uvicorn believe the proxy's address alone (`proxy_headers`, `forwarded_allow_ips`), or
+limit at the proxy.
 """
 
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ STATE = State(
 
 @dataclass(frozen=True)
 class Limit:
-    """`burst` requests at once, then `per_s` a second; `name` stands for what is limited."""
+    """A limit: `burst` requests at once, then `per_s` a second. `name` stands for what is limited."""
 
     name: str
     per_s: float
@@ -63,15 +64,15 @@ class Limit:
 
     @property
     def interval_us(self) -> int:
-        """The time between two requests that come evenly."""
+        """The time between two requests that come evenly, in microseconds."""
         return max(int(1_000_000 / self.per_s), 1)
 
     def key(self, subject: str) -> str:
-        """Where the state of a subject is."""
+        """Return the key that holds the state of a subject."""
         return f"limit:{self.name}:{subject}"
 
     def arguments(self) -> list[str | int]:
-        """Interval and tolerance, as the scripts take them."""
+        """Return the interval and the tolerance, both in microseconds, as the scripts take them."""
         return [self.interval_us, (self.burst - 1) * self.interval_us]
 
 
@@ -86,7 +87,15 @@ class Limits:
         self.limited = Limit("/api/limited", settings.limit_per_s, settings.limit_burst)
 
     async def take(self, claims: Claims) -> None:
-        """A turn at /api/limited for the session's user; raises Limited, NotAuthenticated."""
+        """Use a turn of the session's user at /api/limited.
+
+        A replica that dies after the script leaves a turn that was used.
+
+        Raises:
+            Limited: There is no turn now; the error says when there will be one.
+            NotAuthenticated: The session is not live.
+            Unavailable: The store did not answer, and the limiter does not fail open.
+        """
         try:
             wait_us = await self._decide(claims)
         except Unavailable:
@@ -98,16 +107,26 @@ class Limits:
             raise Limited(wait_us / 1e6)
 
     async def _decide(self, claims: Claims) -> int:
-        """0, or after how many µs to ask again."""
+        """Return 0 when the request has a turn, else after how many microseconds to ask again."""
         arguments = [*self.limited.arguments(), *self._more()]
         return int(await self._sessions.run(claims, "limit_take", [self.limited.key(claims.user)], arguments))
 
     def _more(self) -> Sequence[str | int]:
-        """What a limiter passes to its scripts beside the limit."""
+        """Return what this limiter passes to its scripts besides the limit."""
         return ()
 
     async def attempt(self, limit: Limit, address: str, claims: Claims | None) -> None:
-        """A turn at a limit: of the user if `claims` are live, else of the address; raises Limited."""
+        """Use a turn at a limit: the user's if the session is live, else the address's.
+
+        Args:
+            limit: The limit of the route.
+            address: The address of the connection.
+            claims: What the request's token says; None if it has none, or none that is genuine.
+
+        Raises:
+            Limited: There is no turn now; the error says when there will be one.
+            Unavailable: The store did not answer, and the limiter does not fail open.
+        """
         of_address, turn = limit.key(f"address:{address}"), [*limit.arguments(), *self._more()]
         try:
             if claims is None:
@@ -124,7 +143,16 @@ class Limits:
 
 
 def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int]]) -> list[Any]:
-    """What stands before every route when limits are `chosen`, as (METHOD /path, requests a second, burst)."""
+    """Return the dependencies that stand before every route.
+
+    Args:
+        limits: The limiter.
+        tokens: Reads the tokens of requests.
+        chosen: The limits that RATE_LIMITS names: "METHOD /path", requests a second, burst.
+
+    Returns:
+        One dependency, or none when no route is limited.
+    """
     by_route = {name: Limit(name.replace(" ", ""), per_s, burst) for name, per_s, burst in chosen}
 
     async def gate(request: Request) -> None:
@@ -132,7 +160,7 @@ def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int
         limit = by_route.get(f"{request.method} {getattr(route, 'path', '')}")
         if limit is not None and isinstance(route, APIRoute):
             address = request.client.host if request.client else "unknown"
-            # Where nobody asks who it is (a log-in), a token would only be a way to more turns.
+            # On a route that asks for no token (a log-in, say), a token would only be a way to more turns.
             claims = _claims(tokens, request) if AUTHENTICATED in calls(route) else None
             await limits.attempt(limit, address, claims)
 
@@ -140,7 +168,7 @@ def gates(limits: Limits, tokens: Tokens, chosen: Sequence[tuple[str, float, int
 
 
 def _claims(tokens: Tokens, request: Request) -> Claims | None:
-    """What the request's token says, if it says anything; whether it is live only the store knows."""
+    """Return what the request's token says, if it says anything. Whether its session is live only the store knows."""
     try:
         return tokens.verify(bearer(request))
     except NotAuthenticated:

@@ -1,13 +1,13 @@
-"""What this process counts, by route template and never by an id or a path: the number of series is bounded.
+"""What this process counts, by the template of the route and never by an id or a path: the number of series is bounded.
 
-    http_requests_total{route, status}       answered requests
-    http_request_seconds{route}              how long they took until the answer began, a histogram
+    http_requests_total{route, status}       requests that were answered
+    http_request_seconds{route}              how long each took until the answer began, a histogram
     store_round_trips_total{outcome}         answered | refused (the store said no) | unreachable (nothing was sent)
                                              | unknown (sent, and no reply came)
     store_up                                 1 if the last round trip was answered, 0 if not; absent before the first
 
-Requests are counted when the answer begins to be sent: a scrape that follows an answer always contains it. The counts
-are of this process and this boot; they are no state of the service, and die with it.
+A request is counted when its answer begins to be sent, so a scrape that follows an answer always contains it. The
+counts are of this process since its start. They are no state of the service, and are lost with the process.
 """
 
 from typing import Literal
@@ -20,6 +20,7 @@ UNMATCHED = "unmatched"
 
 RoundTrip = Literal["answered", "refused", "unreachable", "unknown"]
 BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+"""The upper bounds of the histogram of answer times, in seconds."""
 
 
 class Metrics:
@@ -55,7 +56,7 @@ class Metrics:
         self._trips: dict[str, Counter] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """Counts one answer, which began `seconds` after its request."""
+        """Count one answer, which began `seconds` after its request."""
         child = self._children.get((route, status))
         if child is None:
             child = self._children[route, status] = self._requests.labels(route, str(status))
@@ -66,7 +67,7 @@ class Metrics:
         timer.observe(seconds)
 
     def round_trip(self, outcome: RoundTrip) -> None:
-        """Counts one round trip to the store."""
+        """Count one round trip to the store by what came of it."""
         child = self._trips.get(outcome)
         if child is None:
             child = self._trips[outcome] = self._round_trips.labels(outcome)
@@ -78,5 +79,5 @@ class Metrics:
         self._up.set(outcome in ("answered", "refused"))
 
     def text(self) -> bytes:
-        """The exposition text."""
+        """Return the metrics in the text format that Prometheus reads."""
         return generate_latest(self._registry)

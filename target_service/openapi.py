@@ -1,9 +1,9 @@
 """The description of the interface, /openapi.json: made from the routes, and true of every answer.
 
-A success has the status and the body that its route declares (answers.py). An error is problem+json: those that a
-handler's helpers raise are known by their names, those of its own it declares (`refuses`), so that each status names
-the problems which it may be. Left out is 500, which is a bug wherever it happens. The tests ask the service whether it
-keeps to this, and whether they would notice if it did not.
+A success has the status and the body that its route declares (answers.py). An error is problem+json. Errors that the
+helpers of a handler raise are known by the names of the helpers; the handler declares the others (`refuses`). So each
+status names the problems that it may be. The status 500 is left out, because it is a bug wherever it happens. The tests
+ask the service whether it keeps to the description, and whether they would notice if it did not.
 """
 
 from collections.abc import Collection
@@ -29,9 +29,10 @@ from target_service.problems import (
 )
 
 PATH = "/openapi.json"
+"""The path under which the description is served."""
 
 AUTHENTICATED = "claims_of"
-"""The helper by which a handler learns who asks."""
+"""The name of the helper by which a handler learns who asks."""
 
 HEADERS = {
     "required_idempotency_key": (
@@ -41,14 +42,15 @@ HEADERS = {
     ),
     "required_match": ("If-Match", "The ETag of what the change was made from.", '^([*]|"[!#-~]{1,64}")$'),
 }
-"""Helpers by which a handler reads a header that it needs, each with the pattern of what it takes."""
+"""The helpers by which handlers read a header that they need. Each has the header's name, what it is for, and the
+pattern of what is accepted."""
 
 RAISED: dict[str, tuple[type[Problem], ...]] = {
     AUTHENTICATED: (NotAuthenticated,),
     "required_idempotency_key": (KeyMissing, KeyReused),
     "required_match": (PreconditionRequired,),
 }
-"""What comes of a helper, or of what the handler has it for."""
+"""The problems that a helper raises, or that follow from what a handler needs the helper for."""
 
 PROBLEM = {
     "type": "object",
@@ -60,12 +62,16 @@ PROBLEM = {
         "detail": {"type": "string"},
     },
 }
+"""The schema of every error."""
 
 
 def describe(app: FastAPI, routes: list[APIRoute], limited: Collection[str]) -> dict[str, Any]:
-    """The document; `app` brings paths, parameters and bodies, this adds what it cannot know.
+    """Return the description of the interface.
 
-    `limited`: the routes that have been given a rate limit, as "METHOD /path".
+    Args:
+        app: The application, which brings paths, parameters and bodies.
+        routes: The routes, from which security, headers and errors are added.
+        limited: The routes that have been given a rate limit, as "METHOD /path".
     """
     document = dict(FastAPI.openapi(app))
     components = document.setdefault("components", {})
@@ -90,7 +96,7 @@ def describe(app: FastAPI, routes: list[APIRoute], limited: Collection[str]) -> 
 
 
 def calls(route: APIRoute) -> set[str]:
-    """Names that the handler of a route uses."""
+    """Return the names that the handler of a route uses."""
     return set(route.endpoint.__code__.co_names)
 
 
@@ -100,7 +106,7 @@ def _header(name: str, why: str, pattern: str) -> dict[str, Any]:
 
 
 def problems(route: APIRoute) -> set[type[Problem]]:
-    """What a route may answer but a success."""
+    """Return all problems that a route may answer."""
     found: set[type[Problem]] = {Malformed, TooLarge, *getattr(route.endpoint, "refuses", ())}
     for helper, raised in RAISED.items():
         if helper in calls(route):

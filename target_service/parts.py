@@ -1,7 +1,7 @@
 """What the service is made of, and how the parts are put together.
 
-`Parts` are the seams: whoever wants another behaviour exchanges a part before the service is assembled. The negative
-controls in defects/ do so, each in one file, and nothing outside that folder knows of any of them.
+`Parts` are the seams: whoever wants another behaviour exchanges a part before the service is assembled. The seeded
+defects in defects/ do so, each in one file, and nothing outside that folder knows any of them.
 """
 
 import pkgutil
@@ -31,7 +31,10 @@ from target_service.users import Users
 
 @dataclass
 class Parts:
-    """The exchangeable parts. `lua`: fragments and scripts by name; the rest makes what its name says."""
+    """The parts that can be exchanged.
+
+    `lua` holds fragments and scripts by name; every other field makes what its name says.
+    """
 
     lua: dict[str, str] = field(default_factory=lua_files)
     store: Callable[[str, Mapping[str, str], float, int], Store] = Store
@@ -70,30 +73,39 @@ class Service:
     metrics: Metrics
 
     async def close(self) -> None:
-        """Closes what is open to the outside."""
+        """Close the connections to the store and the ledger, and end the threads."""
         self.accounts.close()
         await self.ledger.close()
         await self.store.close()
 
 
 def defect_names() -> list[str]:
-    """Names of the seeded defects, as TARGET_DEFECTS takes them."""
+    """Return the names of the seeded defects, as TARGET_DEFECTS takes them."""
     names = (module.name for module in pkgutil.iter_modules(defects.__path__))
     return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
 
 def chosen_parts(names: tuple[str, ...]) -> Parts:
-    """The clean parts with the named defects applied in order; raises SettingsError for an unknown name."""
+    """Return the clean parts with the named defects applied, in the order of their names.
+
+    Raises:
+        SettingsError: There is no defect with such a name.
+    """
     parts = Parts()
     for name in names:
         if name not in defect_names():
-            raise SettingsError(f"TARGET_DEFECTS names {name!r}, which is none of {', '.join(defect_names())}")
+            raise SettingsError(
+                f"TARGET_DEFECTS names {name!r}, which is no defect: the defects are {', '.join(defect_names())}"
+            )
         import_module(f"target_service.defects.{name.replace('-', '_')}").apply(parts)
     return parts
 
 
 def assemble(settings: Settings, parts: Parts) -> Service:
-    """Builds the service. Connects to nothing: a replica comes up without its store, and is not ready."""
+    """Build the service from its parts.
+
+    Nothing is connected: a replica starts without its store, and is not ready until the store answers.
+    """
     store = parts.store(settings.store_url, parts.lua, settings.store_timeout_s, settings.store_connections)
     metrics = Metrics()
     store.observe = metrics.round_trip

@@ -1,11 +1,11 @@
 """Roles, and what each is permitted. A token says both, so that a 403 costs no question to the store.
 
-    user     a person: the own data, and the own sessions and API keys
+    user     a person: their own data, and their own sessions and API keys
     admin    a person who also sees and changes the accounts of others
-    machine  whoever holds an API key: the own data, and nothing that would give the key more than it was given for
+    machine  whoever holds an API key: the owner's data, and nothing that would let the key give itself more
 
-A role is the account's, never the request's: no body or header is asked for it. Changing it ends the user's sessions
-(users.py), since tokens that are out say the old one.
+A role belongs to an account, never to a request: it is read from no body and no header. Changing a role ends the user's
+sessions (users.py), because their tokens say the old role.
 """
 
 from typing import Literal
@@ -17,7 +17,8 @@ ROLES: dict[str, frozenset[Permission]] = {
     "admin": frozenset({"self", "sessions", "users"}),
     "machine": frozenset({"self"}),
 }
-"""`self`: what a user has. `sessions`: logging out, API keys. `users`: other users' accounts."""
+"""What each role is permitted. `self`: the user's own data. `sessions`: logging out, and API keys. `users`: the
+accounts of other users."""
 
 PEOPLE = ("user", "admin")
 """The roles that an account can have."""

@@ -1,8 +1,8 @@
-"""Configuration, from the environment only; every problem is reported at once, in one line.
+"""Configuration, from the environment only. Every problem is reported at once, in one line.
 
 Durations are seconds (`*_s`), sizes are bytes (`*_bytes`), costs of argon2 are as RFC 9106 names them.
-A weak password hash, a guessable signing secret or a defect in a service that has not declared itself a test
-(`TARGET_TEST_MODE=1`) is refused: such a service must not come up at all.
+A service with a guessable signing secret does not start at all. One with a weak password hash or a seeded defect starts
+only when it has declared itself a test (`TARGET_TEST_MODE=1`).
 """
 
 import re
@@ -18,31 +18,37 @@ from target_service import state
 T = TypeVar("T")
 
 SECRET_MIN_BYTES = 32
-"""RFC 7518 section 3.2: an HS256 key has at least the size of the hash."""
+"""RFC 7518 section 3.2: a key for HS256 has at least the size of the hash."""
 
 SECRET_MIN_SYMBOLS = 8
-"""Fewer distinct characters than this is a placeholder ("xxxx…"), not a random secret."""
+"""A secret with fewer distinct characters is a placeholder ("xxxx…"), not a random one."""
 
 ADMIN_PASSWORD_MIN = 16
+"""How many characters the first admin's password has at least."""
 
 ARGON2_MIN_TIME_COST = 2
 ARGON2_MIN_MEMORY_KIB = 19456
 """OWASP Password Storage Cheat Sheet: argon2id with at least 19 MiB and two iterations."""
 
 DEFAULT_SECRETS = ("changeme", "change-me", "secret", "password", "default", "example", "insecure")
+"""How a secret begins that somebody forgot to replace."""
 
 
 LIMIT = re.compile(r"([A-Z]+ /[^\s=]*)=(\d{1,9}(?:\.\d{1,9})?)/(\d{1,9})")
-"""One limit of RATE_LIMITS."""
+"""One limit of RATE_LIMITS: "METHOD /path=requests a second/burst"."""
 
 
 class SettingsError(Exception):
-    """The environment does not describe a service that may start; the text names each variable and its remedy."""
+    """The environment does not describe a service that may start. The text names each variable and its remedy."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The whole configuration of a replica or a worker."""
+    """The whole configuration of a replica or a worker.
+
+    Each field is the environment variable of the same name in capitals; `test_mode` and `defects` are TARGET_TEST_MODE
+    and TARGET_DEFECTS.
+    """
 
     store_url: str
     ledger_url: str
@@ -91,7 +97,11 @@ class Settings:
 
 
 def load(environment: Mapping[str, str]) -> Settings:
-    """Settings from `environment`; raises SettingsError naming every problem, or none."""
+    """Return the settings that an environment describes.
+
+    Raises:
+        SettingsError: Something is wrong; the text names every problem.
+    """
     reader = _Reader(environment)
     settings = Settings(
         store_url=reader.url("STORE_URL", "redis"),
@@ -146,7 +156,7 @@ def load(environment: Mapping[str, str]) -> Settings:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """What no single variable shows: the rules between them."""
+    """Return the problems that no single variable shows: variables that contradict each other, and weak secrets."""
     problems = []
     for name, secret in (
         ("JWT_SECRET", settings.jwt_secret),
@@ -171,7 +181,9 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.defects and not settings.test_mode:
         problems.append("TARGET_DEFECTS needs a declared test: set TARGET_TEST_MODE=1, or unset it")
     if settings.access_ttl_s > settings.refresh_ttl_s:
-        problems.append("ACCESS_TTL_S exceeds REFRESH_TTL_S: an access token would outlive its session's record")
+        problems.append(
+            "ACCESS_TTL_S must not exceed REFRESH_TTL_S: an access token would outlive its session's record"
+        )
     for name, lease_s in (("PAYMENT_LEASE_S", settings.payment_lease_s), ("LEASE_S", settings.lease_s)):
         if settings.ledger_timeout_s >= lease_s:
             problems.append(
@@ -183,7 +195,7 @@ def _contradictions(settings: Settings) -> list[str]:
 
 
 class _Reader:
-    """Reads typed variables and collects what is wrong with them instead of stopping at the first."""
+    """Reads typed variables, and collects all that is wrong with them instead of stopping at the first problem."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -192,14 +204,14 @@ class _Reader:
     def text(self, name: str, default: str | None = None) -> str:
         value = self._environment.get(name) or default
         if value is None:
-            self.problems.append(f"{name} is not set")
+            self.problems.append(f"{name} is not set and has no default: set it in the environment")
             return ""
         return value
 
     def url(self, name: str, scheme: str) -> str:
         value = self.text(name)
         if value and (urlsplit(value).scheme != scheme or not urlsplit(value).hostname):
-            self.problems.append(f"{name} is not a {scheme}://host:port URL")
+            self.problems.append(f"{name} must be a URL of the form {scheme}://host:port")
         return value
 
     def integer(self, name: str, default: int, least: int) -> int:
@@ -242,7 +254,7 @@ class _Reader:
         try:
             value = kind(raw)
         except ValueError:
-            self.problems.append(f"{name} is not a number")
+            self.problems.append(f"{name} must be a number")
             return default
         if not least <= value < float("inf"):  # type: ignore[operator]
             self.problems.append(f"{name} must be at least {least}")

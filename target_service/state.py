@@ -1,8 +1,9 @@
 """What kinds of state there are, declared so that a machine can hold the service to it.
 
 Each state file exports `STATE`: its keys, its scripts, the store round trips of its endpoints, and what a crash leaves.
-`python -m target_service.state` prints STATE.md from these. Tests hold the declarations to the truth: every script and
-every endpoint belongs to one of them, round trips are counted, and a store that was used holds no key undeclared.
+`python -m target_service.state` prints STATE.md from these declarations. Tests compare the declarations with the truth:
+every script and every endpoint belongs to one kind of state, round trips are counted, and a store that was used holds
+no key that is not declared.
 """
 
 import re
@@ -25,25 +26,30 @@ KINDS_OF_STATE = (
     "preferences",
     "limits",
 )
-"""The modules of this package that export STATE. To add one: write the file, add it here."""
+"""The modules of this package that export STATE. To add one, write the file and add its name here."""
 
 PROBES = {"GET /health": 0, "GET /ready": 1, "GET /metrics": 0}
 """Round trips of the endpoints that belong to no kind of state."""
 
 ENDPOINT = re.compile("[A-Z]+ /")
-"""How a name among the trips begins that is no worker's."""
+"""How the name of an endpoint begins. The other names among the trips are what a worker does."""
 
 Trips = int | tuple[int, str]
-"""Store round trips of one request, at most; where they are more than one, with the reason."""
+"""The store round trips of one request, at most; where there are more than one, with the reason."""
 
 
 @dataclass(frozen=True)
 class Key:
     """One family of keys in the store.
 
-    `pattern`: with * for what varies, as KEYS and SCAN take it. `ttl`: how long it lives, in words; None: durable, for
-    ever. A key with a TTL that begins later (when a job is over, say) has one as soon as nothing is under way.
-    `owner`: who alone may write it. `why`: what it holds, and why there.
+    A key whose TTL begins later (when a job is over, say) has a TTL as soon as nothing is under way.
+
+    Attributes:
+        pattern: The names, with * for the part that varies, as KEYS and SCAN take it.
+        kind: The type of the value.
+        ttl: How long a key lives, in words; None for a key that lives for ever.
+        owner: Who alone may write it.
+        why: What it holds, and why it is in the store.
     """
 
     pattern: str
@@ -53,15 +59,20 @@ class Key:
     why: str
 
     def covers(self, name: str) -> bool:
-        """Whether a key of the store is one of this family."""
+        """Return whether a key of the store belongs to this family."""
         return fnmatchcase(name, self.pattern)
 
 
 @dataclass(frozen=True)
 class State:
-    """One kind of state. `scripts`: names in lua/. `trips`: by endpoint, "GET /path/{id}", or by what a worker does.
+    """One kind of state.
 
-    `crash`: what a crash between any two steps leaves behind, and why that is safe.
+    Attributes:
+        name: What it is called.
+        keys: Its families of keys.
+        scripts: The names of its scripts in lua/.
+        trips: Store round trips by endpoint ("GET /path/{id}"), or by what a worker does.
+        crash: What a crash between any two steps leaves behind, and why that is safe.
     """
 
     name: str
@@ -72,23 +83,23 @@ class State:
 
 
 def number(trips: Trips) -> int:
-    """The number, with or without a reason."""
+    """Return the number of round trips, declared with or without a reason."""
     return trips if isinstance(trips, int) else trips[0]
 
 
 def states() -> list[State]:
-    """Every kind of state; imported late, because each of them imports this module."""
+    """Return every kind of state. The modules are imported late, because each of them imports this one."""
     return [import_module(f"target_service.{name}").STATE for name in KINDS_OF_STATE]
 
 
 def endpoints() -> list[str]:
-    """Every endpoint of the service, as "GET /path/{id}"."""
+    """Return every endpoint of the service, as "GET /path/{id}"."""
     declared = [name for each in states() for name in each.trips if ENDPOINT.match(name)]
     return sorted([*declared, *PROBES])
 
 
 def document() -> str:
-    """STATE.md."""
+    """Return the text of STATE.md."""
     parts = [_HEAD, *(_section(state) for state in states())]
     return "\n".join(parts)
 

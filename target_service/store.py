@@ -1,12 +1,12 @@
 """The way to the store: one command or one script, one round trip, never sent twice.
 
-redis-py retries commands ten times by default. A retry after a lost reply executes a write again, so nothing here
-retries: a reply that does not come is `Unavailable`, and the caller's own idempotency decides what happens next.
-The one repetition is EVAL after EVALSHA answered NOSCRIPT, which proves that nothing was executed.
+redis-py repeats commands ten times by default. A repetition after a lost reply executes a write again, so nothing is
+repeated here. A reply that does not come is `Unavailable`, and the idempotency of the caller decides what happens next.
+The one exception is EVAL after EVALSHA answered NOSCRIPT, which proves that nothing was executed.
 
-Connections are redis.asyncio's (hiredis parser), kept in a plain last-in-first-out list: a connection is looked at
-before it is used (an end of file that has arrived means reconnect, before anything is sent), and dropped after any
-doubt, because a late reply must never be read as the answer to the next command.
+Connections are redis.asyncio's (hiredis parser), kept in a plain last-in-first-out list. A connection is looked at
+before it is used: if its end of file has arrived, it is opened again before anything is sent. A connection is dropped
+after any doubt, because a late reply must never be read as the answer to the next command.
 """
 
 import asyncio
@@ -24,26 +24,32 @@ from target_service.metrics import RoundTrip
 from target_service.problems import StoreUnreachable, Unavailable
 
 Word = str | int | bytes | float
-"""What a command consists of."""
+"""One word of a command."""
 
 Reply = Any
 """What the store answered: bytes, int, None, or a list of them."""
 
 LUA_FOLDER = Path(__file__).parent / "lua"
-PRELUDE = ("clock", "live", "gcra")
-"""Fragments that stand before every script: the store's clock, whether a session is live, a rate limit."""
+"""The scripts and fragments. Each begins with its KEYS and ARGV and, after an arrow, with what it returns."""
+
+PRELUDE = ("clock", "live", "gcra", "lease")
+"""The fragments that stand before every script: the store's clock, whether a session is live, a rate limit, leases."""
 
 FOR_NOW = ("MISCONF ", "NOREPLICAS ", "MASTERDOWN ", "CLUSTERDOWN ", "BUSY ", "TRYAGAIN ")
-"""How a refusal begins that is the store's trouble and no fault of the command: disk, replicas, a long script."""
+"""How a refusal begins that is the store's trouble and not the command's: full disk, few replicas, a long script."""
 
 
 def lua_files() -> dict[str, str]:
-    """Every Lua fragment and script of this package by name."""
+    """Return every Lua fragment and script of this package by name."""
     return {path.stem: path.read_text() for path in sorted(LUA_FOLDER.glob("*.lua"))}
 
 
 class Store:
-    """A client of the store. `lua`: fragments and scripts by name, as lua_files() gives them."""
+    """A client of the store.
+
+    Attributes:
+        observe: Called with what came of each round trip.
+    """
 
     def __init__(self, url: str, lua: Mapping[str, str], timeout_s: float = 2.0, connections: int = 64) -> None:
         self._timeout_s = timeout_s
@@ -54,7 +60,7 @@ class Store:
             "retry": Retry(NoBackoff(), 0),
             "retry_on_error": [],
             "health_check_interval": 0,
-            # One deadline stands around the whole round trip below; redis-py's own would start a task per write.
+            # There is one deadline around the whole round trip below; redis-py's own would start a task for each write.
             "socket_timeout": None,
             "socket_connect_timeout": timeout_s,
         }
@@ -66,7 +72,21 @@ class Store:
         self._scripts = {name: _Script(prelude + text) for name, text in lua.items() if name not in PRELUDE}
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Word]) -> Reply:
-        """Runs a script of `lua` atomically; raises StoreUnreachable (not sent) or Unavailable (nobody knows)."""
+        """Run a script as one atomic step.
+
+        Args:
+            script: The name of the script.
+            keys: The keys that it uses.
+            args: Its arguments.
+
+        Returns:
+            What the script returned.
+
+        Raises:
+            StoreUnreachable: Nothing was sent.
+            Unavailable: No reply came, so nobody knows whether the script ran; or the store refused for now.
+            ResponseError: The store refused the script.
+        """
         code = self._scripts[script]
         try:
             return await self.command("EVALSHA", code.sha, len(keys), *keys, *args)
@@ -74,7 +94,20 @@ class Store:
             return await self.command("EVAL", code.text, len(keys), *keys, *args)
 
     async def command(self, *words: Word, wait_s: float = 0.0) -> Reply:
-        """One command in one round trip; `wait_s`: how long the command itself may block in the store."""
+        """Send one command in one round trip.
+
+        Args:
+            words: The command and its arguments.
+            wait_s: How long the command itself may block in the store, in seconds.
+
+        Returns:
+            What the store answered.
+
+        Raises:
+            StoreUnreachable: Nothing was sent.
+            Unavailable: No reply came, so nobody knows whether the command ran; or the store refused for now.
+            ResponseError: The store refused the command.
+        """
         async with self._slots:
             try:
                 async with asyncio.timeout(self._timeout_s):
@@ -103,14 +136,14 @@ class Store:
             return reply
 
     async def alive(self) -> bool:
-        """Whether the store answers at all."""
+        """Return whether the store answers at all."""
         try:
             return bool(await self.command("PING") == b"PONG")
         except (Unavailable, ResponseError):
             return False
 
     async def close(self) -> None:
-        """Closes idle connections; those in use close themselves when their command ends."""
+        """Close the idle connections. Those in use close themselves when their command ends."""
         while self._idle:
             await self._idle.pop().disconnect(nowait=True)
 

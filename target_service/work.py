@@ -1,7 +1,8 @@
-"""What a job computes: numbers are filtered, transformed and summed up, a batch a step.
+"""What a job computes: numbers are filtered, transformed and summed up, one batch a step.
 
-Pure: the same input gives the same steps and, from any checkpoint, the same output; so a checkpoint is all there is.
-The bounds keep every sum within 64 bits: 1000 numbers of at most 2^31, multiplied by at most 100 three times.
+The functions are pure. The same input gives the same steps and, from any checkpoint, the same output, so a checkpoint
+is all that a job has to keep. The bounds keep every sum within 64 bits: 1000 numbers of at most 2^31, multiplied by at
+most 100 three times.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 LARGEST = 2**31
+"""The largest number of an input, and the smallest with a minus before it."""
 MOST_NUMBERS = 1000
+"""How many numbers an input has at most."""
 
 Number = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 
@@ -21,44 +24,44 @@ class _Strict(BaseModel):
 
 
 class Parity(_Strict):
-    """Only even numbers go on, or only odd ones."""
+    """Keeps even numbers only, or odd ones only."""
 
     keep: Literal["even", "odd"]
 
     def keeps(self, number: int) -> bool:
-        """Whether it goes on."""
+        """Return whether a number goes on."""
         return number % 2 == (self.keep == "odd")
 
 
 class Bound(_Strict):
-    """Only numbers that are not below, or not above, `value` go on."""
+    """Keeps numbers that are not below `value`, or those that are not above it."""
 
     keep: Literal["at_least", "at_most"]
     value: Number
 
     def keeps(self, number: int) -> bool:
-        """Whether it goes on."""
+        """Return whether a number goes on."""
         return number >= self.value if self.keep == "at_least" else number <= self.value
 
 
 class Sign(_Strict):
-    """Turns a number round, or takes its sign away."""
+    """Changes the sign of a number, or takes it away."""
 
     do: Literal["negate", "absolute"]
 
     def changed(self, number: int) -> int:
-        """What becomes of it."""
+        """Return what becomes of a number."""
         return -number if self.do == "negate" else abs(number)
 
 
 class Arithmetic(_Strict):
-    """Adds `by`, or multiplies by it."""
+    """Adds `by` to a number, or multiplies the number by it."""
 
     do: Literal["add", "multiply"]
     by: int = Field(ge=-100, le=100)
 
     def changed(self, number: int) -> int:
-        """What becomes of it."""
+        """Return what becomes of a number."""
         return number + self.by if self.do == "add" else number * self.by
 
 
@@ -67,7 +70,10 @@ Transform = Annotated[Sign | Arithmetic, Field(discriminator="do")]
 
 
 class Config(_Strict):
-    """Filters first, then transforms, each in order. `batch`: numbers a step, and so the most that is done again."""
+    """What is done to the numbers: filters first, then transforms, each in order.
+
+    `batch` is how many numbers a step takes, and so how many are done again at most after a crash.
+    """
 
     filters: list[Filter] = Field(default=[], max_length=8)
     transforms: list[Transform] = Field(default=[], max_length=3)
@@ -88,7 +94,7 @@ class Inline(_Strict):
     numbers: list[Number] = Field(min_length=1, max_length=MOST_NUMBERS)
 
     def listed(self) -> list[int]:
-        """The data."""
+        """Return the data."""
         return self.numbers
 
 
@@ -100,7 +106,7 @@ class Range(_Strict):
     count: int = Field(ge=1, le=MOST_NUMBERS)
 
     def listed(self) -> list[int]:
-        """The data."""
+        """Return the data."""
         return list(range(self.first, self.first + self.count))
 
 
@@ -116,11 +122,16 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """How many there are."""
+        """How many steps there are."""
         return -(-len(self.input.numbers) // self.input.config.batch)
 
     def advance(self, partial: bytes, step: int) -> bytes:
-        """The checkpoint after `step` (from 0); `partial` is the one before it, b"" before the first."""
+        """Return the checkpoint after a step.
+
+        Args:
+            partial: The checkpoint before the step; empty before the first.
+            step: The number of the step, from 0.
+        """
         done: dict[str, Any] = orjson.loads(partial) if partial else {"sum": 0, "count": 0, "max": None}
         batch = self.input.config.batch
         for number in self.input.numbers[step * batch : (step + 1) * batch]:
@@ -133,5 +144,9 @@ class Plan:
 
 
 def plan(input: bytes) -> Plan:
-    """The plan of an input as a job's record keeps it."""
+    """Return the plan of an input as the record of a job keeps it.
+
+    Raises:
+        ValidationError: The record is torn, or of another version of the service.
+    """
     return Plan(Input.model_validate_json(input))

@@ -1,8 +1,8 @@
-"""A job worker: takes jobs, does them step by step, has their effect in the ledger, and completes what was abandoned.
+"""A job worker: it does jobs step by step, has their effects in the ledger, and completes what was abandoned.
 
-Run as `python -m target_service.worker`. It keeps nothing: what it knows of a job is the checkpoint it was given with
-the claim. SIGKILL at any moment loses at most one step; see jobs.py, payments.py and orders.py for each
-gap. On SIGTERM it takes no more, hands each job back after the step it is in, and exits 0.
+Run it as `python -m target_service.worker`. It keeps nothing: all it knows of a job is the checkpoint that came with
+the claim. SIGKILL at any moment loses at most one step; jobs.py, payments.py and orders.py say what each gap leaves. On
+SIGTERM the worker takes no more jobs, hands each job back after the step it is in, and exits 0.
 """
 
 import asyncio
@@ -16,26 +16,27 @@ from redis.exceptions import ResponseError
 
 from target_service import logs, work
 from target_service.boot import assembled, identify, read_settings, run
-from target_service.completer import Abandonable, complete_abandoned
+from target_service.completer import complete_abandoned
 from target_service.jobs import Claim, Entry, Jobs, StaleClaim
+from target_service.leased import LeasedRecords
 from target_service.ledger import Ledger, LedgerUnavailable, StaleFence
 from target_service.problems import Unavailable
 from target_service.settings import Settings
 
 WAIT_FOR_NEW_S = 0.2
-"""How long one read waits for new entries; also the longest that a SIGTERM waits for it."""
+"""How many seconds one read waits for new entries, and so how long a SIGTERM may have to wait for the read."""
 
 
 BEATS_A_LEASE = 3
-"""So that one beat may be lost."""
+"""How often a lease is renewed before it would end, so that one renewal may be lost."""
 
 
 class Worker:
-    """Several jobs at once in one process; all of them waiting, none of them on the processor for long."""
+    """Does several jobs at once in one process. Each waits most of the time, and none keeps the processor for long."""
 
-    def __init__(self, jobs: Jobs, abandonable: Sequence[Abandonable[Any]], ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, jobs: Jobs, leased: Sequence[LeasedRecords[Any]], ledger: Ledger, settings: Settings) -> None:
         self._jobs = jobs
-        self._abandonable = abandonable
+        self._leased = leased
         self._ledger = ledger
         self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,16 +44,16 @@ class Worker:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Begins the end: nothing more is taken."""
+        """Begin to stop: nothing more is taken."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Works until stop(), then returns when every job is finished or handed back."""
+        """Work until stop() is called, and return when every job is finished or handed back."""
         await asyncio.gather(
             self._repeat(self._take_jobs, 0.0),
             *(
                 self._repeat(partial(complete_abandoned, each), self._settings.completer_poll_s)
-                for each in self._abandonable
+                for each in self._leased
             ),
         )
         await asyncio.gather(*self._tasks)
@@ -65,14 +66,14 @@ class Worker:
             except Unavailable:
                 pause_s = self._settings.backoff_s
             except ResponseError as error:
-                # A store that lost its data knows no group; the group begins at the first entry, so nothing is missed.
+                # A store that lost its data has no group. A new group begins at the first entry, so it misses nothing.
                 logs.event("store_refused", why=str(error))
                 pause_s = self._settings.backoff_s
                 if str(error).startswith("NOGROUP"):
                     pause_s = 0.0
                     await self._prepare()
             except Exception as error:
-                # One turn may meet what this version cannot read; the others of this worker go on.
+                # One turn may meet a record that this version cannot read; the other turns of this worker go on.
                 logs.event("turn_failed", why=repr(error))
                 pause_s = self._settings.backoff_s
             if pause_s:
@@ -85,7 +86,7 @@ class Worker:
             await self._pause(self._settings.backoff_s)
 
     async def _pause(self, seconds: float) -> None:
-        """Sleeps, but not past stop()."""
+        """Sleep, but no longer than until stop() is called."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
@@ -93,7 +94,7 @@ class Worker:
             pass
 
     async def _take_jobs(self) -> None:
-        """Fills the free slots: with abandoned jobs when it is time to look for them, else with new ones."""
+        """Fill the free slots: with abandoned jobs when it is time to look for them, else with new ones."""
         if len(self._tasks) >= self._settings.job_slots:
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         free = self._settings.job_slots - len(self._tasks)
@@ -114,10 +115,10 @@ class Worker:
             if claim is not None:
                 await self._attempt(claim)
         except Unavailable as error:
-            # Whatever the store has of this job is a state from which the next claim goes on.
+            # Whatever state of this job the store holds, the next claim goes on from it.
             logs.event("store_unavailable", job=entry.job, why=str(error))
         except Exception as error:
-            # Its record cannot be read, by this version at least: the entry stays, and is looked at again.
+            # This version cannot read the record of the job. The entry stays, and is looked at again.
             logs.event("job_not_done", job=entry.job, why=repr(error))
 
     async def _attempt(self, claim: Claim) -> None:
@@ -127,9 +128,9 @@ class Worker:
         except StaleClaim:
             logs.event("job_stale", **about)
         except StaleFence:
-            # Usually a newer owner, whom a stale release cannot disturb. But references are the clients': one that
-            # something else has used has that one's fences too, which is no failure of this job: it goes on with
-            # the next number until it is past them.
+            # Usually there is a newer owner, and a stale release cannot disturb it. But clients choose the references.
+            # A reference that something else has used has the fences of that too, which is no failure of this job.
+            # The release frees the job, and its next claims take higher fences until they are past the other's.
             logs.event("job_fenced_off", **about)
             await self._jobs.release(claim, after_backoff=True, counts=False)
         except LedgerUnavailable as error:
@@ -138,17 +139,17 @@ class Worker:
         except Unavailable:
             raise
         except Exception as error:
-            # A job may fail in any way; what it may not do is stop the worker, or be tried for ever.
+            # A job may fail in any way, but it may not stop the worker, and it may not be tried for ever.
             logs.event("job_failed", **about, why=repr(error))
             await self._jobs.release(claim, after_backoff=True, counts=True)
 
     async def _do(self, claim: Claim) -> None:
-        """The steps from the checkpoint on, the effect, the end; under a lease that is renewed meanwhile."""
+        """Do the steps from the checkpoint on, have the effect and finish, under a lease that is renewed meanwhile."""
         beating = asyncio.create_task(self._beat(claim))
         working = asyncio.create_task(self._work(claim))
         try:
             await asyncio.wait((beating, working), return_when=asyncio.FIRST_COMPLETED)
-            # Whoever lost the lease stops where it is, in the middle of a step too.
+            # When the lease is lost the work stops where it is, even in the middle of a step.
             await (working if working.done() else beating)
         finally:
             for task in (beating, working):
@@ -161,7 +162,7 @@ class Worker:
             try:
                 await self._jobs.beat(claim)
             except Unavailable:
-                # The lease has room for another try.
+                # The lease is long enough for another try.
                 logs.event("beat_failed", job=claim.entry.job)
 
     async def _work(self, claim: Claim) -> None:
@@ -179,7 +180,7 @@ class Worker:
 
 
 async def serve(worker: Worker) -> None:
-    """Runs a worker until SIGTERM or SIGINT."""
+    """Run a worker until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
@@ -195,7 +196,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Runs a job worker."""
+    """Run a job worker; end the process with 2 when the environment is wrong."""
     settings = read_settings()
     identify(settings, "worker")
     run(_serve(settings))

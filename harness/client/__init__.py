@@ -1,1 +1,1 @@
-"""The exactly-once client: connections, one logical client, and what it carries from step to step."""
+"""The client that sends each request exactly once, and what the load agent's logical clients share."""

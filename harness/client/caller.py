@@ -18,14 +18,14 @@ import gevent
 
 from harness.client.connection import Answer, Broken, Connection, Connections, NotSent
 from harness.client.routing import Hop, Members
+from harness.client.settings import ClientSettings
 from harness.client.tally import Tally
-from harness.contract.model import Contract
 from harness.http.answers import Answers, outcome
 from harness.http.operation import Operation
 from harness.http.template import Template
-from harness.load.settings import AgentSettings
 from harness.placeholders import fill
 from harness.rundir.journal import Hasher, Journal
+from harness.rundir.journal_schema import COMPLETE, INVOKE, shortened
 
 STARVED_AFTER_S = 2.0
 
@@ -66,21 +66,25 @@ class Op:
     intended_ns: int | None = None
 
     def record(self, client: int, phase: str, routing: str, to: str | None) -> dict[str, Any]:
-        """The invoke event without its time and number; fields that are absent are left out."""
-        record: dict[str, Any] = {"c": client, "w": self.workload, "k": self.kind, "p": phase, "key": self.key}
-        record["rt"] = routing
-        for name, value in (
-            ("s", self.session),
-            ("u", self.user),
-            ("a", self.arg),
-            ("want", self.want),
-            ("x", self.expect),
-            ("to", to),
-            ("it", self.intended_ns),
-        ):
-            if value is not None:
-                record[name] = value
-        return record
+        """Return the line of the op's begin, without its time and number."""
+        return shortened(
+            INVOKE,
+            {
+                "client": client,
+                "workload": self.workload,
+                "kind": self.kind,
+                "phase": phase,
+                "key": self.key,
+                "routing": routing,
+                "session": self.session,
+                "user": self.user,
+                "arg": self.arg,
+                "want": self.want,
+                "expect": self.expect,
+                "sent_to": to,
+                "intended_ns": self.intended_ns,
+            },
+        )
 
 
 class Compiled:
@@ -114,14 +118,14 @@ def with_cookies(request: bytes, cookies: Mapping[str, str]) -> bytes:
 class Context:
     """What all clients of one agent share."""
 
-    def __init__(self, settings: AgentSettings, journal: Journal) -> None:
+    def __init__(self, settings: ClientSettings, operations: Mapping[str, Operation], journal: Journal) -> None:
+        """Compile the operations of a contract, given by their dotted place, for the clients of one agent."""
         self.settings = settings
         self.journal = journal
-        self.contract: Contract = settings.contract
         master = bytes.fromhex(settings.master)
         self.master = master
         self.hasher = Hasher(master)
-        self.operations = {place: Compiled(op, master) for place, op in self.contract.operations().items()}
+        self.operations = {place: Compiled(op, master) for place, op in operations.items()}
         self.members = Members()
         self.members.update(list(settings.members))
         self.phase = "steady"
@@ -132,9 +136,8 @@ class Context:
         self.users: list[tuple[str, str]] = list(settings.users)
         self.tally = Tally()
         self.answered: Callable[[str, str, float, int, str | None], None] = lambda *_: None
-        identity = self.contract.identity
-        self.replica_header = identity.replica.lower() if identity.replica else None
-        self.boot_header = identity.boot.lower() if identity.boot else None
+        self.replica_header = settings.replica_header.lower() if settings.replica_header else None
+        self.boot_header = settings.boot_header.lower() if settings.boot_header else None
         self._clients = itertools.count(1)
         self._items = itertools.count(1)
 
@@ -186,7 +189,7 @@ class Caller:
         context = self.context
         if routed is None:
             number = context.journal.invoke(op.record(self.client, context.phase, self.routing, None))
-            return self._end(op, number, time.monotonic_ns(), Reply("fail", "no_effect"), {"err": "refused"}, 0)
+            return self._end(op, number, time.monotonic_ns(), Reply("fail", "no_effect"), {"error": "refused"}, 0)
         to, host, connection = routed
         request = compiled.template.render(values, host)
         if self._cookies and to is None:
@@ -196,7 +199,7 @@ class Caller:
         try:
             answer = connection.exchange(request, context.settings.timeout_s)
         except Broken as broken:
-            return self._end(op, number, started, Reply("info", "error"), {"err": broken.reason}, 0)
+            return self._end(op, number, started, Reply("info", "error"), {"error": broken.reason}, 0)
         return self._understand(op, number, compiled, answer, to, observe)
 
     def _understand(
@@ -219,9 +222,9 @@ class Caller:
         if "token" in fields:
             context.secrets += [str(fields[name]) for name in ("token", "refresh") if name in fields]
         extra: dict[str, Any] = observe(fields) if observe and reply.ok else {}
-        extra["st"] = answer.status
+        extra["status"] = answer.status
         if replica:
-            extra["r"], extra["b"] = replica, boot
+            extra["replica"], extra["boot"] = replica, boot
         return self._end(op, number, answer.sent_ns, reply, extra, len(answer.body), answer.returned_ns)
 
     def _end(
@@ -235,14 +238,15 @@ class Caller:
         returned_ns: int | None = None,
     ) -> Reply:
         at = returned_ns or time.monotonic_ns()
-        self.context.journal.complete(number, {"o": reply.outcome, "cl": reply.kind, **extra}, at)
-        error = None if reply.outcome != "info" else str(extra.get("err") or reply.kind)
+        line = shortened(COMPLETE, {"outcome": reply.outcome, "class": reply.kind, **extra})
+        self.context.journal.complete(number, line, at)
+        error = None if reply.outcome != "info" else str(extra.get("error") or reply.kind)
         self.context.answered(op.workload, op.kind, (at - sent_ns) / 1e6, size, error)
         self.context.tally.add((at - sent_ns) / 1e6, error is None and reply.kind != "no_effect")
         if op.expect and reply.kind not in (*op.expect, "no_effect"):
-            seen = f"{reply.kind} ({reply.status or extra.get('err')})"
+            seen = f"{reply.kind} ({reply.status or extra.get('error')})"
             self.context.surprises.append(f"{op.workload}/{op.kind}: {seen} where {' or '.join(op.expect)} is right")
-        elif op.expect and op.want and extra.get("v", op.want) != op.want:
+        elif op.expect and op.want and extra.get("value", op.want) != op.want:
             self.context.surprises.append(f"{op.workload}/{op.kind}: another value than is right")
         if reply.doubtful:
             self.client = self.context.client_id()

@@ -1,12 +1,12 @@
-"""An HTTP/1.1 client that sends each request exactly once, for one logical client of the load agent.
+"""An HTTP/1.1 connection that sends each request exactly once, for one logical client of the load agent.
 
-Ordinary clients retry on a broken kept-alive connection and follow redirects; either would put requests on
-the wire that no op stands for, and the harness would report duplicates that it made itself. Here
-`Connections.connect` is the only thing that may be repeated, because it sends nothing, and
-`Connection.exchange` hands the request to the kernel once and reads one final response.
+Ordinary clients send a request again when a kept-alive connection breaks, and follow redirects. Either would put
+requests on the wire for which no op stands, and the harness would report duplicates that it made itself. Here only
+`Connections.connect` may be repeated, because connecting sends nothing. `Connection.exchange` hands the request to the
+kernel once and reads one final response.
 
-What is known when it fails is in the type: `NotSent` proves that no byte of the request left, `Broken` proves
-nothing. Works on gevent's loop with or without monkey patching; use from one thread and one greenlet.
+The type of an error says what is known: `NotSent` proves that no byte of the request left; `Broken` proves nothing. The
+module works on gevent's loop, in a monkey-patched interpreter or not. A connection is used from one greenlet only.
 """
 
 from __future__ import annotations
@@ -39,23 +39,27 @@ from harness.errors import EnvironmentFailure
 Address = tuple[str, int]
 
 READ_BYTES = 65_536
+"""How many bytes are read from the socket at once."""
 
 _PEEK = int(MSG_PEEK | MSG_DONTWAIT)
 
 # The plain socket even in a patched interpreter: it is non-blocking, and waiting is done here.
 _socket: Any = get_original("socket", "socket")
 
-# The local machine ran out of something: no statement about the target.
+# The local machine ran out of something, or refuses it: this says nothing about the target.
 _OWN_FAULT = {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM, errno.EACCES, errno.EPERM}
 
-
-# Agents at one time begin far apart.
+# Agents that run at the same time start far apart, so that they do not use the same addresses.
 _SOURCES = itertools.count(os.getpid() << 8)
 _LOOPBACK, _SPAN = (127 << 24) + (1 << 16), 253 << 16
 
 
 class NotSent(Exception):
-    """No connection, so no byte was sent. `reason`: refused (or unreachable) | connect_timeout."""
+    """No connection could be opened, so that no byte was sent.
+
+    Attributes:
+        reason: `refused` (also when the address cannot be reached) or `connect_timeout`.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -63,7 +67,11 @@ class NotSent(Exception):
 
 
 class Broken(Exception):
-    """Bytes were or may have been sent, and no whole answer came. `reason`: timeout | reset | eof | malformed."""
+    """Bytes were sent, or may have been, and no whole answer came.
+
+    Attributes:
+        reason: `timeout`, `reset`, `eof` (the peer closed the connection) or `malformed`.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -76,9 +84,15 @@ class _Late(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """A whole final response. Header names are in lower case; repeated ones are joined by ", ".
+    """One whole final response.
 
-    `sent_ns` is taken before the first byte was handed to the kernel, `returned_ns` after the last was read.
+    Attributes:
+        status: The HTTP status.
+        headers: The headers by lower-case name; repeated ones are joined by ", ".
+        body: The content, without transfer coding.
+        sent_ns: CLOCK_MONOTONIC just before the first byte of the request was handed to the kernel.
+        returned_ns: CLOCK_MONOTONIC just after the last byte of the response was read.
+        keep_alive: Whether the connection can be used for another exchange.
     """
 
     status: int
@@ -90,7 +104,12 @@ class Answer:
 
 
 class Connection:
-    """An open connection for one exchange at a time; made by `Connections.connect`."""
+    """One open connection, for one exchange at a time; made by `Connections.connect`.
+
+    Attributes:
+        address: The host and port that the connection leads to.
+        usable: Whether another exchange can begin.
+    """
 
     __slots__ = ("_hub", "_readable", "_socket", "address", "usable")
 
@@ -102,10 +121,15 @@ class Connection:
         self._readable = self._hub.loop.io(connected.fileno(), 1)
 
     def exchange(self, request: bytes, timeout_s: float) -> Answer:
-        """Send `request` (one whole HTTP/1.1 request) once and return the final response.
+        """Send one request, once, and return its final response.
 
-        `timeout_s` bounds the whole exchange. Raises Broken; the connection is then closed, as it is after
-        an answer that does not leave it in a known state.
+        Args:
+            request: The bytes of one whole HTTP/1.1 request.
+            timeout_s: The longest that the whole exchange may take, in seconds.
+
+        Raises:
+            Broken: No whole answer came. The connection is closed, as it is after any answer that leaves it in doubt.
+            ValueError: The connection is closed, or an exchange is going on.
         """
         if not self.usable:
             raise ValueError(f"the connection to {self.address} is not open for another exchange; connect again")
@@ -113,8 +137,9 @@ class Connection:
         response = Response(request.startswith(b"HEAD "))
         alarm = self._hub.loop.timer(timeout_s)
         sent_ns = monotonic_ns()
-        # Thrown only while this greenlet waits here: it switches nowhere else before the alarm is stopped. By the
-        # loop's own time, which stands still while clients compute, it would ring early.
+        # The alarm is thrown only while this greenlet waits below: the greenlet switches nowhere else before the alarm
+        # is stopped. `update` takes the clock's time: by the loop's own time, which stands still while clients compute,
+        # the alarm would ring early.
         alarm.start(getcurrent().throw, _Late, update=True)
         try:
             self._send(request)
@@ -128,13 +153,13 @@ class Connection:
         finally:
             alarm.stop()
             alarm.close()
-            # Also when the greenlet is killed: a half-read connection must never carry another op.
+            # This holds also when the greenlet is killed: a half-read connection must never carry another op.
             if not self.usable:
                 self.close()
         return Answer(response.status, response.headers, response.body, sent_ns, returned_ns, self.usable)
 
     def is_quiet(self) -> bool:
-        """Whether the idle connection is still open and has nothing to read, by one look at the kernel."""
+        """Return whether the idle connection is still open and has nothing to read, by asking the kernel once."""
         if not self.usable:
             return False
         try:
@@ -146,7 +171,7 @@ class Connection:
         return False
 
     def close(self) -> None:
-        """Close the socket; idempotent."""
+        """Close the socket; a second call does nothing."""
         self.usable = False
         if self._socket is not None:
             closing, self._socket = self._socket, None
@@ -190,9 +215,12 @@ class Connection:
 
 
 class Connections:
-    """The kept-alive connections of one logical client: at most one idle per address.
+    """The kept-alive connections of one logical client: at most one idle connection for each address.
 
-    Never shared between greenlets. `connect_timeout_s` bounds each attempt to connect.
+    An instance is used from one greenlet only.
+
+    Args:
+        connect_timeout_s: The longest that one attempt to connect may take, in seconds.
     """
 
     def __init__(self, connect_timeout_s: float = 1.0) -> None:
@@ -200,11 +228,18 @@ class Connections:
         self._kept: dict[Address, Connection] = {}
 
     def connect(self, address: Address, fresh: bool = False) -> Connection:
-        """An open connection to `address` (numeric IPv4 host, port), new or kept from an earlier exchange.
+        """Return an open connection to an address: the one that was kept, or a new one.
 
-        A kept one is given out only if the peer has neither closed it nor sent anything since. `fresh` always
-        opens a new one, from an address of its own where that is to be had (`_unused`). Raises NotSent, or
-        EnvironmentFailure when this machine ran out of ports or files.
+        A kept connection is returned only if its peer has neither closed it nor sent anything since the last exchange.
+
+        Args:
+            address: A numeric IPv4 host and a port.
+            fresh: Whether to open a new connection in any case. On loopback a new connection then comes from a source
+                address that no connection came from before (`_unused`).
+
+        Raises:
+            NotSent: The connection could not be opened; nothing was sent.
+            EnvironmentFailure: This machine ran out of ports or files.
         """
         kept = self._kept.get(address)
         if kept is not None:
@@ -218,29 +253,30 @@ class Connections:
         return opened
 
     def drop(self, address: Address) -> None:
-        """Close the connection kept to `address`, if any (its replica is not ready any more)."""
+        """Close the connection kept to an address, if there is one: the replica there is no longer ready."""
         kept = self._kept.pop(address, None)
         if kept is not None:
             kept.close()
 
     def close(self) -> None:
-        """Close all; the object may be used again afterwards."""
+        """Close all connections; the object can be used again afterwards."""
         for kept in self._kept.values():
             kept.close()
         self._kept.clear()
 
 
 def _unused() -> str:
-    """An address of this machine that no connection came from before.
+    """Return a loopback address of this machine that no connection came from before.
 
-    A published port is translated, and what translates remembers a connection for minutes after its end. One that comes
-    from the same port meanwhile may never be answered: 6 of 21,594 on a cluster's node port, and none of 21,937 so.
+    A published port is translated, and the translator remembers a connection for minutes after the connection has
+    ended. A new connection from the same source address and port may never be answered in that time: on a cluster's
+    node port this happened to 6 of 21,594 connections, and to none of 21,937 with addresses of their own.
     """
     return inet_ntoa((_LOOPBACK + next(_SOURCES) % _SPAN).to_bytes(4, "big"))
 
 
 def _open(address: Address, timeout_s: float, source: str | None) -> Any:
-    """A connected non-blocking socket; raises as `Connections.connect`."""
+    """Return a connected non-blocking socket; the errors are those of `Connections.connect`."""
     try:
         opened = _socket(AF_INET, SOCK_STREAM)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""One HTTP/1.1 response (RFC 9112), read from pieces of any size.
+"""Reads one HTTP/1.1 response (RFC 9112) from pieces of any size.
 
-llhttp finds the boundaries; what it leaves open is decided here: interim responses are skipped, a response
-to HEAD ends with its header, the end of the connection ends a response that has no length of its own, and
-trailer fields are not headers. Empty lines after a response are dropped, as llhttp does.
+The parser llhttp finds the boundaries. What llhttp leaves open is decided here: interim responses (1xx) are skipped; a
+response to HEAD ends with its headers; the end of the connection ends a response that has no length of its own; trailer
+fields are not headers. Empty lines after a response are dropped, as llhttp does.
 """
 
 from __future__ import annotations
@@ -12,17 +12,25 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 LIMIT_BYTES = 8 * 1024 * 1024
+"""The most bytes that one response may have, headers included."""
 
 
 class Malformed(Exception):
-    """The bytes are not one HTTP/1.x response of at most 8 MiB, headers included."""
+    """The bytes are not one HTTP/1.x response of at most `LIMIT_BYTES`, headers included."""
 
 
 class Response:
-    """`feed` it what arrived until `complete`; then read `status`, `headers`, `body`, `reusable`.
+    """One response in the making: give what arrives to `feed` until `complete` is true, then read the other attributes.
 
-    `headers`: lower-case names; repeated fields joined by ", ". `reusable`: the connection may carry another
-    exchange, as far as this response and the bytes read with it tell.
+    Args:
+        without_body: Whether the response ends with its headers, as the response to a HEAD request does.
+
+    Attributes:
+        complete: Whether the whole response has arrived.
+        status: The HTTP status; 0 until the headers have arrived.
+        headers: The headers by lower-case name; repeated ones are joined by ", ".
+        reusable: Whether the connection may carry another exchange, as far as this response and the bytes read with it
+            show.
     """
 
     __slots__ = ("_bytes", "_parser", "_pieces", "_without_body", "complete", "headers", "reusable", "status")
@@ -43,7 +51,11 @@ class Response:
         return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Raises Malformed; bytes after the response only make it not reusable."""
+        """Take the next bytes; bytes after the end of the response only make the connection not reusable.
+
+        Raises:
+            Malformed: The bytes do not continue a response, or the response is too large.
+        """
         self._bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -58,7 +70,7 @@ class Response:
             raise Malformed(f"more than {LIMIT_BYTES} bytes")
 
     def finish(self) -> bool:
-        """Take the end of the connection; returns whether it completes the response."""
+        """Take the end of the connection, and return whether the response is now complete."""
         if self.status >= 200:
             coding = self.headers.get("transfer-encoding")
             if coding is None:
@@ -71,10 +83,12 @@ class Response:
     # llhttp calls the methods below during feed.
 
     def on_message_begin(self) -> None:
+        """Note that a message begins; one after the response is more than was asked for."""
         if self.complete:
             self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header; trailer fields and headers of a second response are left out."""
         if self.status:
             return  # a trailer field, or a response nobody asked for
         key = name.decode("latin-1").lower()
@@ -82,6 +96,7 @@ class Response:
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
+        """Take the status, forget an interim response, and end a response that has no body."""
         if self.complete:
             return
         status = self._parser.get_status_code()
@@ -97,16 +112,19 @@ class Response:
             self._end()
 
     def on_body(self, piece: bytes) -> None:
+        """Take one piece of the content."""
         if self.complete:
             self.reusable = False
         else:
             self._pieces.append(piece)
 
     def on_chunk_header(self) -> None:
+        """Note that a chunk begins; one after the response is more than was asked for."""
         if self.complete:
             self.reusable = False
 
     def on_message_complete(self) -> None:
+        """Note that the response has ended, unless it was an interim response."""
         if self.status and not self.complete:
             self._end()
 

@@ -1,4 +1,4 @@
-"""Where a client's next request goes under `hop`: to another ready replica than its last."""
+"""Chooses the replica for a client's next request under the routing `hop`: another ready replica than the last."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ from typing import Any
 Address = tuple[str, int]
 
 BACK_OFF_S = 0.2
+"""How long a replica that refused a connection is passed over, in seconds."""
 
 
 class Members:
-    """The replicas that are ready, as the parent last pushed them.
+    """The replicas that are ready, as the parent process last told the agent.
 
-    `update` may be called from another thread or greenlet than the readers': they see one whole snapshot.
+    Another thread or greenlet may call `update` while readers read `ready`: each reader sees one whole snapshot.
+
+    Attributes:
+        ready: The name and address of each ready replica.
     """
 
     def __init__(self) -> None:
         self.ready: tuple[tuple[str, Address], ...] = ()
 
     def update(self, members: Sequence[Mapping[str, Any]]) -> list[Address]:
-        """Take the members as they are now: mappings with `name`, `host`, `port`, `state`.
+        """Take the members as they are now, and return the addresses that were ready and no longer are.
 
-        Returns the addresses that were ready and no longer are, whose kept connections are to be dropped.
+        The connections kept to the returned addresses are to be dropped.
+
+        Args:
+            members: One mapping a member with `name`, `host`, `port` (None for a member that serves nothing) and
+                `state`.
         """
         ready = tuple(
             (str(member["name"]), (str(member["host"]), int(member["port"])))
@@ -37,10 +45,14 @@ class Members:
 
 
 class Hop:
-    """Routing `hop`: hidden state shows when a client's next request meets another replica than its last.
+    """The routing `hop` of one client: each request goes to another ready replica than the one before.
 
-    `seed` fixes the choices for a given course of memberships. `back_off_s` is how long a replica that
-    refused is passed over.
+    State that a replica keeps for itself shows when the next request meets another replica.
+
+    Args:
+        members: The ready replicas.
+        seed: Fixes the choices for a given course of memberships.
+        back_off_s: How long a replica that refused a connection is passed over, in seconds.
     """
 
     def __init__(self, members: Members, seed: int, back_off_s: float = BACK_OFF_S) -> None:
@@ -52,7 +64,12 @@ class Hop:
         self._before: str | None = None
 
     def next(self) -> tuple[str, Address] | None:
-        """Another ready replica than the last, the last when it is the only one, None when there is none."""
+        """Return the name and address of the replica for the next request.
+
+        Returns:
+            Another ready replica than the last one; the last one when it is the only one; None when no replica is
+                ready.
+        """
         ready = self._members.ready
         if self._until_s:
             now_s = monotonic()
@@ -66,7 +83,13 @@ class Hop:
         return chosen
 
     def refused(self, name: str | None) -> None:
-        """Pass over replica `name` for a while. It saw no request, so the one before it is the last again."""
+        """Pass over a replica for a while, because it refused the connection.
+
+        The replica saw no request, so that the replica before it counts as the last one again.
+
+        Args:
+            name: The replica that `next` gave; None for an address that belongs to no single replica.
+        """
         if name is None:
             return
         self._until_s[name] = monotonic() + self._back_off_s

@@ -1,23 +1,24 @@
 """A service as the harness knows it: how to start it, its operations, its promises.
 
-The definitive example is `target_service/contract.yaml`; `harness validate` reports every problem of a file.
-A property that a contract leaves out is not tested, and the report says so.
+The file is composed of the properties' parts: a section for each property that the service promises, and one section of
+promises for all of them. What belongs to no property (start, identity, users, metrics, defects) stands here.
+
+The definitive example is `target_service/contract.yaml`; `harness validate` reports every problem of a file. A property
+that a contract leaves out is not tested, and the report says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
 from harness.contract.start import Start
 from harness.http.operation import Operation
-from harness.properties.access.contract import Access
-from harness.properties.cart.contract import Cart
-from harness.properties.limit.contract import Limit
-from harness.properties.order.contract import Order
-from harness.properties.preference.contract import Preference
+from harness.properties import PROPERTIES
+from harness.properties.declared import Declared
+from harness.properties.promises import CommonPromises
 from harness.yamlfile import Strict
 
 
@@ -42,61 +43,6 @@ class Users(Strict):
         return self
 
 
-class Session(Strict):
-    """Operations on sessions. Only `login` and `read` are needed."""
-
-    login: Operation
-    read: Operation
-    refresh: Operation | None = None
-    logout: Operation | None = None
-
-
-class Idempotency(Strict):
-    """The keyed operation, and where its effects can be seen: the ledger, a counting endpoint, or nowhere."""
-
-    pay: Operation
-    effects: Literal["ledger", "nowhere"] | Operation = "nowhere"
-
-
-class Example(Strict):
-    """One job: its input, and its output where that is promised."""
-
-    input: Any
-    output: Any = None
-
-
-class States(Strict):
-    """The service's own names of the states of a job."""
-
-    pending: list[str] = []
-    running: list[str] = []
-    done: list[str] = Field(min_length=1)
-    failed: list[str] = []
-    cancelled: list[str] = []
-
-
-class Job(Strict):
-    """Submit and status of background jobs. `cancel`: `ok` if it has no effect ever, `refused` if it is too late."""
-
-    submit: Operation
-    status: Operation
-    cancel: Operation | None = None
-    states: States
-    examples: dict[str, Example] = Field(min_length=1)
-    effects: Literal["ledger", "nowhere"] = "nowhere"
-
-
-class Hostile(Strict):
-    """How tokens are signed, so that wrong ones can be made. Without it only bits are flipped."""
-
-    algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
-    key: str
-
-
-SECRET_PLACES = frozenset({("hostile", "key")})
-"""Sections and keys of a contract whose value is a secret although the key does not sound like one."""
-
-
 class Metrics(Strict):
     """The service's own count of the requests it answered."""
 
@@ -106,36 +52,6 @@ class Metrics(Strict):
     routes: list[str] = Field(min_length=1)
 
 
-class Promises(Strict):
-    """What clients were promised, in seconds. What is left out was not promised, and nothing is judged by it.
-
-    Those with a default bound how long the harness waits before it calls something unfinished.
-    """
-
-    session_ttl_s: float | None = Field(default=None, gt=0)
-    refresh_ttl_s: float | None = Field(default=None, gt=0)
-    refresh_grace_s: float | None = Field(default=None, ge=0)
-    refresh_reuse_revokes: bool = False
-    idempotency_retention_s: float | None = Field(default=None, gt=0)
-    cart_ttl_s: float | None = Field(default=None, gt=0)
-    preference_staleness_s: float | None = Field(default=None, ge=0)
-    limit_window_s: float | None = Field(default=None, gt=0)
-    limit_most: int | None = Field(default=None, ge=1)
-    limit_least: int | None = Field(default=None, ge=1)
-    definite_answer_s: float = Field(default=5, gt=0)
-    lease_s: float = Field(default=5, gt=0)
-    reclaim_s: float = Field(default=2, ge=0)
-    backoff_s: float = Field(default=2, ge=0)
-    ledger_deduplicates: bool = True
-    ledger_fences: bool = True
-    keys_per_user: bool = False
-
-    @property
-    def quiet_deadline_s(self) -> float:
-        """How long acknowledged jobs may take to end once the faults are healed."""
-        return 3 * (self.lease_s + self.reclaim_s + self.backoff_s)
-
-
 class Defects(Strict):
     """A catalogue of bugs seeded in the service on purpose, and the variable that switches one on."""
 
@@ -143,34 +59,50 @@ class Defects(Strict):
     variable: str = "TARGET_DEFECTS"
 
 
-class Contract(Strict):
-    """The whole file."""
+def _promises() -> tuple[type[CommonPromises], ...]:
+    """The promises of all properties, without the common ones, on which the others build."""
+    found = dict.fromkeys(each.promises for each in PROPERTIES.values())
+    return tuple(each for each in found if each is not CommonPromises) or (CommonPromises,)
+
+
+if TYPE_CHECKING:
+
+    class Promises(CommonPromises):
+        """All promises of a contract: the common ones, and those of every property."""
+
+else:
+    Promises = create_model("Promises", __base__=_promises(), __module__=__name__, __doc__=CommonPromises.__doc__)
+
+
+class Parts(Strict):
+    """The parts of a contract that belong to no property."""
 
     contract: Literal[1]
     service: str = Field(min_length=1)
     start: Start
     identity: Identity = Identity()
     users: Users
-    session: Session | None = None
-    idempotency: Idempotency | None = None
-    order: Order | None = None
-    job: Job | None = None
-    cart: Cart | None = None
-    preference: Preference | None = None
-    limit: Limit | None = None
-    access: Access | None = None
-    hostile: Hostile | None = None
     metrics: Metrics | None = None
     promises: Promises = Promises()
     defects: Defects | None = None
 
-    def promising(self, otherwise: Mapping[str, Any]) -> Contract:
-        """The same contract with some promises made otherwise; raises ValueError for what cannot be promised."""
+    @property
+    def sections(self) -> dict[str, Any]:
+        """The sections of the properties that the contract declares, by name."""
+        there = {name: getattr(self, name, None) for name in PROPERTIES}
+        return {name: section for name, section in there.items() if section is not None}
+
+    def promising(self, otherwise: Mapping[str, Any]) -> Self:
+        """Return the same contract with some promises made otherwise.
+
+        Raises:
+            ValueError: one of them cannot be promised.
+        """
         promises = Promises.model_validate({**self.promises.model_dump(), **otherwise})
         return self.model_copy(update={"promises": promises})
 
     def operations(self) -> dict[str, Operation]:
-        """Every operation by its dotted place in the file."""
+        """Return every operation by its dotted place in the file, such as `cart.add`."""
         found: dict[str, Operation] = {}
         for part in type(self).model_fields:
             section = getattr(self, part)
@@ -179,3 +111,27 @@ class Contract(Strict):
                 if isinstance(value, Operation):
                     found[f"{part}.{name}"] = value
         return found
+
+    def declared(self, name: str) -> Declared[Any, Any]:
+        """Return what the contract declares, as the property called `name` sees it."""
+        sections = self.sections
+        from_file = self.users.file is not None
+        return Declared(name, sections.get(name), self.promises, sections, self.operations(), from_file)
+
+
+if TYPE_CHECKING:
+
+    class Contract(Parts):
+        """The whole file."""
+
+else:
+    Contract = create_model(
+        "Contract",
+        __base__=Parts,
+        __module__=__name__,
+        __doc__="The whole file.",
+        **{name: (each.section | None, None) for name, each in PROPERTIES.items()},
+    )
+
+SECRET_PLACES = frozenset((each.name, key) for each in PROPERTIES.values() for key in each.secrets)
+"""Sections and keys of a contract whose value is a secret although the key does not sound like one."""

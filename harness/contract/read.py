@@ -10,44 +10,23 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harness.contract.model import Contract
+from harness.contract.start import Start
 from harness.errors import UsageError
 from harness.http.operation import Operation
 from harness.http.template import Template
 from harness.placeholders import placeholders
+from harness.properties import PROPERTIES
 from harness.yamlfile import Document, check, nearest, read
 
-COMMON = {"username", "password"}
-AVAILABLE: dict[str, set[str]] = {
-    "users.signup": COMMON,
-    "session.login": COMMON,
-    "session.read": {"token", "username"},
-    "session.refresh": {"token", "refresh"},
-    "session.logout": {"token", "refresh"},
-    "idempotency.pay": {"token", "username", "key", "amount", "reference"},
-    "idempotency.effects": {"token", "username", "key", "reference", "id"},
-    "order.place": {"token", "username", "key", "amount", "reference"},
-    "order.show": {"token", "username", "reference"},
-    "job.submit": {"token", "username", "key", "input", "reference"},
-    "job.status": {"token", "username", "id", "reference"},
-    "job.cancel": {"token", "username", "id", "reference"},
-    "cart.add": {"token", "username", "key", "amount", "reference"},
-    "cart.show": {"token", "username"},
-    "cart.remove": {"token", "username", "id"},
-    "preference.get": {"token", "username"},
-    "preference.put": {"token", "username", "value", "version"},
-    "limit.hit": {"token", "username"},
+PLACEHOLDERS: dict[str, frozenset[str]] = {
+    "users.signup": frozenset({"username", "password"}),
+    **{
+        f"{name}.{operation}": known
+        for name, each in PROPERTIES.items()
+        for operation, known in each.placeholders.items()
+    },
 }
-AVAILABLE |= {
-    f"access.{name}": {"token", "username", *more}
-    for name, more in {
-        "whoami": (),
-        "user": ("id",),
-        "key_create": ("name", "key"),
-        "key_revoke": ("id",),
-        "logout_all": (),
-        "grant": ("id", "role"),
-    }.items()
-} | {"access.key_use": {"key", "id"}}
+"""The `{placeholders}` that have a value in each operation of a contract, by its dotted place."""
 START = {"python", "host", "port", "name", "run", "store_url", "ledger_url"}
 
 
@@ -61,7 +40,8 @@ def read_contract(path: Path) -> Contract:
     contract, problems = check(document, Contract, document.data)
     # What is right by itself is held together even so: a file's problems are all told at once.
     held = contract or _right_parts(document)
-    problems += [*_operations(document, held), *_start(document, held), *_properties(document, held)]
+    problems += [*_operations(document, held), *_start(document, held), *_answers(document, held)]
+    problems += _properties(document, held)
     if problems or contract is None:
         raise UsageError(f"{path}: not a usable contract:", problems)
     return contract
@@ -89,8 +69,8 @@ def _operations(document: Document, contract: Contract) -> list[str]:
             problems.append(document.problem(location, f"cannot be sent: {error}"))
             continue
         problems += [
-            document.problem(location, f"unknown placeholder `{{{name}}}`{nearest(name, AVAILABLE[place])}")
-            for name in sorted(used - AVAILABLE[place])
+            document.problem(location, f"unknown placeholder `{{{name}}}`{nearest(name, PLACEHOLDERS[place])}")
+            for name in sorted(used - PLACEHOLDERS[place])
             if not name.startswith("secret:")
         ]
     return problems
@@ -99,7 +79,7 @@ def _operations(document: Document, contract: Contract) -> list[str]:
 def _right_operations(document: Document) -> dict[str, Operation]:
     """Operations that are right by themselves, wherever their section is not."""
     found = {}
-    for place in AVAILABLE:
+    for place in PLACEHOLDERS:
         section, _, name = place.partition(".")
         written = document.data.get(section)
         with contextlib.suppress(ValidationError):
@@ -129,7 +109,7 @@ def _start(document: Document, contract: Contract) -> list[str]:
             if program
         },
     }
-    return [
+    return _reachable(document, contract.start) + [
         document.problem(location, f"unknown placeholder `{{{name}}}`{nearest(name, {*START, 'secret:NAME'})}")
         for location, names in texts.items()
         for name in sorted(names)
@@ -137,72 +117,41 @@ def _start(document: Document, contract: Contract) -> list[str]:
     ]
 
 
-def _properties(document: Document, contract: Contract) -> list[str]:
-    problems = []
-    start, program = contract.start, contract.start.replica if contract.start else None
-    for name in ("health", "ready") if start else ():
-        if not getattr(start, name).startswith("/"):
-            problems.append(document.problem(("start", name), "is a path and must start with `/`"))
-    given = [start.environment, program.environment, program.command] if program else None
-    if given and "port" not in placeholders(given):
+def _reachable(document: Document, start: Start) -> list[str]:
+    """Return why the harness could not reach a replica that is started as the contract says."""
+    problems = [
+        document.problem(("start", name), "is a path and must start with `/`")
+        for name, path in (("health", start.health), ("ready", start.ready))
+        if not path.startswith("/")
+    ]
+    program = start.replica
+    if program and "port" not in placeholders([start.environment, program.environment, program.command]):
         message = "nothing passes `{port}` to a replica, so that it cannot know where to listen"
         problems.append(document.problem(("start", "replica"), message))
-    for place, each_operation in contract.operations().items():
-        plain = [m.status for matchers in each_operation.answers.values() for m in matchers if not m.specific]
-        for status in sorted({each for each in plain if plain.count(each) > 1}):
-            message = f"status {status} stands for two answers; only one can be right"
-            problems.append(document.problem((*place.split("."), "answers"), message))
-    if contract.session and "token" not in placeholders(
-        [contract.session.read.path, contract.session.read.headers, contract.session.read.body]
-    ):
-        problems.append(document.problem(("session", "read"), "sends no `{token}`, so that it reads no session"))
-    session = contract.session
-    if session:
-        for name, operation in (("login", session.login), ("refresh", session.refresh)):
-            if operation and "token" not in operation.extract:
-                problems.append(document.problem(("session", name), "`extract` must say where the `token` is"))
-        if session.refresh:
-            for name, operation in (("login", session.login), ("refresh", session.refresh)):
-                if "refresh" not in operation.extract:
-                    problems.append(
-                        document.problem(("session", name), "`extract` must say where the `refresh` token is")
-                    )
-        if not session.read.answers.get("absent"):
-            problems.append(
-                document.problem(("session", "read"), "`answers` must name `absent`, what a lost session looks like")
-            )
-    for part in ("idempotency", "order", "job", "cart", "preference", "limit", "hostile"):
-        if getattr(contract, part) and "session" not in document.data:
-            problems.append(document.problem((part,), "needs `session`: its clients log in first"))
-    problems += _limit(document, contract)
-    if contract.job and {"state"} - set(contract.job.status.extract):
-        problems.append(document.problem(("job", "status"), "`extract` must say where the `state` is"))
-    if contract.job and {"id"} - set(contract.job.submit.extract):
-        problems.append(document.problem(("job", "submit"), "`extract` must say where the `id` is"))
-    pay = contract.idempotency.pay if contract.idempotency else None
-    if pay and "key" not in placeholders([pay.path, pay.headers, pay.body]):
-        problems.append(document.problem(("idempotency", "pay"), "the `{key}` stands nowhere in the request"))
-    placing = contract.order.place if contract.order else None
-    written = placeholders([placing.path, placing.headers, placing.body]) if placing else {"key", "reference"}
-    for name in sorted({"key", "reference"} - written):
-        problems.append(document.problem(("order", "place"), f"the `{{{name}}}` stands nowhere in the request"))
-    effects = contract.idempotency.effects if contract.idempotency else None
-    if isinstance(effects, Operation) and "count" not in effects.extract:
-        problems.append(document.problem(("idempotency", "effects"), "`extract` must say where the `count` is"))
     return problems
 
 
-def _limit(document: Document, contract: Contract) -> list[str]:
-    if contract.limit is None:
-        return []
+def _answers(document: Document, contract: Contract) -> list[str]:
     problems = []
-    promises = contract.promises
-    if promises and None in (promises.limit_window_s, promises.limit_most):
-        message = "needs `limit_window_s` and `limit_most` under `promises`: without them nothing was promised"
-        problems.append(document.problem(("limit",), message))
-    if not contract.limit.hit.answers.get("limited"):
-        message = "`answers` must name `limited`, what a refusal looks like"
-        problems.append(document.problem(("limit", "hit"), message))
+    for place, operation in contract.operations().items():
+        plain = [m.status for matchers in operation.answers.values() for m in matchers if not m.specific]
+        for status in sorted({each for each in plain if plain.count(each) > 1}):
+            message = f"status {status} stands for two answers; only one can be right"
+            problems.append(document.problem((*place.split("."), "answers"), message))
+    return problems
+
+
+def _properties(document: Document, contract: Contract) -> list[str]:
+    """Return what each property says of its own section, and which sections lack the one by which clients log in."""
+    problems = []
+    sessions = next(each.name for each in PROPERTIES.values() if each.gives_sessions)
+    for name, section in contract.sections.items():
+        each = PROPERTIES[name]
+        problems += [
+            document.problem((name, *place), text) for place, text in each.problems(section, contract.promises or None)
+        ]
+        if each.needs_session and sessions not in document.data:
+            problems.append(document.problem((name,), f"needs `{sessions}`: its clients log in first"))
     return problems
 
 

@@ -1,1 +1,1 @@
-"""Programs of their own that play a part beside the service."""
+"""Doubles: programs of their own that play a part of the outside world beside the service under test."""

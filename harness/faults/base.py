@@ -53,7 +53,7 @@ class Context:
 
 
 class Fault(Trigger):
-    """One entry of a scenario's faults: what is done, beside when (`Trigger`).
+    """One entry of a scenario's faults: what is done, and to whom.
 
     `min_ready` members of the role stay ready: with fewer to spare, the fault waits a moment and then fails.
     """
@@ -99,7 +99,7 @@ class Fault(Trigger):
 
 
 class Lasting(Fault):
-    """A fault that lasts for some time and is then undone. `for`: how long, in seconds."""
+    """A fault that is undone after some time. `for`: how long the fault lasts, in seconds."""
 
     lasts = True
 

@@ -11,67 +11,50 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+import orjson
 
 from harness.errors import UsageError
 from harness.history import small
 from harness.history.schema import LINES, OP_COLUMNS, SEEN, connect, create_tables, scratch
-from harness.rundir.lines import Torn, clean, journal_event
+from harness.history.vocabulary import Vocabulary
+from harness.rundir.journal_schema import COMPLETE, INVOKE, SHAPE, accepts, columns
+from harness.rundir.lines import Torn, clean
 
 Connection = duckdb.DuckDBPyConnection
 
-_SHAPE = (
-    '{"e":"VARCHAR","at":"BIGINT","n":"BIGINT","c":"BIGINT","w":"VARCHAR","k":"VARCHAR","p":"VARCHAR",'
-    '"key":"VARCHAR","s":"VARCHAR","u":"VARCHAR","a":"VARCHAR","want":"VARCHAR","x":["VARCHAR"],"to":"VARCHAR",'
-    '"rt":"VARCHAR","it":"BIGINT","o":"VARCHAR","cl":"VARCHAR","st":"INTEGER","r":"VARCHAR","b":"VARCHAR",'
-    '"v":"VARCHAR","id":"VARCHAR","num":"DOUBLE","state":"VARCHAR","err":"VARCHAR","ms":"DOUBLE",'
-    '"requests":"BIGINT","failures":"BIGINT","by_kind":"JSON","dropped":"BIGINT"}'
-)
-
 _JOIN = """
 CREATE TABLE joined AS
-SELECT i.agent, i.n AS op, coalesce(i.c, -1) AS client, i.w AS workload, i.k AS kind,
-  coalesce(i.p, 'load') AS phase, i.key, CASE WHEN i.k = 'login' THEN i.key ELSE i.s END AS session,
-  i.u AS "user", i.a AS arg, c.v AS value, i.want, array_to_string(i.x, ',') AS expect, c.id AS given_id,
-  c.num AS number, c.state, coalesce(c.o, 'info') AS outcome, coalesce(c.cl, 'error') AS class,
-  c.st AS status, CASE WHEN c.n IS NULL THEN 'open' ELSE c.err END AS error, c.r AS replica, c.b AS boot,
-  i."to" AS sent_to, i.rt AS routing, i.it AS intended_ns, i."at" AS invoke_ns, c."at" AS return_ns
-FROM (SELECT * FROM event WHERE e = 'i') i LEFT JOIN (SELECT * FROM event WHERE e = 'c') c
-  ON i.agent = c.agent AND i.n = c.n"""
+SELECT i.* REPLACE (
+    {name} AS workload, coalesce(i.client, -1) AS client, coalesce(i.phase, 'load') AS phase,
+    array_to_string(i.expect, ',') AS expect, CASE WHEN {use} = 'begin' THEN i.key ELSE i.session END AS session),
+  c.* EXCLUDE (agent, op) REPLACE (
+    coalesce(c.outcome, 'info') AS outcome, coalesce(c.class, 'error') AS class,
+    CASE WHEN c.op IS NULL THEN 'open' ELSE c.error END AS error)
+FROM (SELECT agent, {invoke} FROM event WHERE e = '{i}') i
+LEFT JOIN (SELECT agent, {complete} FROM event WHERE e = '{c}') c ON i.agent = c.agent AND i.op = c.op"""
 
 
-def build(folder: Path) -> Connection:
-    """All tables of the run in `folder`, and `history.parquet` written into it.
+def build(folder: Path, vocabulary: Vocabulary) -> Connection:
+    """Build all tables of the run in `folder`, and write `history.parquet` into the folder.
 
-    Raises UsageError when `folder` is no run folder, or the load never began in it.
+    Args:
+        folder: a run folder.
+        vocabulary: what the names of ops and faults in the folder mean.
+
+    Raises:
+        UsageError: `folder` is no run folder, or the load never began in it.
     """
     journals = _journals(folder)
     db = connect()
     create_tables(db)
-    small.load(db, folder)
-    _ops(db, journals)
+    small.load(db, folder, vocabulary)
+    _events(db, journals)
+    _summaries(db, vocabulary)
+    _ops(db, vocabulary)
     target = folder / "history.parquet"
     part = folder / "history.parquet.part"
     db.execute(f"COPY (SELECT * FROM op ORDER BY id) TO {_quoted(part)} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(target)
-    return db
-
-
-def open_history(folder: Path) -> Connection:
-    """The same tables, with the ops read from `history.parquet`; built anew if there is none."""
-    journals = _journals(folder)
-    source = folder / "history.parquet"
-    if not source.is_file():
-        return build(folder)
-    db = connect()
-    create_tables(db)
-    small.load(db, folder)
-    _events(db, journals)
-    db.execute("DROP TABLE event")
-    columns = ", ".join(f'"{name}"' for name in OP_COLUMNS)
-    try:
-        db.execute(f"INSERT INTO op SELECT {columns} FROM read_parquet({_quoted(source)}) ORDER BY id")
-    except duckdb.Error as error:
-        raise UsageError(f"{source} is not a history ({error}); delete it and check the run again") from error
     return db
 
 
@@ -102,26 +85,38 @@ def _events(db: Connection, journals: list[Path]) -> None:
         numbers = list(range(len(journals)))
     for first, (path, agent) in enumerate(zip(journals, numbers, strict=True)):
         with tempfile.NamedTemporaryFile(prefix=LINES, suffix=".jsonl", dir=scratch(db)) as whole:
-            torn = clean(path, whole, journal_event)  # type: ignore[arg-type]
+            torn = clean(path, whole, accepts)  # type: ignore[arg-type]
             whole.flush()
-            rows = f"""SELECT {agent}::INTEGER AS agent, unnest(json_transform(json, '{_SHAPE}'))
+            rows = f"""SELECT {agent}::INTEGER AS agent, unnest(json_transform(json, '{SHAPE}'))
                 FROM read_ndjson_objects({_quoted(Path(whole.name))}, maximum_object_size=4194304)"""
             db.execute(f"INSERT INTO event {rows}" if first else f"CREATE TABLE event AS {rows}")
         small.count_torn(db, torn)
     db.execute("""INSERT INTO lag SELECT "at", ms FROM event
         WHERE e = 'lag' AND ms IS NOT NULL ORDER BY "at", ms""")
-    db.execute("""INSERT INTO summary SELECT agent, requests, failures, by_kind, dropped
-        FROM event WHERE e = 'summary' ORDER BY agent, "at" ASC""")
 
 
-def _ops(db: Connection, journals: list[Path]) -> None:
-    _events(db, journals)
+def _summaries(db: Connection, vocabulary: Vocabulary) -> None:
+    """Insert what Locust counted by `property/kind`, under the names that properties have today."""
+    rows = db.execute("""SELECT agent, requests, failures, by_kind, dropped
+        FROM event WHERE e = 'summary' ORDER BY agent, "at" ASC""").fetchall()
+    for agent, requests, failures, by_kind, dropped in rows:
+        counted = orjson.loads(by_kind) if by_kind else None
+        if isinstance(counted, dict):
+            by_kind = orjson.dumps({vocabulary.today(place): count for place, count in counted.items()}).decode()
+        db.execute("INSERT INTO summary VALUES (?, ?, ?, ?, ?)", [agent, requests, failures, by_kind, dropped])
+
+
+def _ops(db: Connection, vocabulary: Vocabulary) -> None:
     _drop_repeated(db)
-    db.execute(_JOIN)
-    names = ", ".join(f'"{name}"' for name in OP_COLUMNS if name not in ("id", "seen"))
-    db.execute(f"""INSERT INTO op
-        SELECT row_number() OVER (ORDER BY invoke_ns, agent, op) - 1 AS id, {names}, {SEEN} AS seen
-        FROM joined ORDER BY invoke_ns, agent, op""")
+    name = vocabulary.name("i.workload")
+    use = vocabulary.session_use(f"({name})", "i.kind")
+    columns_of = {"invoke": columns(INVOKE), "complete": columns(COMPLETE)}
+    db.execute(_JOIN.format(name=name, use=use, i=INVOKE, c=COMPLETE, **columns_of))
+    names = ", ".join(f'"{name}"' for name in OP_COLUMNS if name not in ("id", "session_use", "seen"))
+    db.execute(f"""INSERT INTO op SELECT *, {SEEN} AS seen FROM (
+        SELECT row_number() OVER (ORDER BY invoke_ns, agent, op) - 1 AS id, {names},
+          {vocabulary.session_use()} AS session_use
+        FROM joined) ORDER BY invoke_ns, agent, op""")
     db.execute("DROP TABLE joined")
     db.execute("DROP TABLE event")
 

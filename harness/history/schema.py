@@ -15,44 +15,50 @@ from pathlib import Path
 
 import duckdb
 
-OP_COLUMNS: dict[str, str] = {
-    "id": "BIGINT",
-    "agent": "INTEGER",
-    "op": "BIGINT",
-    "client": "BIGINT",
-    "workload": "VARCHAR",
-    "kind": "VARCHAR",
-    "phase": "VARCHAR",
-    "key": "VARCHAR",
-    "session": "VARCHAR",
-    "user": "VARCHAR",
-    "arg": "VARCHAR",
-    "value": "VARCHAR",
-    "want": "VARCHAR",
-    "expect": "VARCHAR",
-    "given_id": "VARCHAR",
-    "number": "DOUBLE",
-    "state": "VARCHAR",
-    "outcome": "VARCHAR",
-    "class": "VARCHAR",
-    "status": "INTEGER",
-    "error": "VARCHAR",
-    "replica": "VARCHAR",
-    "boot": "VARCHAR",
-    "sent_to": "VARCHAR",
-    "routing": "VARCHAR",
-    "intended_ns": "BIGINT",
-    "invoke_ns": "BIGINT",
-    "return_ns": "BIGINT",
-    "seen": "VARCHAR",
-}
+_OP = """
+id BIGINT
+agent INTEGER
+op BIGINT
+client BIGINT
+workload VARCHAR
+kind VARCHAR
+phase VARCHAR
+key VARCHAR
+session VARCHAR
+user VARCHAR
+arg VARCHAR
+value VARCHAR
+want VARCHAR
+expect VARCHAR
+given_id VARCHAR
+number DOUBLE
+state VARCHAR
+outcome VARCHAR
+class VARCHAR
+status INTEGER
+error VARCHAR
+replica VARCHAR
+boot VARCHAR
+sent_to VARCHAR
+routing VARCHAR
+intended_ns BIGINT
+invoke_ns BIGINT
+return_ns BIGINT
+session_use VARCHAR
+seen VARCHAR
+"""
+
+OP_COLUMNS: dict[str, str] = dict(line.split() for line in _OP.strip().splitlines())
+"""Name and SQL type of each column of `op`. `session_use` says what the op does with its session
+(`harness.history.vocabulary.SessionUse`), and `seen` what its answer shows of that session."""
 
 _EFFECT = "effect VARCHAR, at_ns BIGINT, reference VARCHAR, key VARCHAR, fence BIGINT, kind VARCHAR"
 
 TABLES: dict[str, str] = {
     "op": ", ".join(f'"{name}" {kind}' for name, kind in OP_COLUMNS.items()),
     "fault": "fault INTEGER, kind VARCHAR, role VARCHAR, target VARCHAR, boot VARCHAR, planned_s DOUBLE, "
-    "injected_ns BIGINT, landed_ns BIGINT, healed_ns BIGINT, failed_ns BIGINT, failed VARCHAR",
+    "injected_ns BIGINT, landed_ns BIGINT, healed_ns BIGINT, failed_ns BIGINT, failed VARCHAR, graceful BOOLEAN, "
+    "rough BOOLEAN, ends_life BOOLEAN, renews BOOLEAN, idle BOOLEAN, single BOOLEAN",
     "fault_member": "fault INTEGER, name VARCHAR",
     "effect": f"{_EFFECT}, line BIGINT",
     "attempt": f"{_EFFECT}, event VARCHAR, attempt BIGINT",
@@ -69,15 +75,18 @@ TABLES: dict[str, str] = {
 }
 """Name of each table and its columns. `torn.inner_lines` are malformed lines before the last one of a file: a
 torn last line is what a kill leaves, anything else is damage. `effect.line` keeps the ledger's own order.
-`fault_member` names the members that a fault without a single target stopped gracefully."""
+`fault_member` names the members that a fault without a single target stopped gracefully. The boolean columns of
+`fault` are the facts of its kind (`harness.history.vocabulary.FaultFacts`)."""
 
 SEEN = """CASE
-  WHEN session IS NULL OR workload = 'hostile' OR kind = 'login' THEN NULL
-  WHEN kind = 'refresh' THEN CASE WHEN class = 'ok' THEN 'present' END
+  WHEN session IS NULL OR session_use IN ('none', 'begin') THEN NULL
+  WHEN session_use = 'renew' THEN CASE WHEN class = 'ok' THEN 'present' END
   WHEN class IN ('ok', 'in_progress', 'mismatch', 'missing') THEN 'present'
   WHEN class = 'absent' THEN 'absent' END"""
-"""What an op saw of the session it authenticated with. A forged token is no session's, whatever it was made of; a
-limiter may well turn an op away before it looked at the session."""
+"""What an op saw of the session that it was sent with, as SQL over the other columns of `op`.
+
+An answer that says anything of the thing asked for was given to somebody who is logged in. A limiter may well turn an
+op away before it looked at the session, so that `limited` and `refused` show nothing."""
 
 SCRATCH = "harness-history-"
 """How the temporary folder of a connection begins; `harness recover` removes those of dead processes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import duckdb
 import orjson
 
 from harness.history.schema import LINES, TABLES, scratch
+from harness.history.vocabulary import FaultFacts, Vocabulary
 from harness.rundir.lines import Torn, clean, events
 
 Connection = duckdb.DuckDBPyConnection
@@ -22,9 +25,9 @@ _LEDGER = (
 )
 
 
-def load(db: Connection, folder: Path) -> None:
-    """Fills every table but op, lag and summary. A missing file is an empty one."""
-    for name, fill in (("run", _run), ("faults", _faults), ("metrics", _metrics)):
+def load(db: Connection, folder: Path, vocabulary: Vocabulary) -> None:
+    """Fill every table but op, lag and summary. A missing file counts as an empty one."""
+    for name, fill in (("run", _run), ("faults", partial(_faults, vocabulary)), ("metrics", _metrics)):
         found, torn = events(folder / f"{name}.jsonl")
         fill(db, found)
         count_torn(db, torn)
@@ -72,7 +75,7 @@ def _by_type(found: list[Event]) -> Any:
     return lambda kind: [event for event in found if event["e"] == kind]
 
 
-def _faults(db: Connection, found: list[Event]) -> None:
+def _faults(vocabulary: Vocabulary, db: Connection, found: list[Event]) -> None:
     rows: dict[int, dict[str, object]] = {}
     stopped: set[tuple[int, str]] = set()
     for event in found:
@@ -90,6 +93,8 @@ def _faults(db: Connection, found: list[Event]) -> None:
         members = event.get("stopped")
         if isinstance(members, list):
             stopped.update((number, name) for name in members if isinstance(name, str))
+    for row in rows.values():
+        row.update(asdict(vocabulary.faults.get(str(row.get("kind")), FaultFacts())))
     names = [column.split()[0] for column in TABLES["fault"].split(", ")][1:]
     _insert(db, "fault", [[number, *(rows[number].get(name) for name in names)] for number in sorted(rows)])
     _insert(db, "fault_member", sorted(stopped))

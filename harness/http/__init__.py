@@ -1,1 +1,1 @@
-"""An HTTP operation as a contract declares it: the request it sends, and what its answers mean."""
+"""HTTP operations as a contract declares them: the request that is sent, and what its answers mean."""

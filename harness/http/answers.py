@@ -1,7 +1,8 @@
-"""What an answer means: its class, and the fields the contract takes from it. Pure.
+"""Say what an HTTP answer means under the contract: its class, and the fields that the contract takes from the answer.
 
-Classes of the contract are definite. `error` (5xx, 408, a broken connection) and `unexpected` (any other status
-that the contract does not name) prove nothing: the op may have taken effect, so its outcome is `info`.
+Every class that a contract names is definite. Two classes prove nothing, because the op may have taken effect, so that
+the outcome of the op is `info`: `error` (status 5xx or 408, or a broken connection) and `unexpected` (any other status
+that the contract does not name). Nothing in this module does I/O.
 """
 
 from __future__ import annotations
@@ -14,19 +15,35 @@ import orjson
 from harness.http.operation import Matcher, Operation
 
 OUTCOMES = {"ok": "ok", "error": "info", "unexpected": "info"}
+"""The outcome of an op by the class of its answer; every class that is not here is a `fail`."""
+
 MISSING = object()
+"""What `point` returns when there is nothing at the place."""
+
 OPTIONAL = ("progress", "output")
+"""The fields that an `ok` answer may lack."""
 
 
 def outcome(answer_class: str) -> str:
-    """`ok`, `fail` or `info` for a class of answer."""
+    """Return the outcome of an op whose answer has the given class.
+
+    Args:
+        answer_class: A class that the contract names (`harness.http.operation.DEFINITE`), `error` or `unexpected`.
+
+    Returns:
+        `ok`, `fail` (provably no effect) or `info` (nobody knows).
+    """
     return OUTCOMES.get(answer_class, "fail")
 
 
 class Answers:
-    """The answers of one operation, indexed by status.
+    """The answers that one operation of a contract can have, indexed by status.
 
-    A matcher that wants a header or a body comes before one that wants the status alone.
+    A matcher that asks for a header or for parts of the body is tried before one that asks for the status alone.
+
+    Args:
+        operation: The operation as the contract declares it.
+        balancer_header: The lower-case name of the header that marks an answer given by the harness's own balancer.
     """
 
     def __init__(self, operation: Operation, balancer_header: str = "x-harness-no-effect") -> None:
@@ -40,10 +57,18 @@ class Answers:
         self._pointers = [(name, _split(pointer), name in OPTIONAL) for name, pointer in operation.extract.items()]
 
     def classify(self, status: int, headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, Any]]:
-        """The class of an answer, and its extracted fields when the class is `ok`.
+        """Return the class of an answer, and the fields that the contract extracts from it.
 
-        `headers` have lower-case names. An answer called `ok` that lacks a field of `extract` is `unexpected`:
-        whoever was promised a token and got none was not served.
+        An answer that matches `ok` and lacks a field of `extract` has the class `unexpected`: a client that was
+        promised a token and got none was not served.
+
+        Args:
+            status: The HTTP status.
+            headers: The headers of the answer; their names are in lower case.
+            body: The content, without transfer coding.
+
+        Returns:
+            The class, and the extracted values by name; no values unless the class is `ok`.
         """
         for matcher, name in self._by_status.get(status, ()):
             if matcher.specific and not _fits(matcher, headers, body):
@@ -57,7 +82,7 @@ class Answers:
         return ("error" if status >= 500 or status == 408 else "unexpected"), {}
 
     def _extract(self, body: bytes) -> dict[str, Any] | None:
-        """The fields that are there; None when one is missing that is not optional."""
+        """Return the extracted fields; None when a field that is not optional is missing."""
         document = _parse(body)
         fields = {}
         for name, path, optional in self._pointers:
@@ -81,7 +106,12 @@ def _parse(body: bytes) -> Any:
 
 
 def point(document: Any, path: tuple[str, ...]) -> Any:
-    """The value at a JSON pointer (RFC 6901), or `MISSING`."""
+    """Return the value at a JSON pointer (RFC 6901), or `MISSING` when there is none.
+
+    Args:
+        document: A decoded JSON value.
+        path: The parts of the pointer, already unescaped, such as `("user", "id")` for `/user/id`.
+    """
     for part in path:
         if isinstance(document, dict) and part in document:
             document = document[part]

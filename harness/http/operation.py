@@ -1,4 +1,12 @@
-"""One HTTP operation of a contract: what is sent, what is taken from its answer, and what its answers mean."""
+"""The model of one HTTP operation of a contract: its request, what is taken from its answer, and what its answers mean.
+
+This is how an operation stands in a contract:
+
+    request: POST /login
+    json: {username: "{username}", password: "{password}"}
+    extract: {token: /access_token}
+    answers: {ok: [200], refused: [401]}
+"""
 
 from __future__ import annotations
 
@@ -19,11 +27,19 @@ DEFINITE: tuple[str, ...] = (
     "limited",
     "no_effect",
 )
+"""The classes of answers that a contract can name; each says definitely what became of the op."""
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
 class Matcher(Strict):
-    """What recognises an answer: its status, and where that is not enough a header or parts of its JSON body."""
+    """What an answer must look like: its status and, where that is not enough, a header or parts of its JSON body.
+
+    Attributes:
+        status: The HTTP status.
+        header: Headers that the answer must have, with exactly these values.
+        body: Values that the JSON body must have, each under its JSON pointer; called `json` in the file.
+    """
 
     status: int = Field(ge=100, le=599)
     header: dict[str, str] = {}
@@ -31,7 +47,7 @@ class Matcher(Strict):
 
     @property
     def specific(self) -> bool:
-        """True when more than the status must fit."""
+        """Whether the matcher asks for more than the status."""
         return bool(self.header or self.body)
 
 
@@ -43,7 +59,16 @@ AnswerMatcher = Annotated[Matcher, BeforeValidator(_matcher)]
 
 
 class Operation(Strict):
-    """One HTTP operation with `{placeholders}`, what to take from its answer, and what its answers mean."""
+    """One HTTP operation: its request with `{placeholders}`, what to take from its answer, and what its answers mean.
+
+    Attributes:
+        request: The method and the path, such as `POST /login`.
+        headers: Headers to send, by name.
+        body: The JSON body to send, None for no body; called `json` in the file.
+        extract: What to take from an answer that is `ok`: a JSON pointer for each field.
+        answers: What an answer must look like, for each class of answer.
+        retry: Whether clients send the same request again after a doubtful answer, as the service allows.
+    """
 
     request: str
     headers: dict[str, str] = {}
@@ -90,5 +115,5 @@ class Operation(Strict):
 
     @property
     def path(self) -> str:
-        """The path with its placeholders."""
+        """The path, with its placeholders."""
         return self.request.partition(" ")[2]

@@ -1,8 +1,11 @@
-"""Requests of a contract, compiled once and rendered for every op.
+"""Turns the requests of a contract into bytes: each request is compiled once, and rendered for every op.
 
-In the path, in header values and in the strings of the JSON body `{name}` stands for a value and `{{`, `}}`
-for braces. A JSON string that is nothing but one placeholder becomes the value with its own type; elsewhere a
-value that is not a string is written as its JSON text.
+In the path, in header values and in the strings of the JSON body, `{name}` stands for a value, and `{{` and `}}` stand
+for braces. A JSON string that is one placeholder and nothing else becomes the value with its own type; in any other
+place, a value that is not a string is written as its JSON text.
+
+    Template("POST", "/carts/{user}", {}, {"count": "{n}", "note": "for {user}"})
+        .render({"user": "ann", "n": 3}, "127.0.0.1:80")  gives the path /carts/ann and {"count":3,"note":"for ann"}
 """
 
 from __future__ import annotations
@@ -27,10 +30,21 @@ Encode = Callable[[object], bytes]
 
 
 class Template:
-    """One request, precompiled. Raises ValueError, naming the place, for what cannot become a request.
+    """One request of a contract, compiled.
 
-    `json` None means no body. `Content-Length` is computed, `Host` and `Content-Type: application/json` are
-    added where the headers do not say otherwise.
+    `Content-Length` is computed. `Host` and `Content-Type: application/json` are added unless `headers` has them.
+
+    Args:
+        method: The HTTP method, in capital letters.
+        path: The path and query, with placeholders.
+        headers: The values of the headers, with placeholders, by name.
+        json: The JSON body, with placeholders in its strings; None for no body.
+
+    Attributes:
+        placeholders: The names of all placeholders of the request.
+
+    Raises:
+        ValueError: The parts cannot become a request; the message names the place.
     """
 
     def __init__(self, method: str, path: str, headers: Mapping[str, str], json: object | None) -> None:
@@ -61,10 +75,16 @@ class Template:
         self._body, self._body_slots = body.format, tuple(body.slots)
 
     def render(self, values: Mapping[str, object], host: str) -> bytes:
-        """The bytes of the request to `host` (as in a Host header).
+        """Return the bytes of the request with its placeholders filled.
 
-        Raises KeyError with the name of a placeholder without value, ValueError for a value that cannot stand
-        in a header, TypeError for one that is not JSON. Names that the template does not use are ignored.
+        Args:
+            values: A value for every placeholder; names that the request does not use are ignored.
+            host: The value of the `Host` header, such as `127.0.0.1:8080`.
+
+        Raises:
+            KeyError: A placeholder has no value; the key is its name.
+            ValueError: A value cannot stand in a header.
+            TypeError: A value is not JSON.
         """
         body = self._body % tuple([encode(values[name]) for name, encode in self._body_slots])
         head = self._head % tuple([encode(values[name]) for name, encode in self._head_slots])
@@ -75,7 +95,7 @@ class Template:
 
 @dataclass
 class _Pieces:
-    """A bytes format with one `%b` for each slot."""
+    """A format for `bytes % tuple` that grows piece by piece, with one `%b` for each placeholder."""
 
     format: bytes = b""
     slots: list[tuple[str, Encode]] = field(default_factory=list)
@@ -105,7 +125,7 @@ class _Pieces:
 
 
 def _split(text: str, place: str) -> list[tuple[str, str]]:
-    """`text` as ("text", literal) and ("slot", name) parts in order; adjacent literals are one part."""
+    """Return `text` in order as parts ("text", literal) and ("slot", name); adjacent literals are one part."""
     parts: list[tuple[str, str]] = []
     literal, end = "", 0
     for match in _TOKEN.finditer(text):

@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.check import Check
+from harness.judging.criteria import Criteria
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import INF, NS, Result, Verdict
 
 NAME = "accounting"
-PROPERTY = "The journal, the load generator and the service count the same requests."
+SENTENCE = "The journal, the load generator and the service count the same requests."
 
 RULES = {
     "more than were sent": "this boot counted more requests than it can have got",
@@ -36,26 +37,23 @@ RULES = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, {"ops": "count(*)", "completions": "count(*) FILTER (error IS DISTINCT FROM 'open')"}, "op")
-    start_bad(db)
-    judged = _boots(db, terms) if terms.metrics else 0
-    examined["boots"] = judged
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES)
+    found.count({"ops": "count(*)", "completions": "count(*) FILTER (error IS DISTINCT FROM 'open')"})
+    judged = _boots(db, found, criteria) if criteria.metrics else 0
+    found.examined["boots"] = judged
     disagreements = _locust(db)
-    agents = int(one(db, "SELECT count(*) FROM summary")[0])
-    examined["summaries"] = agents
+    found.examined["summaries"] = int(one(db, "SELECT count(*) FROM summary")[0])
     vacuous = None
-    if not examined["completions"]:
+    if not found.examined["completions"]:
         vacuous = "no op was completed: nothing to count"
     elif disagreements:
         vacuous = "the journal and Locust disagree: " + "; ".join(disagreements[:5])
-    elif terms.metrics and not judged:
+    elif criteria.metrics and not judged:
         vacuous = "the contract names metrics, and no scrape of them was recorded"
     compared = "Locust and the service's metrics" if judged else "Locust; no metrics"
-    result = conclude(
-        db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, evidence={"compared_with": compared}, item="boot"
-    )
+    result = found.conclude(vacuous=vacuous, evidence={"compared_with": compared}, item="boot")
     if result.verdict is Verdict.INVALID and disagreements:
         return replace(result, verdict=Verdict.UNKNOWN, reason=vacuous)
     return result
@@ -83,11 +81,11 @@ def _locust(db: Connection) -> list[str]:
     return found + [f"agent {agent} left no summary" for (agent,) in silent]
 
 
-def _boots(db: Connection, terms: Terms) -> int:
+def _boots(db: Connection, found: Findings, criteria: Criteria) -> int:
     """Judges the last scrape of every boot; returns how many there were."""
     counted = "true"
-    if terms.metric_kinds is not None:
-        listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in terms.metric_kinds)
+    if criteria.metric_kinds is not None:
+        listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in criteria.metric_kinds)
         counted = f"(workload || '/' || kind) IN ({listed or 'NULL'})"
     db.execute("""CREATE OR REPLACE TEMP TABLE last AS
         WITH newest AS (SELECT boot, max(at_ns) AS at_ns FROM scrape WHERE boot IS NOT NULL GROUP BY boot)
@@ -112,14 +110,15 @@ def _boots(db: Connection, terms: Terms) -> int:
         LEFT JOIN (SELECT id, boot, invoke_ns, return_ns FROM op WHERE boot IS NOT NULL AND {counted}) o
           ON o.boot = l.boot GROUP BY l.boot, l.at_ns, l.asked_ns, l.counted""")
     none = "[]::BIGINT[] AS ops FROM boot_count"
-    add_bad(
-        db,
+    found.add(
         "more than were sent",
         f"SELECT boot AS item, at_ns, {none} WHERE counted > answered + doubtful",
     )
-    add_bad(
-        db,
+    found.add(
         "fewer than were answered",
         f"SELECT boot AS item, at_ns, {none} WHERE counted < answered AND asked_ns >= last_answer + {NS // 4}",
     )
     return boots
+
+
+ACCOUNTING = Check(NAME, SENTENCE, RULES, check)

@@ -1,7 +1,13 @@
-"""From rows that broke a rule to a Result with witnesses: what every check ends with.
+"""From rows that broke a rule to a Result with witnesses: what every check does in the same way.
 
-A check fills the temporary table `bad`(rule, item, at_ns, ops): one row a violating item, `ops` the ids of the ops
-that show it. The witnesses are the earliest violations, each rule's first before any rule's second.
+    found = Findings(db, check_name, sentence, rules, of="cart")
+    found.count({"lines": "count(*) FILTER (kind = 'add')"})
+    found.add("lost", "SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM own WHERE ... GROUP BY key")
+    return found.conclude(vacuous=None if found.examined["lines"] else "no line was acknowledged: nothing to judge")
+
+`Findings` provides the view `own`, the ops of one property, and collects the temporary table `bad`(rule, item, at_ns,
+ops): one row a violating item, `ops` the ids of the ops that show the violation. The witnesses are the earliest
+violations, each rule's first before any rule's second.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from harness.history.vocabulary import quoted
 from harness.judging.verdict import INF, NS, Result, Verdict, Witness
 
 Connection = duckdb.DuckDBPyConnection
@@ -18,9 +25,9 @@ Connection = duckdb.DuckDBPyConnection
 MOST_WITNESSES = 5
 MOST_OPS = 12
 
-REPLICAS = ("replica fault", "kind <> 'noop' AND role = 'replica'")
-"""What a kind of fault is called, and the condition on table `fault` that finds it."""
-ANY_ROLE = ("replica or worker fault", "kind <> 'noop'")
+REPLICAS = ("replica fault", "NOT idle AND role = 'replica'")
+"""What the faults are called that could have shown a violation, and the condition on table `fault` that finds them."""
+ANY_ROLE = ("replica or worker fault", "NOT idle")
 
 _BAD = "CREATE OR REPLACE TEMP TABLE bad (rule VARCHAR, item VARCHAR, at_ns BIGINT, ops BIGINT[])"
 
@@ -38,16 +45,6 @@ def counts(db: Connection, columns: Mapping[str, str], source: str) -> dict[str,
     return dict(zip(columns, map(int, one(db, f"SELECT {aggregates} FROM {source}")), strict=True))
 
 
-def start_bad(db: Connection) -> None:
-    """An empty table `bad`."""
-    db.execute(_BAD)
-
-
-def add_bad(db: Connection, rule: str, query: str) -> None:
-    """Adds the rows (item, at_ns, ops) of `query` under `rule`."""
-    db.execute(f"INSERT INTO bad SELECT '{rule}', item, at_ns, ops FROM ({query})")
-
-
 def origin_ns(db: Connection) -> int:
     """Where the seconds of a report count from: the start of the load, else the first thing that happened."""
     query = """SELECT coalesce((SELECT min(start_ns) FROM load_window), (SELECT min(at_ns) FROM declared),
@@ -60,46 +57,89 @@ def seconds(at_ns: int | None, origin: int) -> float | None:
     return None if at_ns is None else round((at_ns - origin) / NS, 3)
 
 
-def conclude(
-    db: Connection,
-    name: str,
-    proves: str,
-    rules: Mapping[str, str],
-    examined: dict[str, int],
-    *,
-    vacuous: str | None = None,
-    evidence: dict[str, Any] | None = None,
-    item: str = "key",
-    among: str = "true",
-    effect_kind: str | None = None,
-    trials: tuple[str, str] | None = REPLICAS,
-) -> Result:
-    """The Result of a check whose violations are in `bad`.
+class Findings:
+    """What one check finds in one history."""
 
-    `rules` says in words what each rule found. `vacuous` is the reason for `unknown` when nothing was examined.
-    `item` is the column of `op` that names an item, and `among` which ops may be its witnesses.
-    `trials` says which faults could have shown a violation; None when that takes no fault.
-    """
-    query = "SELECT rule, count(*) FROM bad GROUP BY rule ORDER BY rule"
-    violations = {str(rule): int(found) for rule, found in db.execute(query).fetchall()}
-    if violations:
-        verdict, reason = Verdict.INVALID, None
-    elif vacuous:
-        verdict, reason = Verdict.UNKNOWN, vacuous
-    else:
-        verdict, reason = Verdict.VALID, None
-    return Result(
-        name,
-        proves,
-        verdict,
-        reason,
-        examined,
-        violations,
-        evidence or {},
-        _could_have_missed(db, verdict, trials),
-        _witnesses(db, rules, item, among, effect_kind) if violations else [],
-        _detected(db) if violations else None,
-    )
+    def __init__(
+        self, db: Connection, name: str, sentence: str, rules: Mapping[str, str], *, of: str | None = None
+    ) -> None:
+        """Begin with nothing found, and make the view `own`.
+
+        Args:
+            db: the history.
+            name: name of the check.
+            sentence: what holds when the check finds nothing.
+            rules: what each violation means, by the name of the rule.
+            of: name of the property whose ops `own` holds; None for all ops.
+        """
+        self.db, self._name, self._sentence, self._rules = db, name, sentence, rules
+        self.examined: dict[str, int] = {}
+        db.execute(_BAD)
+        db.execute(f"CREATE OR REPLACE TEMP VIEW own AS SELECT * FROM op WHERE {_of(of)}")
+
+    def count(self, columns: Mapping[str, str], source: str = "own") -> None:
+        """Note under each name how much was examined, by one SQL aggregate a name over `source`."""
+        self.examined |= counts(self.db, columns, source)
+
+    def add(self, rule: str, query: str) -> None:
+        """Add the rows (item, at_ns, ops) of `query` as violations of `rule`.
+
+        Raises:
+            KeyError: the check has no such rule.
+        """
+        if rule not in self._rules:
+            raise KeyError(rule)
+        self.db.execute(f"INSERT INTO bad SELECT {quoted(rule)}, item, at_ns, ops FROM ({query})")
+
+    def any(self) -> bool:
+        """Say whether a violation was found so far."""
+        return bool(one(self.db, "SELECT count(*) FROM bad")[0])
+
+    def conclude(
+        self,
+        *,
+        vacuous: str | None = None,
+        evidence: dict[str, Any] | None = None,
+        item: str = "key",
+        among: str = "own",
+        effect_kind: str | None = None,
+        trials: tuple[str, str] | None = REPLICAS,
+    ) -> Result:
+        """Return the result of the check.
+
+        Args:
+            vacuous: the reason for `unknown` where nothing was examined; None where something was.
+            evidence: what the check adds to its result.
+            item: the SQL expression over a row of `among` that names an item.
+            among: the table or view whose ops may be witnesses.
+            effect_kind: the ledger's kind of the effects that witnesses show; None for none.
+            trials: what the faults are called that could have shown a violation, and the condition on table `fault`
+                that finds them; None when a violation takes no fault.
+        """
+        query = "SELECT rule, count(*) FROM bad GROUP BY rule ORDER BY rule"
+        violations = {str(rule): int(found) for rule, found in self.db.execute(query).fetchall()}
+        if violations:
+            verdict, reason = Verdict.INVALID, None
+        elif vacuous:
+            verdict, reason = Verdict.UNKNOWN, vacuous
+        else:
+            verdict, reason = Verdict.VALID, None
+        return Result(
+            self._name,
+            self._sentence,
+            verdict,
+            reason,
+            self.examined,
+            violations,
+            evidence or {},
+            _could_have_missed(self.db, verdict, trials),
+            _witnesses(self.db, self._rules, item, among, effect_kind) if violations else [],
+            _detected(self.db) if violations else None,
+        )
+
+
+def _of(name: str | None) -> str:
+    return "true" if name is None else f"workload = {quoted(name)}"
 
 
 def _detected(db: Connection) -> dict[str, float] | None:
@@ -164,7 +204,7 @@ def _ops(db: Connection, key: str, at_ns: int, ids: list[int], item: str, among:
     """The ops that show it, then those of the same item nearest to when it happened."""
     listed = ", ".join(map(str, ids)) or "-1"
     rows = db.execute(
-        f"""SELECT {_SHOWN} FROM op WHERE id IN ({listed}) OR ({item} = ? AND ({among}))
+        f"""SELECT {_SHOWN} FROM op WHERE id IN ({listed}) OR id IN (SELECT id FROM {among} WHERE {item} = ?)
         ORDER BY id NOT IN ({listed}), abs(invoke_ns - {at_ns}), id LIMIT {MOST_OPS}""",
         [key],
     ).fetchall()

@@ -31,12 +31,13 @@ Cost: ASOF joins of the ops with the windows, which are few and disjoint. O(n).
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.check import Check
+from harness.judging.criteria import Criteria
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "graceful"
-PROPERTY = "A graceful stop, a scale-down, or another version in the old one's place, costs no request."
+SENTENCE = "A graceful stop, a scale-down, or another version in the old one's place, costs no request."
 NOT_TESTED = "no graceful stop of a replica was in the schedule"
 
 RULES = {
@@ -49,9 +50,9 @@ AFTER_HEAL_NS = 3 * NS
 AROUND_UNREADY_NS = NS // 2
 FEW_SPANS = 64
 
-_GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND (kind IN ('stop', 'restart', 'roll', 'switch')
-    OR (kind = 'scale' AND try_cast(split_part(target, '->', 2) AS INTEGER)
-      < try_cast(split_part(target, '->', 1) AS INTEGER)))"""
+# A change of the number of members is named "5->2"; one to a higher number stops nobody.
+_GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND graceful AND (contains(target, '->') IS NOT TRUE
+    OR try_cast(split_part(target, '->', 2) AS INTEGER) < try_cast(split_part(target, '->', 1) AS INTEGER))"""
 
 _COUNTED = {
     "ops": "count(*) FILTER (there OR calm)",
@@ -60,21 +61,23 @@ _COUNTED = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result | None:
-    """See the module. None when there was no graceful fault."""
+def check(db: Connection, criteria: Criteria) -> Result | None:
+    """Judge the history as the module says; None when there was no graceful fault of a replica."""
     faults = int(one(db, f"SELECT count(*) FROM fault WHERE {_GRACEFUL}")[0])
     if not faults:
         return None
     _windows(db)
     _under_way(db)
-    start_bad(db)
+    found = Findings(db, NAME, SENTENCE, RULES)
     meanwhile = "calm AND NOT there"
     for rule, which in (("failed at the stopping one", "there"), ("failed meanwhile", f"{meanwhile} AND NOT unwell")):
-        add_bad(
-            db, rule, f"SELECT id::VARCHAR AS item, invoke_ns AS at_ns, [id] AS ops FROM judged WHERE bad AND {which}"
+        found.add(
+            rule, f"SELECT id::VARCHAR AS item, invoke_ns AS at_ns, [id] AS ops FROM judged WHERE bad AND {which}"
         )
-    examined = {"graceful_faults": faults, "stops": int(one(db, "SELECT count(DISTINCT name) FROM stopping")[0])}
-    examined |= counts(db, _COUNTED, "judged WHERE answered")
+    stops = int(one(db, "SELECT count(DISTINCT name) FROM stopping")[0])
+    examined = found.examined
+    examined.update(graceful_faults=faults, stops=stops)
+    found.count(_COUNTED, "judged WHERE answered")
     vacuous = None
     if not examined["ops"]:
         vacuous = f"{examined['stops']} graceful stops were seen and no request was under way during one"
@@ -86,18 +89,16 @@ def check(db: Connection, terms: Terms) -> Result | None:
             "was why is not known. Give the machine more room, or find out why it was not ready"
         )
     evidence = {"stops": examined["stops"], "ops_judged": examined["ops"], "ops_excused": examined["excused"]}
-    return conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
+    return found.conclude(
         vacuous=vacuous,
         evidence=evidence,
         item="id::VARCHAR",
-        among="outcome <> 'ok'",
+        among="(SELECT * FROM op WHERE outcome <> 'ok')",
         trials=("graceful stop", _GRACEFUL),
     )
+
+
+GRACEFUL = Check(NAME, SENTENCE, RULES, check)
 
 
 def _windows(db: Connection) -> None:
@@ -108,8 +109,8 @@ def _windows(db: Connection) -> None:
         WITH known AS (SELECT name, max(boot) AS boot FROM member GROUP BY name), found AS (
         SELECT coalesce(m.name, f.target) AS name, f.injected_ns AS start,
           coalesce(f.landed_ns + {AFTER_GONE_NS}, f.failed_ns, f.injected_ns + {AFTER_GONE_NS}) AS stop
-        FROM fault f LEFT JOIN fault_member m ON m.fault = f.fault AND f.kind <> 'stop'
-        WHERE {_GRACEFUL} AND (f.kind = 'stop' OR m.name IS NOT NULL)
+        FROM fault f LEFT JOIN fault_member m ON m.fault = f.fault AND NOT f.single
+        WHERE {_GRACEFUL} AND (f.single OR m.name IS NOT NULL)
         UNION ALL
         SELECT m.name, m.at_ns, coalesce(min(g.at_ns), m.at_ns) + {AFTER_GONE_NS}
         FROM member m LEFT JOIN member g ON g.name = m.name AND g.state = 'gone' AND g.at_ns >= m.at_ns
@@ -120,7 +121,7 @@ def _windows(db: Connection) -> None:
     db.execute(f"""CREATE OR REPLACE TEMP TABLE rough_fault AS
         SELECT target, boot, injected_ns AS start, coalesce(healed_ns, {INF}) AS healed,
           coalesce(healed_ns + {AFTER_HEAL_NS}, {INF}) AS stop FROM fault
-        WHERE role = 'replica' AND kind IN ('kill', 'pause', 'cut') AND injected_ns IS NOT NULL""")
+        WHERE role = 'replica' AND rough AND injected_ns IS NOT NULL""")
     db.execute(f"""CREATE OR REPLACE TEMP TABLE seen_unready AS
         SELECT u.start, u.stop FROM (
           SELECT name, state, at_ns - {AROUND_UNREADY_NS} AS start,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import duckdb
 
-from harness.judging import evidence, graceful, slo
-from harness.judging.criteria import PROPERTIES, Terms
+from harness.judging import evidence, slo
+from harness.judging.check import Question
+from harness.judging.criteria import Criteria
 from harness.judging.findings import Connection, one, origin_ns, seconds
-from harness.judging.registry import CHECKS, PROVES, Check
 from harness.judging.verdict import INF, NS, Proof, Result, Slo, Verdict, combine, exit_code
-
-ALWAYS = ("steady", "accounting")
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What all of it came to. `not_tested` names each property that was not judged, and why."""
+    """What all of it came to. `not_tested` names what was not judged, and why."""
 
     verdict: Verdict
     exit_code: int
@@ -30,69 +28,61 @@ class Judgement:
     not_tested: dict[str, str]
 
 
-def judge(db: Connection, terms: Terms, checks: Mapping[str, Check] = CHECKS) -> Judgement:
-    """Runs every check that applies. One that crashes is `unknown`, and says with what."""
-    found: list[Result] = []
-    not_tested = _left_out(terms)
-    for name, check in checks.items():
-        if name in PROPERTIES and name not in terms.properties:
-            continue
-        result = _run(db, terms, name, check)
+def judge(
+    db: Connection, criteria: Criteria, questions: Sequence[Question], not_tested: Mapping[str, str] | None = None
+) -> Judgement:
+    """Ask every question of the history, gather the evidence, measure the objectives, and combine all to one verdict.
+
+    A check that crashes is `unknown`, and its result says with what.
+
+    Args:
+        db: the history.
+        criteria: the scenario's thresholds.
+        questions: the checks that apply to this run, in the order of the results.
+        not_tested: what was left out before anything was judged, and why.
+    """
+    found: list[tuple[Question, Result]] = []
+    left_out = dict(not_tested or {})
+    for question in questions:
+        result = _run(db, question)
         if result is None:
-            not_tested[name] = graceful.NOT_TESTED if name == graceful.NAME else "not exercised by this run"
+            left_out[question.name] = question.not_exercised
         else:
-            found.append(result)
+            found.append((question, result))
+            left_out.update(question.gaps)
     try:
-        proofs = evidence.gather(db, terms)
+        proofs = evidence.gather(db, criteria, questions)
     except Exception as error:
         proofs = [Proof(evidence.NOT_GATHERED, 1, 0, False, f"could not be gathered: {_told(error)}")]
     lost_s = evidence.part_lost_s(db)
-    found = [_doubted(_shown(result, proofs), evidence.damage(db), lost_s) for result in found]
-    slos = _slos(db, terms)
+    damaged = evidence.damage(db)
+    results = [_doubted(_shown(result, question, proofs), damaged, lost_s) for question, result in found]
+    slos = _slos(db, criteria)
     unmet = [Verdict.UNKNOWN for proof in proofs if not proof.met]
-    verdict = combine([*(result.verdict for result in found), *unmet])
-    reasons = [f"{result.name}: {result.reason}" for result in found if result.reason]
+    verdict = combine([*(result.verdict for result in results), *unmet])
+    reasons = [f"{result.name}: {result.reason}" for result in results if result.reason]
     reasons += [f"{proof.name}: {proof.text}" for proof in proofs if not proof.met]
     missed = any(each.met is False for each in slos)
-    return Judgement(verdict, exit_code(verdict, missed), reasons, found, proofs, slos, not_tested)
-
-
-def _left_out(terms: Terms) -> dict[str, str]:
-    found = {name: "not part of this contract or scenario" for name in PROPERTIES if name not in terms.properties}
-    found.update(terms.not_tested)
-    for name, where in (
-        ("idempotency", terms.payment_effects),
-        ("order", terms.order_effects),
-        ("job", terms.job_effects),
-    ):
-        if name not in terms.properties:
-            continue
-        if where == "nowhere":
-            found[f"{name}: effects"] = "not testable: the contract names no place where effects can be seen"
-        elif not terms.ledger_deduplicates:
-            found[f"{name}: exactly once"] = "not promised: the provider does not deduplicate"
-    if "job" in terms.properties and terms.job_effects == "ledger" and not terms.ledger_fences:
-        found["job: fences"] = "not promised: the provider does not refuse a lower fence"
-    return found
+    return Judgement(verdict, exit_code(verdict, missed), reasons, results, proofs, slos, left_out)
 
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
-def _run(db: Connection, terms: Terms, name: str, check: Check) -> Result | None:
+def _run(db: Connection, question: Question) -> Result | None:
+    check = question.check
     try:
-        return check(db, terms)
+        return check.judge(db, question.criteria)
     except Exception as error:
         told = _told(error)
-        return Result(
-            name, PROVES.get(name, ""), Verdict.UNKNOWN, f"the check crashed: {told}", evidence={"crashed": told}
-        )
+        reason = f"the check crashed: {told}"
+        return Result(check.name, check.sentence, Verdict.UNKNOWN, reason, evidence={"crashed": told})
 
 
-def _shown(result: Result, proofs: list[Proof]) -> Result:
-    """With the evidence that the run owed for the property beside the check's own."""
-    return replace(result, evidence={**result.evidence, **evidence.of_property(proofs, result.name)})
+def _shown(result: Result, question: Question, proofs: list[Proof]) -> Result:
+    """Return the result with the evidence that the run owed for the check beside the check's own."""
+    return replace(result, evidence={**result.evidence, **evidence.of_check(proofs, question)})
 
 
 def _doubted(result: Result, damaged: int, lost_s: float | None) -> Result:
@@ -113,22 +103,22 @@ def _doubted(result: Result, damaged: int, lost_s: float | None) -> Result:
     return replace(result, verdict=Verdict.UNKNOWN, reason=f"violations found ({broken}), but {why}")
 
 
-def _slos(db: Connection, terms: Terms) -> list[Slo]:
+def _slos(db: Connection, criteria: Criteria) -> list[Slo]:
     try:
-        return slo.measure(db, terms)
+        return slo.measure(db, criteria)
     except Exception as error:
         return [Slo("slos", None, None, "", None, f"could not be measured: {_told(error)}")]
 
 
-def results(db: duckdb.DuckDBPyConnection, judgement: Judgement, terms: Terms) -> dict[str, Any]:
+def results(db: duckdb.DuckDBPyConnection, judgement: Judgement, criteria: Criteria) -> dict[str, Any]:
     """results.json as a dict, in its order of keys. Seconds count from the start of the load."""
     declared = db.execute("SELECT run, scenario, title, seed, platform, command FROM declared").fetchone()
     run, scenario, title, seed, platform, command = declared or (None,) * 6
     return {
         "schema": 1,
         "scenario": scenario,
-        "title": terms.title or title,
-        "proves": terms.proves,
+        "title": criteria.title or title,
+        "proves": criteria.proves,
         "run": run,
         "platform": platform,
         "seed": seed,
@@ -168,13 +158,13 @@ def _by_kind(db: Connection) -> list[dict[str, Any]]:
 
 def _faults(db: Connection) -> list[dict[str, Any]]:
     """`in_flight`: ops under way at the target when the fault was injected, as far as anyone knows."""
-    rows = db.execute("""SELECT fault, kind, role, target, boot, planned_s, injected_ns, landed_ns, healed_ns, failed
-        FROM fault ORDER BY fault""").fetchall()
+    rows = db.execute("""SELECT fault, kind, role, target, boot, planned_s, injected_ns, landed_ns, healed_ns, failed,
+        single AND role = 'replica' FROM fault ORDER BY fault""").fetchall()
     origin = origin_ns(db)
     found = []
-    for number, kind, role, target, boot, planned, injected, landed, healed, failed in rows:
+    for number, kind, role, target, boot, planned, injected, landed, healed, failed, is_replica in rows:
         flying = 0
-        if injected is not None and role == "replica" and kind not in ("scale", "noop"):
+        if injected is not None and is_replica:
             query = f"""SELECT count(*) FROM op WHERE (sent_to = ? OR replica = ? OR boot = ?) AND invoke_ns <= ?
                 AND CASE WHEN outcome = 'info' THEN coalesce(return_ns, {INF}) ELSE return_ns END >= ?"""
             row = db.execute(query, [target, target, boot, injected, injected]).fetchone()

@@ -10,33 +10,35 @@ Latency is not measured when the load agent itself lagged above the bound: then 
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
+from harness.judging.criteria import Criteria
 from harness.judging.findings import Connection, one
 from harness.judging.verdict import NS, Slo
 
 _GOOD = "(outcome <> 'info' AND class <> 'no_effect')"
 
 
-def measure(db: Connection, terms: Terms) -> list[Slo]:
+def measure(db: Connection, criteria: Criteria) -> list[Slo]:
     """All of them, in a fixed order."""
-    return [_availability(db, terms), _recovery(db, terms), *_latency(db, terms)]
+    return [_availability(db, criteria), _recovery(db, criteria), *_latency(db, criteria)]
 
 
-def _slo(terms: Terms, name: str, measured: float | None, unit: str, text: str, higher_is_better: bool = False) -> Slo:
-    threshold = terms.slos.get(name)
+def _slo(
+    criteria: Criteria, name: str, measured: float | None, unit: str, text: str, higher_is_better: bool = False
+) -> Slo:
+    threshold = criteria.slos.get(name)
     if threshold is None or measured is None:
         return Slo(name, threshold, measured, unit, None, text)
     met = measured >= threshold if higher_is_better else measured <= threshold
     return Slo(name, threshold, measured, unit, met, text)
 
 
-def _availability(db: Connection, terms: Terms) -> Slo:
+def _availability(db: Connection, criteria: Criteria) -> Slo:
     total, good = one(db, f"SELECT count(*), count(*) FILTER ({_GOOD}) FROM op WHERE phase = 'load'")
     text = f"{good} of {total} ops of the load were answered"
-    return _slo(terms, "availability", round(good / total, 6) if total else None, "share", text, True)
+    return _slo(criteria, "availability", round(good / total, 6) if total else None, "share", text, True)
 
 
-def _recovery(db: Connection, terms: Terms) -> Slo:
+def _recovery(db: Connection, criteria: Criteria) -> Slo:
     row = one(
         db,
         f"""WITH landed AS (SELECT injected_ns, fault FROM fault
@@ -48,12 +50,12 @@ def _recovery(db: Connection, terms: Terms) -> Slo:
     )
     faults, took, slowest = row
     if not faults:
-        return _slo(terms, "recovery_s", None, "s", "no fault landed")
+        return _slo(criteria, "recovery_s", None, "s", "no fault landed")
     text = f"after fault {slowest}, the slowest of {faults}" if slowest is not None else f"{faults} faults cost no op"
-    return _slo(terms, "recovery_s", round(took / NS, 3), "s", text)
+    return _slo(criteria, "recovery_s", round(took / NS, 3), "s", text)
 
 
-def _latency(db: Connection, terms: Terms) -> list[Slo]:
+def _latency(db: Connection, criteria: Criteria) -> list[Slo]:
     lag = one(db, "SELECT max(ms) FROM lag")[0]
     answered = f"op WHERE phase = 'load' AND return_ns IS NOT NULL AND {_GOOD}"
     due = int(one(db, f"SELECT count(intended_ns) FROM {answered}")[0])
@@ -70,8 +72,8 @@ def _latency(db: Connection, terms: Terms) -> list[Slo]:
         for quantile, value in (("p50", p50), ("p99", p99)):
             text = f"over {ops} answered ops of the load"
             measured = None if value is None else round(value / 1e6, 3)
-            if lag is not None and lag > terms.lag_bound_ms:
-                text = f"unknown: the load agent lagged {lag:.0f} ms, more than {terms.lag_bound_ms:.0f} ms"
+            if lag is not None and lag > criteria.lag_bound_ms:
+                text = f"unknown: the load agent lagged {lag:.0f} ms, more than {criteria.lag_bound_ms:.0f} ms"
                 measured = None
-            found.append(_slo(terms, f"{name}_{quantile}_ms", measured, "ms", text))
+            found.append(_slo(criteria, f"{name}_{quantile}_ms", measured, "ms", text))
     return found

@@ -7,12 +7,13 @@ an op that was never sent, or was open when the agent stopped, says nothing. Cos
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.check import Check
+from harness.judging.criteria import Criteria
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import Result
 
 NAME = "steady"
-PROPERTY = "Before any fault the service answers correctly."
+SENTENCE = "Before any fault the service answers correctly."
 
 RULES = {"unexpected": "answered otherwise than expected before any fault"}
 
@@ -20,12 +21,11 @@ _ASKED = """op WHERE phase = 'steady' AND expect IS NOT NULL AND class <> 'no_ef
     AND error IS DISTINCT FROM 'open'"""
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, {"ops": "count(*)", "kinds": "count(DISTINCT workload || '/' || kind)"}, _ASKED)
-    start_bad(db)
-    add_bad(
-        db,
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES)
+    found.count({"ops": "count(*)", "kinds": "count(DISTINCT workload || '/' || kind)"}, _ASKED)
+    found.add(
         "unexpected",
         f"""SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM {_ASKED}
         AND NOT list_contains(string_split(expect, ','), class) GROUP BY key""",
@@ -35,15 +35,12 @@ def check(db: Connection, terms: Terms) -> Result:
         f"""SELECT string_agg(kind, ', ' ORDER BY kind)
         FROM (SELECT DISTINCT workload || '/' || kind AS kind FROM {_ASKED})""",
     )[0]
-    vacuous = None if examined["ops"] else "no op of the steady phase was answered: nothing to judge"
-    return conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
-        vacuous=vacuous,
+    return found.conclude(
+        vacuous=None if found.examined["ops"] else "no op of the steady phase was answered: nothing to judge",
         evidence={"kinds": kinds or "none"},
-        among="phase = 'steady'",
+        among="(SELECT * FROM op WHERE phase = 'steady')",
         trials=None,
     )
+
+
+STEADY = Check(NAME, SENTENCE, RULES, check)

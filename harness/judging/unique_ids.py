@@ -7,38 +7,36 @@ Why this is right: an id names one item; repetitions of one key may well answer 
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.check import Check
+from harness.judging.criteria import Criteria
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import Result
 
 NAME = "unique_ids"
-PROPERTY = "No id is given twice."
+SENTENCE = "No id is given twice."
 
 RULES = {"given twice": "its id was given to another item too"}
 
+_GIVEN = "op WHERE given_id IS NOT NULL AND outcome = 'ok'"
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    given = "op WHERE given_id IS NOT NULL AND outcome = 'ok'"
-    examined = counts(db, {"ids_given": "count(*)"}, given)
-    start_bad(db)
-    add_bad(
-        db,
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES)
+    found.count({"ids_given": "count(*)"}, _GIVEN)
+    found.add(
         "given twice",
-        f"""SELECT min(key) AS item, max(invoke_ns) AS at_ns, [arg_min(id, key), arg_max(id, key)] AS ops FROM {given}
+        f"""SELECT min(key) AS item, max(invoke_ns) AS at_ns, [arg_min(id, key), arg_max(id, key)] AS ops FROM {_GIVEN}
         AND (workload, given_id) IN (
-          SELECT (workload, given_id) FROM {given} GROUP BY workload, given_id HAVING min(key) <> max(key))
+          SELECT (workload, given_id) FROM {_GIVEN} GROUP BY workload, given_id HAVING min(key) <> max(key))
         GROUP BY workload, given_id""",
     )
-    vacuous = None if examined["ids_given"] else "no id was given: nothing to judge"
-    row = one(db, f"SELECT count(DISTINCT (workload, given_id)), count(DISTINCT replica) FROM {given}")
-    return conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
-        vacuous=vacuous,
-        evidence={"ids": int(row[0]), "replicas_that_gave_them": int(row[1])},
-        among="given_id IS NOT NULL",
+    ids, replicas = one(db, f"SELECT count(DISTINCT (workload, given_id)), count(DISTINCT replica) FROM {_GIVEN}")
+    return found.conclude(
+        vacuous=None if found.examined["ids_given"] else "no id was given: nothing to judge",
+        evidence={"ids": int(ids), "replicas_that_gave_them": int(replicas)},
+        among="(SELECT * FROM op WHERE given_id IS NOT NULL)",
     )
+
+
+UNIQUE_IDS = Check(NAME, SENTENCE, RULES, check)

@@ -1,8 +1,9 @@
-"""The load agent: a child process in which Locust runs the clients. `python -m harness.load.agent`.
+"""The load agent: a child process in which Locust runs the clients. Started as `python -m harness.load.agent`.
 
-Locust patches the interpreter it is imported into, so this is the only module that imports it, and the engines'
-SDKs live in the parent. The parent speaks JSON lines on standard input (the settings, then commands), the agent
-answers on standard output. What happened is in the journal alone: Locust's request event counts, it records nothing.
+Importing Locust patches the interpreter, so that this is the only module that imports Locust, and the clients of
+Docker, Kubernetes and Redis live in the parent process. The parent writes JSON lines to the agent's standard input: the
+settings, then commands. The agent answers on its standard output. What happened stands in the journal alone: Locust's
+request event counts, and records nothing.
 """
 
 from __future__ import annotations
@@ -22,27 +23,37 @@ from locust import User, constant, task
 from locust.env import Environment
 
 from harness.client.caller import Caller, Context, Op, spread
-from harness.client.visitor import Visitor, Workload
 from harness.load.arrivals import arrivals
 from harness.load.settings import AgentSettings
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES
+from harness.properties.visitor import SIGNUP, SIGNUP_AT, Visitor
+from harness.properties.workload import Workload
 from harness.rundir.journal import Journal
 
 LAG_STEP_S = 0.02
+"""How often the agent looks how late it wakes up, in seconds."""
 
 
 class Agent:
-    """One agent's life: settings, then `steady`, `load`, `quiet`, `settle`, `final`, `quit` as the parent says."""
+    """One agent: made from its settings, then led through `steady`, `load`, `quiet`, `settle`, `final` and `quit`.
+
+    Args:
+        settings: What the parent told the agent at its start.
+        say: Sends one message to the parent.
+    """
 
     def __init__(self, settings: AgentSettings, say: Any) -> None:
         self.settings = settings
         self.say = say
         self.journal = Journal(Path(settings.journal))
-        self.context = Context(settings, self.journal)
+        self.contract = settings.contract
+        self.context = Context(settings, self.contract.operations(), self.journal)
         self.dropped = 0
         self.slots: Queue = Queue()
         names = sorted({place.split("/")[0] for place in settings.clients})
-        self.workloads: dict[str, Workload] = {name: WORKLOADS[name](self.context) for name in names}
+        self.workloads: dict[str, Workload[Any, Any]] = {
+            name: PROPERTIES[name].workload(self.context, self.contract.declared(name)) for name in names
+        }
         self.environment = Environment(user_classes=self._user_classes(), stop_timeout=settings.timeout_s * 4 + 4)
         self.runner = self.environment.create_local_runner()
         self.context.answered = self._answered
@@ -51,7 +62,7 @@ class Agent:
         self.outcomes = {"ok": 0, "info": 0}
 
     def _user_classes(self) -> list[type[User]]:
-        """One Locust user class for each pair of workload and routing, with the number of its clients fixed."""
+        """Return one Locust user class for each pair of workload and routing, with the number of its clients fixed."""
         made: list[type[User]] = []
         for place, count in self.settings.clients.items():
             name, routing = place.split("/")
@@ -78,8 +89,8 @@ class Agent:
         )
 
     def steady(self) -> None:
-        """Sign users up, then one correct pass of every workload."""
-        users = self.context.contract.users
+        """Sign users up, then let every workload do one pass in which every answer must be correct."""
+        users = self.contract.users
         if users.signup:
             chooser = random.Random(f"users {self.settings.seed} {self.settings.agent}")
             wanted = [
@@ -96,12 +107,12 @@ class Agent:
             gevent.joinall(passes, raise_error=True)
 
     def _sign_up(self, caller: Caller, user: tuple[str, str]) -> None:
-        op = Op("users", "signup", user[0], user=user[0], expect=["ok"])
-        if caller.call("users.signup", op, {"username": user[0], "password": user[1]}).ok:
+        op = Op("users", SIGNUP, user[0], user=user[0], expect=["ok"])
+        if caller.call(SIGNUP_AT, op, {"username": user[0], "password": user[1]}).ok:
             self.context.users.append(user)
 
     def load(self) -> None:
-        """Run the clients for the declared time; each finishes the step it is in."""
+        """Run the clients for the declared time; each client then finishes the step that it is in."""
         self._count()
         self.context.phase = "load"
         total = sum(self.settings.clients.values())
@@ -112,14 +123,14 @@ class Agent:
         gevent.sleep(max(0.0, self.settings.duration_s - (time.monotonic_ns() - begun) / 1e9))
         self.context.stopping = True
         while not self.slots.empty():
-            # Clients that wait for an arrival would wait until Locust ends them by force.
+            # A client that waits for an arrival would go on waiting until Locust ends the client by force.
             self.slots.get_nowait().put(None)
         self.runner.stop()
         gevent.killall(helpers)
         self._count()
 
     def _arrive(self, begun_ns: int) -> None:
-        """Open model: hand each arrival to a free client, or count it as dropped."""
+        """Hand each arrival of the open model to a free client; count the arrival as dropped when no client is free."""
         assert self.settings.rate_per_s is not None
         seed = self.settings.seed * 31 + self.settings.agent
         for due_s in arrivals(self.settings.rate_per_s, self.settings.duration_s, seed):
@@ -131,7 +142,7 @@ class Agent:
                 self.dropped += 1
 
     def _count(self) -> None:
-        """Add what Locust counted since the last call; Locust forgets it at the next start."""
+        """Add what Locust has counted since the last call; Locust forgets its counts at its next start."""
         for (name, workload), entry in self.environment.stats.entries.items():
             place = f"{workload}/{name}"
             self.counted[place] = self.counted.get(place, 0) + entry.num_requests
@@ -139,13 +150,20 @@ class Agent:
         self.environment.stats.clear_all()
 
     def quiet(self) -> dict[str, Any]:
-        """Wait for acknowledged work to end; what did not is named."""
+        """Wait until acknowledged work has ended, and name the items whose work did not end in time."""
         self.context.phase, self.context.stopping = "settle", False
         open_items = [key for workload in self.workloads.values() for key in workload.quiet()]
         return {"open": open_items[:20], "count": len(open_items)}
 
     def phase(self, name: str) -> dict[str, Any]:
-        """Do what the parent asks for and return what it shall know."""
+        """Do what the parent asks for.
+
+        Args:
+            name: The name of the phase.
+
+        Returns:
+            What the parent needs to know, as JSON values.
+        """
         if name == "steady":
             self.steady()
             return {"surprises": self.context.surprises[:20]}
@@ -156,11 +174,11 @@ class Agent:
             return self.quiet()
         self.context.phase = name
         for workload in self.workloads.values():
-            getattr(workload, name)()
+            workload.settle() if name == "settle" else workload.final()
         return {}
 
     def finish(self) -> None:
-        """Write Locust's own counts, to be held against the journal."""
+        """Write Locust's own counts, which are compared with the journal later, and close the journal."""
         self._count()
         self.journal.event(
             {
@@ -174,13 +192,13 @@ class Agent:
         self.journal.close()
 
     def tell_secrets(self) -> None:
-        """Tell the parent which tokens and passwords there are, so that it can take them out of the target's logs."""
+        """Tell the parent which tokens and passwords are new, so that they can be taken out of the target's logs."""
         secrets, self.context.secrets = self.context.secrets, []
         if secrets:
             self.say({"secrets": secrets})
 
     def watch_lag(self) -> None:
-        """How late this process wakes up, the worst of each second: latencies below it mean nothing."""
+        """Once a second, record and report how late this process woke up at worst: latencies below it mean nothing."""
         while True:
             worst, until = 0.0, time.monotonic() + 1
             while time.monotonic() < until:
@@ -198,7 +216,7 @@ class Client(User):
 
     abstract = True
     agent: Agent
-    work: Workload
+    work: Workload[Any, Any]
     routing: str
 
     def on_start(self) -> None:
@@ -209,7 +227,7 @@ class Client(User):
 
     @task
     def act(self) -> None:
-        """One step: after a pause (closed model), or when an arrival is handed over (open model)."""
+        """Do one step: after a pause (closed model), or when an arrival is handed over (open model)."""
         if self.agent.context.stopping:
             return
         if self.agent.settings.rate_per_s:
@@ -221,13 +239,17 @@ class Client(User):
             try:
                 self.work.step(self.visitor)
             except Exception as error:
-                # Locust would log it and go on, and the clients that died would be missed by nobody.
+                # Locust would log the error and go on, and nobody would notice that clients are missing.
                 self.agent.say({"failed": "load", "error": f"{type(error).__name__}: {error}"})
                 raise
 
 
 def serve() -> int:
-    """Read settings and commands until `quit` or the end of input (the parent died). Returns an exit code."""
+    """Read the settings and then commands, until `quit` or the end of the input (the parent died).
+
+    Returns:
+        The exit status: 0 after `quit`, 3 when the parent died.
+    """
     standard_input = FileObjectPosix(0, "rb", close=False)
     output = FileObjectPosix(1, "wb", buffering=0, close=False)
 
@@ -235,7 +257,7 @@ def serve() -> int:
 
     def say(message: dict[str, Any]) -> None:
         left = memoryview(orjson.dumps(message) + b"\n")
-        # A pipe takes a long line in parts, and another greenlet's line must not come between them.
+        # A pipe takes a long line in parts, and the line of another greenlet must not come between the parts.
         with turn:
             while left:
                 left = left[output.write(left) :]
@@ -264,7 +286,7 @@ def serve() -> int:
 
 
 def run_phase(agent: Agent, name: str, say: Any) -> None:
-    """Run one phase and report it; a bug in it is reported too, and ends the agent."""
+    """Run one phase, and report its end to the parent; an error in the phase is reported too, and raised again."""
     try:
         say({"done": name, **agent.phase(name)})
     except gevent.GreenletExit:

@@ -1,6 +1,7 @@
-"""The parent's end of a load agent: starts it, tells it what to do, hears what it says.
+"""The parent's end of a load agent: start the process, tell it what to do, hear what it says.
 
-An agent that dies is a problem of the run, never a silent gap: every wait ends with it.
+The two speak in lines of JSON over the agent's standard input and output. An agent that dies is a problem of the run
+and never a silent gap: every wait for the agent ends then.
 """
 
 from __future__ import annotations
@@ -25,18 +26,30 @@ _EXIT_S = 5.0
 
 
 class AgentDied(Exception):
-    """The agent ended, or failed, before it had done what it was told; the text says where its log is."""
+    """The agent ended or failed before it had done what it was told. The message names its log."""
 
 
 class AgentHandle:
-    """One agent process. Methods are called from the run's thread; `members` also from the supervisor's.
+    """One agent process. Its methods are called from the run's thread, `members` from the supervisor's as well.
 
-    Its imports take a while, so it is started before what it needs to know is known: `begin` tells it. What it is
-    told waits in a queue: an agent that does not listen fails, and holds up nobody.
+    The process is started before its settings are known, because its imports take a while: `begin` gives it the
+    settings. Lines to the agent wait in a queue, so that an agent that does not read holds up nobody, and fails.
+
+    Attributes:
+        number: the number of the agent, from 0.
+        on_tally: once it is set, is given the number of the agent and, every second, what became of its latest ops.
+        window: start and end of the load in monotonic ns (`start_ns`, `end_ns`); None before the load.
     """
 
     def __init__(self, number: int, run_id: str, log: Path, on_status: Callable[[int, dict[str, Any]], None]) -> None:
-        """`on_status` gets its counters every second. `on_tally`, once it is set, what became of the latest ops."""
+        """Start the process.
+
+        Args:
+            number: the number of the agent, from 0.
+            run_id: the id of the run, which the process carries in its environment.
+            log: the file to which the process writes its standard error.
+            on_status: is given the number of the agent and its counters every second, from a thread of its own.
+        """
         self.number = number
         self._on_status = on_status
         self.on_tally: Callable[[int, dict[str, Any]], None] | None = None
@@ -45,7 +58,7 @@ class AgentHandle:
         self._done: dict[str, dict[str, Any]] = {}
         self._failed: str | None = None
         self.window: dict[str, int] | None = None
-        self.secrets: set[str] = set()
+        self._secrets: set[str] = set()
         environment = {**os.environ, "HARNESS_RUN": run_id, "HARNESS_NAME": f"agent-{self.number}"}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -63,9 +76,17 @@ class AgentHandle:
         self._writer.start()
 
     def begin(self, settings: AgentSettings) -> None:
-        """Give it its settings, the first thing it is told; wait for `start`."""
-        self.secrets.update(password for _, password in settings.users)
+        """Give the agent its settings, before anything else; `wait("start", ...)` waits until it is ready."""
+        with self._changed:
+            self._secrets.update(password for _, password in settings.users)
         self._write(settings.model_dump_json(by_alias=True).encode())
+
+    @property
+    def secrets(self) -> set[str]:
+        """The tokens and passwords that the clients of the agent have seen by now."""
+        # A copy: the reader goes on adding to the set while somebody goes through it.
+        with self._changed:
+            return set(self._secrets)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -82,7 +103,7 @@ class AgentHandle:
                 elif "window" in message:
                     self.window = message["window"]
                 elif "secrets" in message:
-                    self.secrets.update(message["secrets"])
+                    self._secrets.update(message["secrets"])
                 self._changed.notify_all()
             if "status" in message:
                 self._on_status(self.number, message["status"])
@@ -96,14 +117,14 @@ class AgentHandle:
             self._changed.notify_all()
 
     def _write(self, line: bytes) -> None:
-        """Returns at once."""
+        """Put a line into the queue, and return at once."""
         try:
             self._outbox.put_nowait(line + b"\n")
         except queue.Full:
             self._fail("it does not listen")
 
     def _write_all(self) -> None:
-        """Blocks while the agent does not read, until it does or is killed."""
+        """Write lines of the queue as they come; blocks while the agent does not read, until it does or is killed."""
         assert self._process.stdin is not None
         try:
             while (line := self._outbox.get()) is not None:
@@ -116,25 +137,34 @@ class AgentHandle:
                 self._process.stdin.close()
 
     def tell(self, phase: str) -> None:
-        """Begin a phase; `wait` for it."""
+        """Let the agent begin a phase; `wait` waits for its end."""
         with self._changed:
             self._done.pop(phase, None)
         self._write(orjson.dumps({"do": phase}))
 
     def members(self, members: list[dict[str, Any]]) -> None:
-        """Push who is ready."""
+        """Tell the agent the replicas: name, host, port and state of each."""
         self._write(orjson.dumps({"do": "members", "members": members}))
 
     def wait(self, phase: str, deadline_s: float, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """What the agent says at the end of `phase`. `meanwhile` is called a few times a second, and may raise.
+        """Wait until the agent has done a phase, and return what it says at the end of it.
+
+        Args:
+            phase: the phase that the agent was told to do.
+            deadline_s: how long to wait, in seconds.
+            meanwhile: is called a few times a second; an exception of it ends the wait.
 
         Raises:
-            AgentDied: it ended, failed, or was not done by the deadline.
+            AgentDied: the agent ended, failed, or was not done by the deadline.
         """
         return self._wait(lambda: self._done.get(phase), phase, deadline_s, meanwhile)
 
     def wait_window(self, deadline_s: float) -> dict[str, int]:
-        """Start and end of the load, monotonic ns."""
+        """Wait until the agent's load has begun, and return its `start_ns` and `end_ns`, monotonic.
+
+        Raises:
+            AgentDied: the agent ended, failed, or did not begin by the deadline.
+        """
         return self._wait(lambda: self.window, "load", deadline_s)
 
     def _wait(
@@ -162,10 +192,10 @@ class AgentHandle:
                 self._changed.wait(min(left, 0.2))
 
     def close(self, grace_s: float = 3.0) -> None:
-        """End it: by `quit`, else by SIGKILL. Idempotent.
+        """End the process: ask it to, and kill it if it is still there after the grace. May be called twice.
 
         Raises:
-            AgentDied: it is still there after SIGKILL.
+            AgentDied: the process is still there after SIGKILL.
         """
         with contextlib.suppress(queue.Full):
             self._outbox.put_nowait(orjson.dumps({"do": "quit"}) + b"\n")
@@ -179,7 +209,7 @@ class AgentHandle:
             except subprocess.TimeoutExpired:
                 pid = self._process.pid
                 raise AgentDied(f"load agent {self.number} (pid {pid}) does not exit after SIGKILL") from None
-        # A full queue had no room for the last word, and an empty one may be waited on.
+        # A queue that was full had no room for the end mark, and on an empty one the writer may still wait.
         with contextlib.suppress(queue.Full):
             self._outbox.put_nowait(None)
         self._writer.join(1)

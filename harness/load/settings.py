@@ -1,39 +1,40 @@
-"""What the parent tells a load agent at its start, as one JSON line on standard input."""
+"""What the parent process tells a load agent when the agent starts, as one JSON line on standard input."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel
-
+from harness.client.settings import ClientSettings
 from harness.contract.model import Contract
 
 
-class AgentSettings(BaseModel):
-    """One agent's share of the load. `master` (hex) is the run's secret: it is in memory only, never in a file.
+class AgentSettings(ClientSettings):
+    """One agent's share of the load.
 
-    `cookies`: clients send the cookies of the balancer back to it, as a browser does.
-    `tag`: stands in all names that clients give, so that a target that has been there before this run knows none.
+    Attributes:
+        journal: path of the file that the agent writes.
+        contract: the contract of the target.
+        clients: how many clients there are, by `property/routing`.
+        rate_per_s: arrivals a second of an open model; None for a closed one.
+        duration_s: how long the load lasts, in seconds.
     """
 
-    agent: int
-    seed: int
     journal: str
-    master: str
     contract: Contract
-    users: list[tuple[str, str]]
-    balancer: tuple[str, int]
-    hop: bool
     clients: dict[str, int]
     rate_per_s: float | None
     duration_s: float
-    think_s: tuple[float, float]
-    timeout_s: float
-    cookies: bool = False
-    tag: str = ""
-    members: list[dict[str, object]] = []
 
 
 def shares(weights: dict[str, float], total: int, least: int = 1) -> dict[str, int]:
-    """`total` split by weight into whole numbers (largest remainder); every positive weight gets at least `least`."""
+    """Split a number into whole shares by weight (largest remainder).
+
+    Args:
+        weights: The weight of each name; a name whose weight is not positive gets no share.
+        total: What is split.
+        least: The smallest share of a name with a positive weight; the shares may add up to more than `total` for this.
+
+    Returns:
+        The share of each name with a positive weight.
+    """
     live = {name: weight for name, weight in weights.items() if weight > 0}
     whole = sum(live.values())
     exact = {name: weight / whole * total for name, weight in live.items()}

@@ -1,4 +1,4 @@
-"""What `harness prove` found, as a matrix of defects and checks: a document, and the folder it is kept in.
+"""What `harness prove` found, as a matrix of defects and checks: a document, and the folder that keeps the document.
 
 reports/prove/<UTC time>/   matrix.json  matrix.html
 reports/prove/latest        link to the newest
@@ -13,14 +13,26 @@ from typing import Any
 
 from harness import rundir
 from harness.contract.catalogue import Defect
-from harness.judging.registry import PROVES
 from harness.prove.prover import Finding
 from harness.report import matrix_page
+from harness.rundir import files
+from harness.scenario.questions import CHECKS
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What was asked for. `platform`: not each scenario's own. `started` is UTC, `seconds` how long all of it took."""
+class Header:
+    """The head of a matrix: what was asked for, and how long it took.
+
+    Attributes:
+        service: the name of the service, as its contract says it.
+        started: when the first run began, UTC, as "2026-01-31T12:00:00Z".
+        seconds: how long all runs took together.
+        repeat: how often each defect was run.
+        jobs: how many runs went on at once.
+        seed: the seed of the first run of each defect.
+        quick: whether only the defects were run that the catalogue marks as quick.
+        platform: where the targets ran; None for each scenario's own platform.
+    """
 
     service: str
     started: str
@@ -32,8 +44,17 @@ class Asked:
     platform: str | None = None
 
 
-def document(findings: list[Finding], waiting: list[Defect], asked: Asked) -> dict[str, Any]:
-    """matrix.json. A defect is `caught` if its own check caught it in every run; `at_s` and `ops` are of each run."""
+def document(findings: list[Finding], waiting: list[Defect], header: Header) -> dict[str, Any]:
+    """Return the content of matrix.json.
+
+    A defect is `caught` if its own check caught it in every run. Each run of it says after how many seconds of load
+    (`at_s`) and after how many operations (`ops`) that check had its first violation.
+
+    Args:
+        findings: what came of each run.
+        waiting: the defects that were left out, because what shows them reliably does not exist yet.
+        header: what was asked for.
+    """
     names = list(dict.fromkeys(finding.trial.defect.name for finding in findings if finding.trial.defect))
     rows = [_defect([f for f in findings if f.trial.defect and f.trial.defect.name == name]) for name in names]
     scenarios = list(dict.fromkeys(finding.trial.scenario for finding in findings if not finding.trial.defect))
@@ -41,18 +62,18 @@ def document(findings: list[Finding], waiting: list[Defect], asked: Asked) -> di
     used = {row["expected_check"] for row in rows} | {name for finding in findings for name in finding.by}
     return {
         "schema": 1,
-        "service": asked.service,
-        "started": asked.started,
-        "seconds": round(asked.seconds, 1),
-        "repeat": asked.repeat,
-        "jobs": asked.jobs,
-        "seed": asked.seed,
-        "quick": asked.quick,
-        "platform": asked.platform,
+        "service": header.service,
+        "started": header.started,
+        "seconds": round(header.seconds, 1),
+        "repeat": header.repeat,
+        "jobs": header.jobs,
+        "seed": header.seed,
+        "quick": header.quick,
+        "platform": header.platform,
         "caught": sum(row["caught"] for row in rows),
         "total": len(rows),
         "false_alarms": sum(not finding.right for finding in findings if not finding.trial.defect),
-        "checks": [name for name in PROVES if name in used] + sorted(used - PROVES.keys()),
+        "checks": [name for name in CHECKS if name in used] + sorted(used - CHECKS.keys()),
         "defects": rows,
         "clean": clean,
         "waiting": [{"name": each.name, "title": each.title, "waits_for": each.waits_for} for each in waiting],
@@ -99,12 +120,12 @@ def _run(finding: Finding) -> dict[str, Any]:
 
 
 def write(found: dict[str, Any], reports: Path) -> Path:
-    """Write both files into a new folder; the path of the page.
+    """Write matrix.json and matrix.html into a new folder below `reports`, and return the path of the page.
 
     Raises:
-        EnvironmentFailure: they cannot be written.
+        EnvironmentFailure: the folder or a file cannot be written.
     """
     folder = rundir.create_plain(reports, "prove")
-    rundir.write_whole(folder / "matrix.json", json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
-    rundir.write_whole(folder / "matrix.html", matrix_page.render(found).encode())
-    return folder / "matrix.html"
+    rundir.write_whole(folder / files.MATRIX, json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
+    rundir.write_whole(folder / files.MATRIX_PAGE, matrix_page.render(found).encode())
+    return folder / files.MATRIX_PAGE

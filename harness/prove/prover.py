@@ -1,12 +1,11 @@
 """Negative controls: each seeded defect must be caught by its own check, and the clean service must be `valid`.
 
-A harness that cannot fail is worth nothing, so this is the project's own acceptance test. Every run is a
-`harness run` of its own, a few at once: a verdict does not depend on how fast the machine is.
+A harness that cannot fail is worth nothing, so this is the project's own acceptance test. Every run is a process of its
+own (`harness run`), and several go on at once: a verdict does not depend on how fast the machine is.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from harness.errors import EnvironmentFailure
 from harness.signals import Stoppable, uninterrupted
 
 RUN_DEADLINE_S = 180
+"""How long a run may take before it is asked to end."""
 GRACE_S = 45
 """How long a run that was asked to end may take to heal, clean up and report."""
 _POLL_S = 0.2
@@ -30,7 +31,13 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Trial:
-    """One run to do: a scenario with one defect, or without any."""
+    """One run to do.
+
+    Attributes:
+        scenario: the path of the scenario, relative to the start directory of the contract.
+        defect: the defect to switch on; None for the clean service.
+        seed: the seed of the run.
+    """
 
     scenario: str
     defect: Defect | None
@@ -39,9 +46,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a trial. `by` are the checks that were `invalid`, `folder` is the run's.
+    """What came of a trial.
 
-    `detected`: for each of them when it had its first violation (`at_s`, `ops`), where it can tell.
+    Attributes:
+        trial: what was run.
+        verdict: the verdict of the run; "unknown" when it told no result.
+        by: the names of the checks that were `invalid`.
+        exit_code: the exit code of the run.
+        seconds: how long the run took.
+        folder: the run folder; empty when the run told no result.
+        detected: for each check of `by` that can tell, when it had its first violation: after how many seconds of load
+            (`at_s`) and after how many operations (`ops`).
     """
 
     trial: Trial
@@ -54,32 +69,53 @@ class Finding:
 
     @property
     def right(self) -> bool:
-        """A defect was caught by its own check, or the clean service was found valid."""
+        """Whether the defect was caught by its own check, or the clean service was found valid."""
         if self.trial.defect is None:
             return self.verdict == "valid" and self.exit_code == 0
         return self.verdict == "invalid" and self.exit_code == 1 and self.trial.defect.check in self.by
 
 
 class Prover:
-    """Runs trials as child processes; `stop` ends those under way, healed and reported by themselves."""
+    """Runs trials as child processes, several at once."""
 
-    def __init__(self, directory: Path, reports: Path, jobs: int, platform: str | None = None) -> None:
-        """`platform`: where the target runs, each scenario's own without it."""
-        self._directory, self._platform = directory, platform
-        self._reports = reports
-        self._jobs = jobs
+    def __init__(
+        self,
+        directory: Path,
+        reports: Path,
+        jobs: int,
+        platform: str | None = None,
+        on_problem: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        """Prepare a prover; `prove` starts the trials.
+
+        Args:
+            directory: the folder to which the scenarios of trials are relative.
+            reports: the folder below which the runs make their folders.
+            jobs: how many runs go on at once.
+            platform: where the targets run; each scenario's own platform if not given.
+            on_problem: is given a text about each run that told no result.
+        """
+        self._directory, self._reports, self._jobs, self._platform = directory, reports, jobs, platform
+        self._on_problem = on_problem
         self._stopped = threading.Event()
 
-    def prove(self, trials: list[Trial], on_finding: Callable[[Finding], None]) -> list[Finding]:
-        """All findings, in the order of `trials`; `on_finding` hears of each as it comes.
+    def prove(
+        self, trials: list[Trial], on_finding: Callable[[Finding], None], stoppable: Stoppable | None = None
+    ) -> list[Finding]:
+        """Run all trials and return what came of each, in the order of `trials`.
+
+        Args:
+            trials: what to run.
+            on_finding: is given what came of each trial as soon as it has ended, from several threads.
+            stoppable: the signal handlers that may end the proof early, if there are any.
 
         Raises:
-            Interrupted: by a signal, once the runs under way have healed and ended.
+            Interrupted: by a signal, once the runs that had begun have healed and ended.
         """
         futures: list[Future[Finding | None]] = []
-        with Stoppable(_to_stderr) as stoppable, ThreadPoolExecutor(self._jobs, "prove") as pool:
+        with ThreadPoolExecutor(self._jobs, "prove") as pool:
             try:
-                with stoppable.armed():
+                with stoppable.armed() if stoppable else nullcontext():
                     with uninterrupted():
                         futures += [pool.submit(self._one, trial, on_finding) for trial in trials]
                     while not all(future.done() for future in futures):
@@ -106,29 +142,29 @@ class Prover:
         )
         output, errors = self._hear(child)
         if self._stopped.is_set() and child.returncode not in (0, 1):
-            # It was broken off: it says nothing about the defect.
+            # The run was broken off, and says nothing about the defect.
             return None
         seconds = time.monotonic() - begun
         try:
             finding = self._understand(trial, child.returncode, output, errors, seconds)
         except EnvironmentFailure as error:
             # One run that told nothing does not make the others worthless.
-            _to_stderr(str(error))
+            self._on_problem(str(error))
             finding = Finding(trial, "unknown", [], error.exit_code, round(seconds, 1), "")
         on_finding(finding)
         return finding
 
     def _hear(self, child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-        """What it printed. It is asked to end after its deadline or on `stop`, and killed when it does not."""
+        """Return what a run printed; one that is late, or on `stop`, is asked to end, and killed if it does not."""
         until = time.monotonic() + RUN_DEADLINE_S
         asked = killed = False
         while True:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with suppress(subprocess.TimeoutExpired):
                 return child.communicate(timeout=_POLL_S)
             is_late = time.monotonic() > until
             if killed and is_late:
                 child.poll()
-                return b"", b"it was killed, and something keeps its output open: run `harness recover`"
+                return b"", b"the run was killed, and something keeps its output open: run `harness recover`"
             if asked and is_late:
                 child.kill()
                 killed, until = True, time.monotonic() + 5
@@ -150,16 +186,19 @@ class Prover:
         return Finding(trial, results["verdict"], by, code, round(seconds, 1), folder, detected)
 
     def stop(self) -> None:
-        """Ask every run under way to heal and end; none is begun any more. Returns at once."""
+        """Ask every run under way to heal and end, and begin none from now on. Returns at once."""
         self._stopped.set()
 
 
-def _to_stderr(text: str) -> None:
-    print(f"harness: {text}", file=sys.stderr, flush=True)
-
-
 def trials_for(defects: list[Defect], repeat: int, seed: int, clean: bool = True) -> list[Trial]:
-    """Each defect in its scenario `repeat` times, then the clean service in every scenario used."""
+    """Return the trials of a proof: each defect in its scenario, then the clean service in each of these scenarios.
+
+    Args:
+        defects: the defects to run.
+        repeat: how often each trial is done, with one seed after another.
+        seed: the first seed.
+        clean: whether the clean service is run as well.
+    """
     trials = [Trial(defect.scenario, defect, seed + index) for index in range(repeat) for defect in defects]
     scenarios = dict.fromkeys(defect.scenario for defect in defects)
     return trials + (
@@ -168,13 +207,23 @@ def trials_for(defects: list[Defect], repeat: int, seed: int, clean: bool = True
 
 
 def chosen(defects: list[Defect], only: list[str], quick: bool) -> list[Defect]:
-    """Those asked for by name, waiting ones too; else all that wait for nothing, of which `quick` takes its own."""
+    """Return the defects to run.
+
+    Args:
+        defects: the whole catalogue.
+        only: names of defects. If there are any, these are chosen and no other, even if they wait for something.
+        quick: whether to choose only defects that the catalogue marks as quick.
+    """
     if only:
         return [defect for defect in defects if defect.name in only]
     return [defect for defect in defects if not defect.waits_for and (defect.quick or not quick)]
 
 
 def exit_code(findings: list[Finding]) -> int:
-    """0: all are right. 5: what is not is the environment's fault. 1: something was not caught, or a false alarm."""
+    """Return the exit code of a proof.
+
+    0: every finding is right. 5: each wrong finding is the environment's fault. 1: a defect was not caught, or the
+    clean service was not found valid.
+    """
     wrong = {finding.exit_code for finding in findings if not finding.right}
     return 0 if not wrong else EnvironmentFailure.exit_code if wrong == {EnvironmentFailure.exit_code} else 1

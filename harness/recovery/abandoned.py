@@ -9,7 +9,8 @@ from harness.errors import EnvironmentFailure
 from harness.faults.undo import in_order, still_open
 from harness.platforms.abilities import Mender, Scaler, Thawer, offered
 from harness.platforms.base import Platform, Role
-from harness.rundir.faults import FILE, FaultRecord, read
+from harness.rundir import files
+from harness.rundir.faults import FaultRecord, read
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ def undo_all(folder: Path, platform: Platform, run_id: str) -> list[str]:
     What cannot be carried out is among the lines, and open still: the run's own members are removed after this, and a
     target that ran before the run is looked at again as it is brought back.
     """
-    if (folder / FILE).is_symlink():
-        return [f"its undo log is not carried out: {folder / FILE} is a link"]
+    if (folder / files.FAULTS).is_symlink():
+        return [f"its undo log is not carried out: {folder / files.FAULTS} is a link"]
     try:
-        actions = still_open(read(folder / FILE))
+        actions = still_open(read(folder / files.FAULTS))
     except ValueError as error:
         return [f"its undo log is not carried out: {error}"]
     if not actions:
         return []
     done: list[str] = []
-    target, record = AbandonedTarget(platform, run_id), FaultRecord(folder / FILE)
+    target, record = AbandonedTarget(platform, run_id), FaultRecord(folder / files.FAULTS)
     try:
         for numbers, action in in_order(actions):
             what = f"fault {', '.join(map(str, numbers))}"

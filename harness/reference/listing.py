@@ -13,11 +13,11 @@ from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
-from harness.judging.registry import CHECKS, PROVES
 from harness.platforms import DESCRIPTIONS
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES
 from harness.reference.fields import fields_of, own_fields
 from harness.scenario.file import Evidence, Scenario, Slos
+from harness.scenario.questions import CHECKS
 
 
 def first_sentence(text: str | None) -> str:
@@ -58,8 +58,8 @@ def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]
     return {
         "scenarios": scenarios(folder),
         "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},
-        "workloads": {name: workload.PROVES for name, workload in WORKLOADS.items()},
-        "checks": {name: PROVES[name] for name in CHECKS},
+        "properties": {name: each.sentence for name, each in PROPERTIES.items()},
+        "checks": {name: each.sentence for name, each in CHECKS.items()},
         "defects": defects(contracts),
         "platforms": {name: each.sentence for name, each in DESCRIPTIONS.items()},
         "thresholds of evidence (defaults)": Evidence().model_dump(),

@@ -1,7 +1,7 @@
-"""The time line as inline pictures: one time axis for all, faults shaded through each, no script.
+"""Draws the time line as inline pictures: one time axis for all of them, the faults shaded in each, no script.
 
-Each panel is a picture of its own with a sentence for those who cannot see it; together they stand in one
-scrolling frame, so that on a narrow screen they move as one.
+Each panel is a picture of its own, with a sentence for those who cannot see the picture. All panels stand in one
+scrolling frame, so that they move together on a narrow screen.
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ from harness.report.timeline import Band, Bin, Timeline
 WIDTH, LEFT, RIGHT = 1080.0, 58.0, 18.0
 PAD = 8.0
 MOST_LABEL_ROWS = 4
+"""How many rows of fault names there are at most; beyond that the faults are numbered."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One drawn panel: its heading, what it shows, and the legend's entries as (class, words)."""
+    """One drawn panel.
+
+    Attributes:
+        heading: The heading of the panel.
+        note: What is drawn, in a few words.
+        legend: What each colour means, as pairs (class, words).
+        picture: The picture.
+    """
 
     heading: str
     note: str
@@ -33,7 +41,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class _Plot:
-    """The axes of one panel."""
+    """The axes of one panel: time to the right, and the height of the panel in pixels."""
 
     line: Timeline
     high: float
@@ -63,15 +71,15 @@ class _Plot:
 
 
 def band_title(band: Band) -> str:
-    """A fault in one sentence: what, and its stretch of time."""
-    healed = f"healed {at(band.end_s)}" if band.end_s is not None else "not seen to heal"
-    landed = f"landed {at(band.landed_s)}" if band.landed_s is not None else "not seen to land"
+    """Return a fault in one sentence: what was done, and when it was injected, landed and healed."""
+    healed = f"healed at {at(band.end_s)}" if band.end_s is not None else "not seen to heal"
+    landed = f"landed at {at(band.landed_s)}" if band.landed_s is not None else "not seen to land"
     detail = f" ({cut(band.detail, 200)})" if band.detail else ""
-    return f"fault {band.number}: {cut(band.label, 200)}, injected {at(band.start_s)}, {landed}, {healed}{detail}"
+    return f"fault {band.number}: {cut(band.label, 200)}, injected at {at(band.start_s)}, {landed}, {healed}{detail}"
 
 
 def panels(line: Timeline) -> list[Panel]:
-    """The panels that there is something to show in, from the top."""
+    """Return the panels for which there is something to show, from the top."""
     drawn = []
     if line.bins:
         drawn.append(_rate(line))
@@ -85,7 +93,7 @@ def panels(line: Timeline) -> list[Panel]:
 
 
 def header(line: Timeline) -> Markup:
-    """The strip above the panels: which fault is which, and the time axis."""
+    """Return the strip above the panels: the names of the faults, and the time axis."""
     rows, labels = _labels(line, full=True)
     if rows > MOST_LABEL_ROWS:
         rows, labels = _labels(line, full=False)
@@ -104,7 +112,7 @@ def header(line: Timeline) -> Markup:
 
 @dataclass(frozen=True)
 class _Label:
-    """A fault's name above its band."""
+    """The name of a fault, above its stretch of time."""
 
     band: Band
     text: str
@@ -114,7 +122,12 @@ class _Label:
 
 
 def _labels(line: Timeline, full: bool) -> tuple[int, list[_Label]]:
-    """The rows that the faults' names need, and the names; bare numbers where names would take the page."""
+    """Return how many rows the names of the faults need, and the names.
+
+    Args:
+        line: The time line.
+        full: Whether to name the faults; bare numbers are for runs whose names would fill the page.
+    """
     rows, plot, labels = Rows(WIDTH), _Plot(line, 0), []
     for band in line.bands:
         x = plot.x(max(band.start_s, line.start_s))
@@ -144,7 +157,7 @@ def _load_end(plot: _Plot) -> Markup:
 
 
 def _stack(plot: _Plot, y: Callable[[float], float], layers: list[tuple[str, Callable[[Bin], int]]]) -> Markup:
-    """Stacked bars a bin, one path a layer: the lowest layer first."""
+    """Return stacked bars, one for each slice of time, as one path for each layer; the lowest layer comes first."""
     floor = [0.0] * len(plot.line.bins)
     drawn = []
     for cls, value in layers:
@@ -163,7 +176,7 @@ def _stack(plot: _Plot, y: Callable[[float], float], layers: list[tuple[str, Cal
 
 
 def _hover(plot: _Plot, sentence: Callable[[Bin], str]) -> Markup:
-    """Clear stretches over the bins that say their numbers when pointed at."""
+    """Return clear rectangles over the slices of time, which show their numbers when they are pointed at."""
     return svg.join(
         svg.box(x0, 0, x1 - x0, plot.high, "hover", f"{at(part.start_s)}: {sentence(part)}")
         for part in plot.line.bins
@@ -188,8 +201,8 @@ def _rate(line: Timeline) -> Panel:
     ]
     mean = sum(part.total for part in line.bins) / line.end_s
     label = (
-        f"Rate of ops: {count(round(mean, 1))} a second on average, {count(round(most, 1))} at most in "
-        f"{plural(len(line.bins), 'bin')} of {count(line.bin_s)} s"
+        f"Rate of ops: {count(round(mean, 1))} a second on average, {count(round(most, 1))} a second at most, "
+        f"in {plural(len(line.bins), 'slice')} of {count(line.bin_s)} s"
     )
     parts = [
         plot.bands(),
@@ -198,7 +211,11 @@ def _rate(line: Timeline) -> Panel:
         _load_end(plot),
         _hover(plot, lambda part: f"{part.ok} ok, {part.fail} fail, {part.info} info in {count(line.bin_s)} s"),
     ]
-    legend = [("ok", "ok"), ("fail", "fail: provably no effect"), ("info", "info: nobody knows")]
+    legend = [
+        ("ok", "ok: took effect"),
+        ("fail", "fail: provably no effect"),
+        ("info", "info: nobody knows whether it took effect"),
+    ]
     return Panel("Rate", "ops a second, by outcome", legend, svg.picture(WIDTH, high, label, parts))
 
 
@@ -227,7 +244,9 @@ def _doubtful(line: Timeline) -> Panel:
         ("timeout", "time-out"),
         ("answered", "error or unexpected answer"),
     ]
-    return Panel("Errors", "info ops a second, by cause", legend, svg.picture(WIDTH, high, label, parts))
+    return Panel(
+        "Errors", "ops a second with the outcome info, by cause", legend, svg.picture(WIDTH, high, label, parts)
+    )
 
 
 def _latency(line: Timeline) -> Panel:
@@ -252,9 +271,9 @@ def _latency(line: Timeline) -> Panel:
         _hover(plot, lambda p: f"p50 {count(p.p50_ms)} ms, p95 {count(p.p95_ms)} ms, p99 {count(p.p99_ms)} ms")
     )
     worst = max((part.p99_ms for part in line.bins if part.p99_ms is not None), default=0.0)
-    label = f"Latency quantiles on a logarithmic scale; the worst p99 of a bin is {count(round(worst, 1))} ms"
-    legend = [("p50", "p50: half were faster"), ("p95", "p95"), ("p99", "p99")]
-    return Panel("Latency", "log scale, all ops that ended", legend, svg.picture(WIDTH, high, label, parts))
+    label = f"Latency quantiles on a logarithmic scale; the worst p99 of a slice is {count(round(worst, 1))} ms"
+    legend = [("p50", "p50: half were faster"), ("p95", "p95: 95 % were faster"), ("p99", "p99: 99 % were faster")]
+    return Panel("Latency", "logarithmic scale, all ops that ended", legend, svg.picture(WIDTH, high, label, parts))
 
 
 def _milliseconds(ms: float) -> str:
@@ -276,7 +295,7 @@ def _members(line: Timeline) -> Panel:
     parts.extend(_member_hovers(plot))
     least = min(step.replicas for step in line.steps)
     label = f"Replicas ready: between {least} and {max(step.replicas for step in line.steps)}"
-    return Panel("Members", "ready at each moment", legend, svg.picture(WIDTH, high, label, parts))
+    return Panel("Members", "members ready at each moment", legend, svg.picture(WIDTH, high, label, parts))
 
 
 def _member_hovers(plot: _Plot) -> list[Markup]:

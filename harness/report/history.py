@@ -1,4 +1,4 @@
-"""The ops of a run as the report asks for them: history.parquet through DuckDB, in memory, read only."""
+"""The ops of a run, as the report asks for them: `history.parquet` through DuckDB, in memory, read only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import duckdb
 
 
 class History:
-    """The table `op` of a run folder. Without the file, or with a damaged one, every answer is empty.
+    """The table `op` of a run folder. When the file is missing or damaged, every answer is empty.
 
-    `missing` says in one sentence what is not there, else it is empty. It holds no path: it enters the report.
+    Args:
+        path: Where `history.parquet` is.
+
+    Attributes:
+        missing: One sentence that says what is not there; empty when all is there. It holds no path, because it is
+            shown in the report, and the same folder must give the same report wherever the folder stands.
     """
 
     def __init__(self, path: Path) -> None:
@@ -20,23 +25,32 @@ class History:
         self._db = duckdb.connect()
         try:
             if not path.is_file():
-                self.missing = "The run folder holds no history.parquet; harness check RUN writes it."
+                self.missing = (
+                    "The run folder has no history.parquet, so that no op is shown; harness check RUN writes the file."
+                )
                 return
             self._db.read_parquet(str(path)).create_view("op")
         except duckdb.Error:
-            self.missing = "history.parquet cannot be read; harness check RUN writes it anew."
+            self.missing = "history.parquet cannot be read, so that no op is shown; harness check RUN writes it anew."
 
     def ask(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a query; none when there is no history, or when it lacks a column that is asked for."""
+        """Return the rows of a query; none when there is no history, or when the history lacks a column of the query.
+
+        Args:
+            query: SQL over the table `op`.
+            values: The values of the query's parameters.
+        """
         if self.missing:
             return []
         try:
             rows: list[tuple[Any, ...]] = self._db.execute(query, list(values)).fetchall()
             return rows
         except duckdb.Error:
-            self.missing = "history.parquet is not of this version; harness check RUN writes it anew."
+            self.missing = (
+                "history.parquet is of another version, so that ops are missing; harness check RUN writes it anew."
+            )
             return []
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Close the database, and with it the file."""
         self._db.close()

@@ -1,12 +1,11 @@
-"""The page: a view in, one HTML document out, that opens offline and runs nothing.
+"""The report as a page: one HTML document that opens offline and runs nothing.
 
-Jinja escapes every value; pictures arrive as markup that `svg` escaped. The page's policy forbids scripts and
-every address, so that a text which slipped through could still neither run nor call home.
+Jinja escapes every value; pictures arrive as markup that `harness.report.svg` escaped. The policy of the page forbids
+scripts and every address, so that a text that slipped through could neither run nor fetch anything.
 """
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report import charts, pictures, text, view
+from harness.rundir import write_whole
+from harness.rundir.files import REPORT
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""The content security policy of every page: no script, no address, the page's own styles."""
 
 HEADLINES = {
     "valid": "What this run proves",
@@ -25,7 +27,7 @@ HEADLINES = {
 EXIT_CODES = {
     0: "valid",
     1: "invalid",
-    2: "a bad file",
+    2: "a bad file or option",
     3: "valid, but a service level was missed",
     4: "unknown",
     5: "the environment failed",
@@ -34,14 +36,17 @@ EXIT_CODES = {
 
 
 def _headline(shown: view.View) -> str:
-    """A run that never loaded the service, or did nothing to it, has neither proved nor disproved its claim."""
+    """Return the heading above what the scenario claims.
+
+    A run that never loaded the service, or did nothing to the service, has neither proved nor disproved the claim.
+    """
     if shown.verdict != "valid" and not shown.landed:
         return "What this run was to prove"
     return HEADLINES[shown.verdict]
 
 
 def render(shown: view.View) -> str:
-    """The document of a view, the same bytes for the same view."""
+    """Return the document of a view: the same bytes for the same view."""
     line = shown.timeline
     return (
         environment()
@@ -59,24 +64,20 @@ def render(shown: view.View) -> str:
 
 
 def write(folder: Path) -> Path:
-    """Writes report.html of a run folder, whole or not at all, and says where. Raises UsageError as `load`."""
-    path = folder / "report.html"
-    document = render(view.load(folder))
-    unfinished = folder / ".report.html.unfinished"
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(document)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Write the report of a run folder, and return its path.
+
+    Raises:
+        UsageError: The folder has no results that can be read (`view.load`).
+        EnvironmentFailure: The report cannot be written.
+    """
+    path = folder / REPORT
+    write_whole(path, render(view.load(folder)).encode())
     return path
 
 
 @cache
 def environment() -> Environment:
-    """Where the templates are; every value is escaped."""
+    """Return the templates; every value that enters a template is escaped."""
     made = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -93,5 +94,5 @@ def environment() -> Environment:
 
 
 def style() -> str:
-    """The style sheet of every page."""
+    """Return the style sheet of every page."""
     return (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")

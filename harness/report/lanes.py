@@ -1,9 +1,9 @@
-"""The lane picture of a witness as numbers: where each op, effect and fault stands. Nothing here draws.
+"""Lays the picture of a witness out as numbers: where each op, effect and fault stands. Nothing is drawn here.
 
-One lane a client, in the order of its first op; the ledger's lane last. The order of all moments is exact, but
-silences are shortened: what a witness shows is which op ended before which began, often milliseconds apart
-within a run of half a minute. Every moment is a knot; the stretch between two knots is as wide as the logarithm
-of its length, and never narrower than can be seen.
+There is one lane for each client, in the order of the clients' first ops; the ledger's lane comes last. The order of
+all moments is exact, but silences are shortened: a witness shows which op ended before which other op began, often
+milliseconds apart within a run of half a minute. Each moment is a knot. The stretch between two knots is as wide as the
+logarithm of its length, and never too narrow to be seen.
 """
 
 from __future__ import annotations
@@ -19,12 +19,19 @@ from harness.report.timeline import Band
 
 WIDTH, LEFT, RIGHT = 1080.0, 96.0, 56.0
 LABEL, BAR, TOP, FOOT = 28.0, 14.0, 8.0, 30.0
+# The least width of a stretch, and the length in seconds from which a stretch begins to be shortened.
 _NARROWEST = 0.35
 _INSTANT_S = 0.004
 
 
 class Scale:
-    """Seconds to x: monotone, every knot apart from the next, long silences shortened."""
+    """Maps seconds to pixels: later moments stand further right, knots stay apart, and long silences are shortened.
+
+    Args:
+        moments: The moments to keep apart, in seconds.
+        left: Where the first moment stands, in pixels.
+        right: Where the last moment stands, in pixels.
+    """
 
     def __init__(self, moments: Iterable[float], left: float, right: float) -> None:
         self.knots = sorted(set(moments)) or [0.0]
@@ -38,7 +45,7 @@ class Scale:
             self.places.append(self.places[-1] + gap * unit)
 
     def x(self, moment: float) -> float:
-        """Where a moment stands; one outside the knots stands at the nearest end."""
+        """Return where a moment stands, in pixels; a moment outside the knots stands at the nearest end."""
         after = bisect_right(self.knots, moment)
         if after == 0:
             return self.places[0]
@@ -51,7 +58,18 @@ class Scale:
 
 @dataclass(frozen=True)
 class Bar:
-    """An op from x0 to x1; `open`: nobody knows when, or whether, it took effect."""
+    """One op from `x0` to `x1`.
+
+    Attributes:
+        op: The op.
+        x0: Where the bar begins.
+        x1: Where the bar ends.
+        open: Whether nobody knows when, or if at all, the op took effect.
+        label: The first line above the bar.
+        under: The second line above the bar; empty for none.
+        label_x: Where the lines begin.
+        level: The row of the lines, from 0 just above the bar.
+    """
 
     op: Op
     x0: float
@@ -65,7 +83,15 @@ class Bar:
 
 @dataclass(frozen=True)
 class Tick:
-    """An effect at the ledger, or a moment on the axis."""
+    """An effect at the ledger, or a moment on the axis.
+
+    Attributes:
+        x: Where the mark stands.
+        label: What is written beside the mark.
+        detail: What a browser shows when the mark is pointed at.
+        label_x: Where the label begins.
+        level: The row of the label, from 0 just above the mark.
+    """
 
     x: float
     label: str
@@ -76,7 +102,17 @@ class Tick:
 
 @dataclass(frozen=True)
 class Shade:
-    """A fault; `healed` False: its right edge is open."""
+    """One fault from `x0` to `x1`.
+
+    Attributes:
+        band: The fault.
+        x0: Where the fault was injected.
+        x1: Where the fault ended; the end of the picture when it was not seen to heal.
+        landed_x: Where the fault was seen to take effect; None when it was not.
+        healed: Whether the fault was seen to heal; if not, its right edge is open.
+        label_x: Where the fault's name begins.
+        level: The row of the name, from 0 at the top.
+    """
 
     band: Band
     x0: float
@@ -89,7 +125,14 @@ class Shade:
 
 @dataclass(frozen=True)
 class Lane:
-    """One client. `y`: where its bars' upper edge stands, below `levels` rows of labels."""
+    """One client.
+
+    Attributes:
+        name: The client.
+        y: The upper edge of the bars.
+        levels: How many rows of labels there are above the bars.
+        bars: The client's ops.
+    """
 
     name: str
     y: float
@@ -99,7 +142,18 @@ class Lane:
 
 @dataclass(frozen=True)
 class Picture:
-    """A witness laid out; all in px of a picture `WIDTH` wide and `height` high."""
+    """A witness laid out, in pixels of a picture that is `WIDTH` wide and `height` high.
+
+    Attributes:
+        height: The height of the picture.
+        head: Where the lanes begin, below the names of the faults.
+        floor: Where the axis stands.
+        lanes: The clients.
+        shades: The faults.
+        effects: The effects.
+        effects_y: The upper edge of the ledger's lane.
+        axis: The moments that are written below the axis.
+    """
 
     height: float
     head: float
@@ -112,14 +166,18 @@ class Picture:
 
 
 class Rows:
-    """Places labels on the lowest row where they do not touch the one before."""
+    """Places labels on the lowest row on which they do not touch the label before.
+
+    Args:
+        rightmost: Where the picture ends; no label reaches further.
+    """
 
     def __init__(self, rightmost: float) -> None:
         self.ends: list[float] = []
         self.rightmost = rightmost
 
     def place(self, x: float, wide: float) -> tuple[float, int]:
-        """The label's x, moved left where it would leave the picture, and its row."""
+        """Return where a label begins (moved left where it would leave the picture), and its row."""
         x = max(0.0, min(x, self.rightmost - wide))
         for level, end in enumerate(self.ends):
             if x >= end:
@@ -130,7 +188,7 @@ class Rows:
 
 
 def layout(witness: Witness) -> Picture:
-    """The geometry of one witness."""
+    """Return where everything in the picture of one witness stands."""
     scale = Scale(_moments(witness), LEFT, WIDTH - RIGHT)
     shades = _shades(witness.bands, scale)
     rows = max((shade.level + 1 for shade in shades), default=0)
@@ -182,7 +240,7 @@ def _shades(bands: list[Band], scale: Scale) -> list[Shade]:
 
 
 def shade_label(band: Band) -> str:
-    """A fault's name beside its band: 3 · kill replica-2."""
+    """Return the name of a fault beside its stretch of time, such as `fault 3 · kill replica-2`."""
     return f"fault {band.number} · {cut(band.label, 30)}"
 
 
@@ -192,13 +250,13 @@ def _effects(witness: Witness, scale: Scale) -> list[Tick]:
         label = cut(effect.id, 16) + (f" fence {cut(effect.fence, 8)}" if effect.fence else "")
         x = scale.x(effect.at_s)
         label_x, level = rows.place(x, width(label, 11))
-        detail = f"effect {effect.id} at {effect.at_s:.3f} s, key {cut(effect.key, 200)}"
+        detail = f"effect {effect.id}, accepted at {effect.at_s:.3f} s, key {cut(effect.key, 200)}"
         ticks.append(Tick(x, label, detail, label_x, level))
     return ticks
 
 
 def _axis(scale: Scale) -> list[Tick]:
-    """The moments that have room for their time, from the left; the last one always has."""
+    """Return the moments that have room for their time, from the left; the last moment always has."""
     labels = [f"{knot:.3f}" for knot in scale.knots]
     ticks: list[Tick] = []
     for x, label in zip(scale.places, labels, strict=True):

@@ -1,4 +1,4 @@
-"""The page of `harness prove`: which check caught which seeded defect, how soon, and how the clean service fared."""
+"""The page of `harness prove`: which check caught which seeded defect, how soon, and how the clean service came out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.report import html
 
 
 def render(found: dict[str, Any]) -> str:
-    """The page of matrix.json, the same bytes for the same document; offline and without scripts, as the report."""
+    """Return the page of a `matrix.json`: the same bytes for the same document, offline and without scripts."""
     template = html.environment().get_template("matrix.html.j2")
     rows = [{**row, "cells": [_cell(row, name) for name in found["checks"]]} for row in found["defects"]]
     good = found["caught"] == found["total"] and not found["false_alarms"]
@@ -24,7 +24,7 @@ def render(found: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any], check: str) -> dict[str, Any]:
-    """One square: in how many runs the check was `invalid`, whether it had to be, and its soonest and latest run."""
+    """Return one square of the table: how often a check found one defect, and how soon."""
     hits = [run["by"][check] for run in row["runs"] if check in run["by"]]
     told = [hit for hit in hits if hit]
     return {

@@ -1,4 +1,7 @@
-"""The parts of a view and how each is read from the run folder's records."""
+"""The parts of a view, and how each is read from the records of the run folder.
+
+Times named `*_s` are seconds since the load began.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,23 @@ VERDICTS = ("valid", "invalid", "unknown")
 
 @dataclass(frozen=True)
 class Op:
-    """One op of a witness, numbered as its picture numbers it."""
+    """One op of a witness.
+
+    Attributes:
+        number: The op's number in the witness, from 1 in the order of the begins; the picture shows the same number.
+        id: The op's id in the history.
+        client: The logical client that did the op.
+        kind: What the op does, such as `login`.
+        phase: The phase of the run in which the op began.
+        outcome: `ok`, `fail` or `info`.
+        klass: The class of the answer by the contract.
+        status: The HTTP status.
+        replica: The replica that answered.
+        boot: The boot id of that replica.
+        invoke_s: When the op began.
+        return_s: When the op ended; None when no answer ever came.
+        details: What was sent and what was shown, as pairs (name, value).
+    """
 
     number: int
     id: str
@@ -33,7 +52,14 @@ class Op:
 
 @dataclass(frozen=True)
 class Effect:
-    """An effect that the ledger accepted."""
+    """An effect that the ledger accepted.
+
+    Attributes:
+        id: The ledger's id of the effect.
+        at_s: When the ledger accepted the effect.
+        key: The downstream key that the effect was asked for with.
+        fence: The fence that the effect was asked for with; empty when there was none.
+    """
 
     id: str
     at_s: float
@@ -43,7 +69,16 @@ class Effect:
 
 @dataclass(frozen=True)
 class Witness:
-    """The few ops that show one violation; `bands` are the faults beside them."""
+    """The few ops that show one violation.
+
+    Attributes:
+        rule: The rule that was violated.
+        key: The item that the violation is about.
+        text: The violation in words.
+        ops: The ops in the order of their begins.
+        effects: The accepted effects that show the violation.
+        bands: The faults at the time.
+    """
 
     rule: str
     key: str
@@ -55,7 +90,19 @@ class Witness:
 
 @dataclass(frozen=True)
 class Check:
-    """One check's result. The pairs are (name, value) in the order of the file."""
+    """The result of one check.
+
+    Attributes:
+        name: The name of the check.
+        statement: What the check holds the service to.
+        verdict: `valid`, `invalid` or `unknown`.
+        reason: Why the verdict is `unknown`.
+        examined: How much was examined, as pairs (name, value) in the order of the file.
+        violations: How often each rule was violated, in the order of the file.
+        evidence: What shows that the check could have failed, as pairs (name, value) in the order of the file.
+        could_have_missed: What the check could have missed.
+        witnesses: The violations that are shown.
+    """
 
     name: str
     statement: str
@@ -69,13 +116,28 @@ class Check:
 
     @property
     def total(self) -> int:
-        """Violations of all rules."""
+        """The number of violations of all rules."""
         return sum(number for _, number in self.violations)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of the schedule and what became of it."""
+    """One fault of the schedule, and what became of it.
+
+    Attributes:
+        number: The fault's number in the schedule, from 1.
+        kind: What was done, such as `kill`.
+        role: The role of the member that it was done to.
+        target: The member that it was done to.
+        planned_s: When the fault was due.
+        injected_s: When the fault was injected; None when it was not.
+        landed_s: When the fault was seen to take effect; None when it was not.
+        healed: Whether the fault was seen to be over.
+        healed_s: When the fault was seen to be over.
+        in_flight: How many ops were in flight on the target; None when nobody counted.
+        failed: Why the fault failed; empty when it did not.
+        how: How the harness saw that the fault landed and healed.
+    """
 
     number: int
     kind: str
@@ -92,13 +154,21 @@ class Fault:
 
     @property
     def title(self) -> str:
-        """What was done to what: kill replica-2."""
+        """What was done to what, such as `kill replica-2`."""
         return f"{self.kind} {self.target or self.role}".strip()
 
 
 @dataclass(frozen=True)
 class Need:
-    """One threshold of evidence."""
+    """One threshold of evidence, and what was found.
+
+    Attributes:
+        name: The name of the evidence.
+        needed: How much is needed.
+        found: How much was found.
+        met: Whether that is enough.
+        text: What the evidence says, in words.
+    """
 
     name: str
     needed: str
@@ -109,7 +179,15 @@ class Need:
 
 @dataclass(frozen=True)
 class Slo:
-    """One service level; `met` None: it could not be measured."""
+    """One service level (SLO), and what was measured.
+
+    Attributes:
+        name: The name of the service level.
+        threshold: The threshold with its unit.
+        measured: The measured value with its unit.
+        met: Whether the threshold was met; None when there is no threshold, or nothing could be measured.
+        text: What was measured, in words.
+    """
 
     name: str
     threshold: str
@@ -120,7 +198,7 @@ class Slo:
 
 @dataclass(frozen=True)
 class Count:
-    """Ops of one kind by outcome."""
+    """How many ops of one kind there were, by outcome."""
 
     workload: str
     kind: str
@@ -130,7 +208,14 @@ class Count:
 
 
 def faults(results: Record, lines: list[Record], origin_ns: int | None) -> list[Fault]:
-    """The faults of results.json, with the moments that only the nemesis' record knows; else those alone."""
+    """Return the faults of a run.
+
+    Args:
+        results: The content of `results.json`.
+        lines: The events of `faults.jsonl`, which know more moments than the results; they alone are used when the
+            results list no fault.
+        origin_ns: When the load began, CLOCK_MONOTONIC in nanoseconds; None when unknown.
+    """
     known: dict[int, dict[str, Record]] = {}
     for line in lines:
         known.setdefault(r.whole(line, "fault", -1), {}).setdefault(r.text(line, "e"), line)
@@ -170,7 +255,7 @@ def _fault(fault: Record, events: dict[str, Record], origin_ns: int | None) -> F
 
 
 def band(fault: Fault) -> Band | None:
-    """The stretch of a fault, from its injection; None when it was never injected."""
+    """Return the stretch of time of a fault, from its injection; None when the fault was never injected."""
     start_s = fault.landed_s if fault.injected_s is None else fault.injected_s
     if start_s is None:
         return None
@@ -179,7 +264,12 @@ def band(fault: Fault) -> Band | None:
 
 
 def check(found: Record, bands: list[Band]) -> Check:
-    """One check of the results, with its witnesses."""
+    """Return one check of the results, with its witnesses.
+
+    Args:
+        found: The check as it stands in `results.json`.
+        bands: All faults of the run as stretches of time; a witness gets those that it names.
+    """
     violations = r.record(found, "violations")
     verdict = r.text(found, "verdict")
     return Check(
@@ -232,7 +322,7 @@ def _op(number: int, op: Record) -> Op:
 
 
 def need(found: Record) -> Need:
-    """One piece of evidence that was asked for, and what was found of it."""
+    """Return one threshold of evidence as it stands in `results.json`."""
     return Need(
         name=r.text(found, "name"),
         needed=r.text(found, "needed", "–"),
@@ -243,7 +333,7 @@ def need(found: Record) -> Need:
 
 
 def slo(found: Record) -> Slo:
-    """One objective with what was measured."""
+    """Return one service level as it stands in `results.json`."""
     unit = r.text(found, "unit")
     threshold, measured = (
         f"{value} {unit}".strip() if (value := r.text(found, name)) else "–" for name in ("threshold", "measured")
@@ -252,6 +342,6 @@ def slo(found: Record) -> Slo:
 
 
 def tally(row: Record) -> Count:
-    """How the ops of one kind ended."""
+    """Return how the ops of one kind ended, as it stands in `results.json`."""
     ok, fail, info = (r.whole(row, outcome) for outcome in ("ok", "fail", "info"))
     return Count(r.text(row, "workload"), r.text(row, "kind"), ok, fail, info)

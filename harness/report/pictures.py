@@ -1,4 +1,4 @@
-"""A witness as an inline picture: lanes of clients, ops as bars, the faults behind them, effects below."""
+"""Draws a witness as an inline picture: a lane for each client, its ops as bars, faults behind, effects below."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTCOMES = ("ok", "fail", "info")
 
 
 def draw(witness: Witness) -> Markup:
-    """The picture of one witness; nothing when it has neither ops nor effects."""
+    """Return the picture of one witness; nothing when the witness has neither ops nor effects."""
     if not witness.ops and not witness.effects:
         return Markup("")
     laid = layout(witness)
@@ -25,20 +25,20 @@ def draw(witness: Witness) -> Markup:
     parts += _effects(laid)
     clients = plural(len(laid.lanes), "client")
     label = (
-        f"Lanes of {clients}, {plural(len(witness.ops), 'op')}, {plural(len(witness.effects), 'effect')} "
-        f"and {plural(len(witness.bands), 'fault')}; the table below lists the same"
+        f"{clients} with {plural(len(witness.ops), 'op')}, {plural(len(witness.effects), 'effect')} "
+        f"and {plural(len(witness.bands), 'fault')}; the tables below list the same"
     )
     return svg.picture(WIDTH, laid.height, label, parts)
 
 
 def op_title(op: Op) -> str:
-    """An op in one sentence."""
-    end = "never returned" if op.return_s is None else f"returned {at(op.return_s)}"
-    doubt = ", and may take effect at any time after" if op.outcome == "info" else ""
+    """Return one op in a sentence, which a browser shows when the op is pointed at."""
+    end = "never returned" if op.return_s is None else f"returned at {at(op.return_s)}"
+    doubt = "; it may take effect at any later time" if op.outcome == "info" else ""
     by = f" from {cut(op.replica, 80)}" if op.replica else ""
     return (
-        f"op {op.number}, client {cut(op.client, 40)}: {cut(op.kind, 60)} {op.outcome} ({cut(op.klass, 60)}){by}, "
-        f"invoked {at(op.invoke_s)}, {end}{doubt}"
+        f"op {op.number}, client {cut(op.client, 40)}: {cut(op.kind, 60)}, {op.outcome} ({cut(op.klass, 60)}){by}, "
+        f"invoked at {at(op.invoke_s)}, {end}{doubt}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Reading a run folder without trusting it: a field of a wrong type is as good as absent, never a traceback."""
+"""Reads the files of a run folder without trusting them: a field of a wrong type counts as absent, and never raises."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.report.text import clean
+from harness.rundir.files import RESULTS
 
 Record = dict[str, object]
 
 SCHEMA = 1
-"""The version of results.json that this report can read."""
+"""The version of `results.json` that this report can read."""
 
 
 def read_results(folder: Path) -> Record:
-    """results.json of a run folder. Raises UsageError when there is none, or none that can be read."""
-    path = folder / "results.json"
+    """Return the content of `results.json`.
+
+    Raises:
+        UsageError: The file is missing, cannot be read, or is of another version; the message names the remedy.
+    """
+    path = folder / RESULTS
     remedy = f"write it anew with: harness check {folder}"
     if not folder.is_dir():
-        raise UsageError(f"{folder}: not a run folder; name one below reports/")
+        raise UsageError(f"{folder}: not a run folder; name one under reports/<scenario>/")
     try:
         loaded: object = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -36,25 +41,8 @@ def read_results(folder: Path) -> Record:
     return loaded
 
 
-def read_lines(path: Path) -> list[Record]:
-    """The records of a .jsonl file, in its order; no file is no records, torn or foreign lines are left out."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return []
-    found: list[Record] = []
-    for line in lines:
-        try:
-            record: object = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            found.append(record)
-    return found
-
-
 def read_text(path: Path) -> str:
-    """A text file as visible text, line by line; no file is an empty one."""
+    """Return the content of a text file with every invisible character made visible; a missing file is empty."""
     try:
         return "\n".join(clean(line) for line in path.read_text("utf-8", "replace").splitlines())
     except OSError:
@@ -62,7 +50,13 @@ def read_text(path: Path) -> str:
 
 
 def text(record: Record, key: str, default: str = "") -> str:
-    """A field as visible text; a number is shown as one."""
+    """Return a field as visible text; a number is written as it stands.
+
+    Args:
+        record: The object that has the field.
+        key: The name of the field.
+        default: What is returned when the field is absent or empty.
+    """
     value = record.get(key)
     if value is None or (isinstance(value, str) and not value):
         return default
@@ -70,7 +64,7 @@ def text(record: Record, key: str, default: str = "") -> str:
 
 
 def real(record: Record, key: str) -> float | None:
-    """A field that is a finite number, or None."""
+    """Return a field that is a finite number; None for anything else."""
     value = record.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -82,7 +76,7 @@ def real(record: Record, key: str) -> float | None:
 
 
 def whole(record: Record, key: str, default: int = 0) -> int:
-    """A field that is a number, cut to an integer, or the default."""
+    """Return a field that is a number, without its fraction; the default for anything else."""
     value = record.get(key)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -91,7 +85,7 @@ def whole(record: Record, key: str, default: int = 0) -> int:
 
 
 def moment(record: Record, key: str = "at") -> int | None:
-    """A monotonic time in ns, or None."""
+    """Return a field that is a time in nanoseconds; None for anything else."""
     value = record.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 62:
         return None
@@ -99,31 +93,35 @@ def moment(record: Record, key: str = "at") -> int | None:
 
 
 def flag(record: Record, key: str) -> bool | None:
-    """true, false, or None for anything else."""
+    """Return a field that is true or false; None for anything else."""
     value = record.get(key)
     return value if isinstance(value, bool) else None
 
 
 def record(record: Record, key: str) -> Record:
-    """A field that is an object, or an empty one."""
+    """Return a field that is an object; an empty object for anything else."""
     value = record.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def records(record: Record, key: str) -> list[Record]:
-    """The objects in a field that is a list."""
+    """Return the objects in a field that is a list; what else stands in the list is left out."""
     value = record.get(key)
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
 def texts(record: Record, key: str) -> list[str]:
-    """The parts of a list as visible texts."""
+    """Return the parts of a field that is a list, each as visible text."""
     value = record.get(key)
     return [clean(part) for part in value] if isinstance(value, list) else []
 
 
 def pairs(record: Record, key: str) -> list[tuple[str, str]]:
-    """The fields of an object as (name in words, value) texts, in the file's order."""
+    """Return the members of a field that is an object, in the order of the file.
+
+    Returns:
+        Pairs of the name in words and the value as visible text.
+    """
     value = record.get(key)
     if not isinstance(value, dict):
         return []

@@ -1,8 +1,8 @@
-"""Foreign text and numbers made fit to be read. Nothing here escapes: markup does that, once, at the edge.
+"""Makes foreign text and numbers fit to be read. Nothing here escapes: the markup does that, once, at the edge.
 
-A run folder holds texts that a stranger's service chose (names, keys, error strings). They may carry control
-characters, direction overrides that make one name look like another, or lone surrogates that no file can hold.
-Each such character is shown by its number, so that what the reader sees is what was there.
+A run folder holds texts that a stranger's service chose: names, keys, error messages. They may carry control
+characters, direction overrides that make one name look like another, or lone surrogates that no file can hold. Each
+such character is shown by its number, so that the reader sees what was there.
 """
 
 from __future__ import annotations
@@ -11,13 +11,20 @@ import math
 import unicodedata
 
 LONGEST = 4000
-"""Characters kept of one text; the rest stays in results.json, and the report says so."""
+"""How many characters of one text are kept; the rest stays in results.json, and the report says so."""
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 
 
 def clean(value: object, longest: int = LONGEST) -> str:
-    """`value` as visible text: a tab is a space, a newline stays, what cannot be seen becomes ⟨U+202E⟩."""
+    """Return a value as visible text.
+
+    A tab becomes a space, a newline stays, and a character that cannot be seen becomes its number, such as ⟨U+202E⟩.
+
+    Args:
+        value: Any value of a JSON file.
+        longest: How many characters are kept; the text says how many more there are.
+    """
     text = value if isinstance(value, str) else show(value)
     rest = len(text) - longest
     kept = "".join(_visible(char) for char in text[:longest].replace("\r\n", "\n").replace("\t", " "))
@@ -31,19 +38,19 @@ def _visible(char: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """At most `most` characters of one line of `text`, with an ellipsis where something is missing."""
+    """Return a text as one line of at most `most` characters, with an ellipsis where something is missing."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def width(text: str, size: float = 11.0) -> float:
-    """About how wide `text` is in a system font of `size` px; errs to the wide side."""
+    """Return about how many pixels wide a text is in a system font of `size` pixels; rather too many than too few."""
     wide = sum(1 for char in text if unicodedata.east_asian_width(char) in "WF")
     return (0.56 * (len(text) - wide) + 1.02 * wide) * size
 
 
 def count(value: float | None) -> str:
-    """12345 -> 12,345; a fraction keeps three figures; None is a dash."""
+    """Return a number as people write it: `12,345`, `0.0123`; a dash for None."""
     if value is None:
         return "–"
     if isinstance(value, int) or (value.is_integer() and abs(value) < 1e15):
@@ -52,12 +59,12 @@ def count(value: float | None) -> str:
 
 
 def at(seconds: float | None) -> str:
-    """A moment since the load began, seconds to the millisecond: 12.345 s."""
+    """Return a moment since the load began to the millisecond: `12.345 s`; a dash for None."""
     return "–" if seconds is None else f"{seconds:.3f} s"
 
 
 def span(seconds: float | None) -> str:
-    """A length of time as people say it: 350 ms, 4.2 s, 2 min 5 s."""
+    """Return a length of time as people say it: `350 ms`, `4.2 s`, `2 min 5 s`; a dash for None."""
     if seconds is None:
         return "–"
     if seconds < 1:
@@ -70,7 +77,7 @@ def span(seconds: float | None) -> str:
 
 
 def show(value: object) -> str:
-    """Any value of a JSON file as one text; the parts of lists and objects are joined by commas."""
+    """Return any value of a JSON file as one text; the parts of lists and objects are joined by commas."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -85,10 +92,16 @@ def show(value: object) -> str:
 
 
 def words(name: str) -> str:
-    """A field's name as words: in_flight -> in flight."""
+    """Return the name of a field as words: `in flight` for `in_flight`."""
     return name.replace("_", " ")
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """1 op, 2 ops."""
+    """Return a number with its noun: `1 op`, `2 ops`.
+
+    Args:
+        number: How many there are.
+        one: The noun for one.
+        many: The noun for any other number; None for `one` with an s.
+    """
     return f"{number:,} {one if number == 1 else many or one + 's'}"

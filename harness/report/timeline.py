@@ -1,8 +1,8 @@
-"""What happened when: rates, errors and latency in bins of time, members ready, and the faults as bands.
+"""What happened when: rates, errors and latencies in slices of time, the members that were ready, and the faults.
 
-All times are seconds since the load began. The picture ends with the load, or a little later when a fault
-healed or a late answer came after it. An op is counted where its answer came (where the client gave up, for
-`info`); its latency runs from the intended moment when the load had one, else from the invoke.
+All times are seconds since the load began. The picture ends with the load, or a little later when a fault healed or an
+answer came after the load. An op is counted where its answer came; an op without an answer where its client gave up.
+The latency of an op runs from the moment the op was due, when the load declares one, else from its begin.
 """
 
 from __future__ import annotations
@@ -14,14 +14,32 @@ from harness.report.history import History
 from harness.report.records import Record, moment, text
 
 BINS_MS = (100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
+"""The lengths that a slice of time can have, in milliseconds."""
+
 MOST_BINS = 240
+"""How many slices the picture has at most."""
+
 MOST_ROWS = 40
+"""How many slices the table has at most."""
+
 _ASIDE = "('steady', 'settle', 'final')"
 
 
 @dataclass(frozen=True)
 class Bin:
-    """One slice of time. Counts of ops, not rates; latencies in ms, None where nothing was answered."""
+    """One slice of time, with counts of ops (not rates) and latencies in milliseconds.
+
+    Attributes:
+        start_s: Where the slice begins.
+        ok: Ops that took effect and said so.
+        fail: Ops that provably took no effect.
+        info: Ops of which nobody knows whether they took effect.
+        timeout: Those of `info` for which no answer came in time.
+        broken: Those of `info` whose connection broke.
+        p50_ms: The median latency; None when nothing was answered.
+        p95_ms: The latency that 95 % of the answers did not exceed.
+        p99_ms: The latency that 99 % of the answers did not exceed.
+    """
 
     start_s: float
     ok: int = 0
@@ -35,12 +53,12 @@ class Bin:
 
     @property
     def total(self) -> int:
-        """All ops of the slice."""
+        """The number of ops in the slice."""
         return self.ok + self.fail + self.info
 
     @property
     def answered(self) -> int:
-        """Doubtful ops that got an answer which proves nothing: 5xx, 408, or a status out of the contract."""
+        """The number of doubtful ops whose answer proves nothing, such as 500 or a status outside the contract."""
         return self.info - self.timeout - self.broken
 
 
@@ -55,7 +73,16 @@ class Step:
 
 @dataclass(frozen=True)
 class Band:
-    """A fault as a stretch of time. `end_s` None: it was not seen to heal."""
+    """A fault as a stretch of time.
+
+    Attributes:
+        number: The fault's number in the schedule.
+        label: What was done to what, such as `kill replica-2`.
+        detail: How the harness saw that the fault landed and healed.
+        start_s: When the fault was injected.
+        end_s: When the fault was seen to be over; None when it was not.
+        landed_s: When the fault was seen to take effect; None when it was not.
+    """
 
     number: int
     label: str
@@ -67,7 +94,21 @@ class Band:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Everything that the time line shows; `rows` are the same ops in few, coarse slices, to be read as text."""
+    """Everything that the time line shows.
+
+    Attributes:
+        start_s: Where the picture begins.
+        end_s: Where the picture ends.
+        load_end_s: Where the load ended.
+        bin_s: The length of a slice of `bins`.
+        bins: The ops in fine slices, to be drawn; empty when no op is known.
+        row_s: The length of a slice of `rows`.
+        rows: The same ops in few, coarse slices, to be read as a table.
+        steps: How many members were ready over time.
+        bands: The faults.
+        workers: Whether there ever was a worker.
+        aside: How many ops are not in the picture, because they came before or after it.
+    """
 
     start_s: float
     end_s: float
@@ -84,16 +125,29 @@ class Timeline:
 
 @dataclass(frozen=True)
 class Frame:
-    """The stretch that is drawn. `origin_ns`: the moment 0 s, where the load began."""
+    """The stretch of time that is drawn.
+
+    Attributes:
+        origin_ns: The moment of 0 s, where the load began: CLOCK_MONOTONIC in nanoseconds.
+        load_end_s: Where the load ended.
+        whole: Whether every op of the run is drawn, because no load window is known.
+    """
 
     origin_ns: int
     load_end_s: float
     whole: bool = False
-    """True when no load window is known: every op of the run is drawn."""
 
 
 def frame(run: Iterable[Record], history: History) -> Frame | None:
-    """The declared load window; without one the span of the ops; without those None."""
+    """Return the stretch of time to draw.
+
+    Args:
+        run: The events of `run.jsonl`.
+        history: The ops.
+
+    Returns:
+        The declared load window; without one the span of all ops; None when there are no ops either.
+    """
     for record in run:
         start, end = moment(record, "start_ns"), moment(record, "end_ns")
         if text(record, "e") == "window" and start is not None and end is not None and end > start:
@@ -106,7 +160,14 @@ def frame(run: Iterable[Record], history: History) -> Frame | None:
 
 
 def build(frame: Frame, history: History, members: Iterable[Record], bands: list[Band]) -> Timeline:
-    """The time line of a run; an empty `bins` means that no op is known."""
+    """Return the time line of a run.
+
+    Args:
+        frame: The stretch of time to draw.
+        history: The ops.
+        members: The events of `metrics.jsonl`.
+        bands: The faults.
+    """
     end_s = _end(frame, history, bands)
     bin_ms, row_ms = fitting(end_s, MOST_BINS), fitting(end_s, MOST_ROWS)
     bins = slices(history, frame, end_s, bin_ms)
@@ -128,12 +189,12 @@ def build(frame: Frame, history: History, members: Iterable[Record], bands: list
 
 
 def fitting(length_s: float, most: int) -> int:
-    """The finest bin, in ms, that cuts `length_s` into at most `most`."""
+    """Return the finest slice, in milliseconds, that cuts a length of time into at most `most` slices."""
     return next((size for size in BINS_MS if length_s * 1000 <= size * most), BINS_MS[-1])
 
 
 def _end(frame: Frame, history: History, bands: list[Band]) -> float:
-    """Where the picture ends; one fault that never healed must not squeeze the load into a corner."""
+    """Return where the picture ends: a single fault that never healed must not squeeze the load into a corner."""
     late = history.ask(
         "SELECT max(return_ns) FROM op WHERE phase = 'load' AND invoke_ns >= ?",
         [frame.origin_ns],
@@ -145,7 +206,14 @@ def _end(frame: Frame, history: History, bands: list[Band]) -> float:
 
 
 def slices(history: History, frame: Frame, end_s: float, bin_ms: int) -> list[Bin]:
-    """The ops of the picture in bins of `bin_ms`, without a hole; empty when no op is known."""
+    """Return the ops of the picture in slices of equal length, without a hole; no slices when no op is known.
+
+    Args:
+        history: The ops.
+        frame: The stretch of time to draw.
+        end_s: Where the picture ends.
+        bin_ms: The length of a slice, in milliseconds.
+    """
     found = history.ask(
         f"""
         WITH seen AS (
@@ -177,7 +245,16 @@ def slices(history: History, frame: Frame, end_s: float, bin_ms: int) -> list[Bi
 
 
 def ready(members: Iterable[Record], origin_ns: int, end_s: float) -> list[Step]:
-    """The number of ready members by role over time; the first step is at 0 and tells what was ready then."""
+    """Return how many members of each role were ready over time.
+
+    Args:
+        members: The events of `metrics.jsonl`.
+        origin_ns: The moment of 0 s, CLOCK_MONOTONIC in nanoseconds.
+        end_s: Where the picture ends; later events are left out.
+
+    Returns:
+        One step for each moment of a change; what was ready when the load began is the step at 0 s.
+    """
     states: dict[str, tuple[str, str]] = {}
     steps: list[Step] = []
     for record in members:

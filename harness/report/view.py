@@ -1,8 +1,7 @@
-"""What a report shows: a run folder as plain values, nothing yet drawn, nothing yet escaped.
+"""What a report shows, as plain values: nothing is drawn yet, and nothing is escaped yet.
 
-`load` reads results.json, run.jsonl, faults.jsonl, metrics.jsonl, history.parquet, scenario.yaml and contract.yaml and
-nothing else. Only results.json must be there; of the rest, what is missing is left out and said so (`View.notes`).
-Times named `*_s` are seconds since the load began.
+`load` reads a run folder. Of the files only `results.json` must be there; what is missing of the others is left out,
+and `View.notes` says so. Times named `*_s` are seconds since the load began.
 """
 
 from __future__ import annotations
@@ -17,13 +16,47 @@ from harness.report.history import History
 from harness.report.parts import VERDICTS, Check, Count, Fault, Need, Slo
 from harness.report.records import Record
 from harness.report.text import plural, words
+from harness.rundir import events, files
 
-CONFIGURATION = ("scenario.yaml", "contract.yaml")
+CONFIGURATION = (files.SCENARIO, files.CONTRACT)
 
 
 @dataclass(frozen=True)
 class View:
-    """Everything that the page of one run says, in the page's order."""
+    """Everything that the report of one run says, in the order of the page.
+
+    Attributes:
+        verdict: `valid`, `invalid` or `unknown`.
+        exit_code: The exit code of the run; None when the results name none.
+        scenario: The name of the scenario.
+        title: What the scenario is called in words.
+        proves: What a valid run of the scenario proves.
+        reasons: Why the verdict is `unknown`, one sentence each.
+        problems: What went wrong during the run, each with its kind.
+        run: The id of the run.
+        seed: The seed of the run.
+        platform: Where the target ran.
+        started: When the run began, as the run's own record says (UTC).
+        ended: How the run ended, such as `complete`.
+        version: The version of the harness that made the record.
+        defects: The defects that were seeded on purpose.
+        duration_s: How long the run took.
+        repeat: The command that repeats the run.
+        ops: How many ops there were: `total`, by outcome, `reached` (a replica) and `dropped` (never begun).
+        members: How many members of each role the run had, such as `7 replicas`.
+        checks: The result of each check.
+        timeline: What happened over time; None when nothing is known.
+        faults: Each fault of the schedule, and what became of it.
+        evidence: Each threshold of evidence, and what was found.
+        slos: Each service level, and what was measured.
+        by_kind: How the ops of each kind ended.
+        not_tested: What was not tested, each with the reason.
+        phases: How many seconds each phase took.
+        torn_lines: How many lines of the run folder could not be read.
+        files: The name and the text of each file that declares the run.
+        notes: What the report could not read.
+        loaded: Whether the load began.
+    """
 
     verdict: str
     exit_code: int | None
@@ -58,36 +91,40 @@ class View:
 
     @property
     def landed(self) -> int:
-        """Faults that were seen to take effect."""
+        """The number of faults that were seen to take effect."""
         return sum(1 for fault in self.faults if fault.landed_s is not None)
 
     @property
     def done(self) -> list[str]:
-        """What was done to the service, as short phrases: 8 × kill replica."""
+        """What was done to the service, as short phrases such as `8 × kill replica`."""
         kinds = Counter((f.kind, f.role) for f in self.faults if f.landed_s is not None)
         return [f"{number} × {kind} {role}".strip() for (kind, role), number in kinds.items()]
 
     @property
     def violations(self) -> int:
-        """Violations of all checks."""
+        """The number of violations that all checks found."""
         return sum(check.total for check in self.checks)
 
 
 def load(folder: Path) -> View:
-    """The view of a run folder. Raises UsageError when it has no results.json that can be read."""
+    """Return the view of a run folder.
+
+    Raises:
+        UsageError: The folder has no `results.json` that can be read.
+    """
     results = r.read_results(folder)
-    run = r.read_lines(folder / "run.jsonl")
-    members = r.read_lines(folder / "metrics.jsonl")
-    history = History(folder / "history.parquet")
+    run = events(folder / files.RUN)
+    members = events(folder / files.METRICS)
+    history = History(folder / files.HISTORY)
     try:
         frame = timeline.frame(run, history)
-        faults = parts.faults(results, r.read_lines(folder / "faults.jsonl"), frame.origin_ns if frame else None)
+        faults = parts.faults(results, events(folder / files.FAULTS), frame.origin_ns if frame else None)
         bands = [band for fault in faults if (band := parts.band(fault)) is not None]
         drawn = timeline.build(frame, history, members, bands) if frame else None
     finally:
         history.close()
-    files = [(name, r.read_text(folder / name)) for name in CONFIGURATION]
-    return _view(results, run, members, faults, bands, drawn, files, [history.missing] if history.missing else [])
+    declared = [(name, r.read_text(folder / name)) for name in CONFIGURATION]
+    return _view(results, run, members, faults, bands, drawn, declared, [history.missing] if history.missing else [])
 
 
 def _view(
@@ -105,7 +142,10 @@ def _view(
     phases = [(r.text(p, "name"), r.real(p, "seconds") or 0.0) for p in r.records(results, "phases")]
     verdict = r.text(results, "verdict")
     if verdict not in VERDICTS:
-        notes, verdict = [*notes, f"results.json gives no verdict that is known here: {verdict!r}."], "unknown"
+        notes, verdict = (
+            [*notes, f"results.json has a verdict that this version does not know: {verdict!r}."],
+            "unknown",
+        )
     ops = r.record(results, "ops")
     return View(
         verdict=verdict,
@@ -144,7 +184,7 @@ def _view(
 
 
 def _duration(run: list[Record], phases: list[tuple[str, float]]) -> float | None:
-    """From the declaration to the last record of the run; the sum of the phases when there is no record."""
+    """Return the seconds from the first record of the run to the last; without records, the sum of the phases."""
     times = [when for line in run if (when := r.moment(line)) is not None]
     if len(times) > 1:
         return (max(times) - min(times)) / 1e9
@@ -152,7 +192,7 @@ def _duration(run: list[Record], phases: list[tuple[str, float]]) -> float | Non
 
 
 def _members(members: list[Record]) -> list[str]:
-    """How many members of each role the run ever had: 7 replicas, 4 workers."""
+    """Return how many members of each role the run ever had, such as `7 replicas` and `4 workers`."""
     roles: dict[str, set[str]] = {}
     for line in members:
         if r.text(line, "e") == "member":

@@ -1,8 +1,8 @@
-"""Shows that a run is alive, to whoever looks for dead runs (`harness.recovery`).
+"""Shows that a run is alive to those who look for dead runs (`harness.recovery`).
 
 A run in progress holds its name (an abstract unix socket, `harness.platforms.common.lock`) and the lock of its folder
 (flock). The kernel takes both back when the process dies, however it dies. On an engine that other machines reach, the
-run goes on saying that it is alive (`Lease`).
+run renews a sign of life (`Lease`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,22 @@ from harness.errors import EnvironmentFailure
 from harness.platforms.abilities import Leased, offered
 from harness.platforms.base import Platform
 from harness.platforms.common.lock import hold_name
+from harness.rundir.files import LOCK
 
-_LOCK = "lock"
 _RENEWED_S = 5.0
 _MISSED = 3
 
 
 @contextmanager
 def hold(run_id: str, folder: Path | None = None) -> Iterator[None]:
-    """Shows that the run is alive while inside: to be entered before anything of the run is created.
+    """Show that a run is alive while inside the block. Enter it before anything of the run is created.
 
-    Raises `EnvironmentFailure` when another process has the run, or the folder.
+    Args:
+        run_id: the id of the run.
+        folder: the run folder, if it has one.
+
+    Raises:
+        EnvironmentFailure: another process holds the name of the run, or the lock of the folder.
     """
     with ExitStack() as stack:
         stack.enter_context(hold_name(run_id))
@@ -44,9 +49,9 @@ def hold_folder(folder: Path) -> Iterator[None]:
     Raises:
         EnvironmentFailure: another process holds the lock, or the folder cannot be written.
     """
-    place = folder / _LOCK
+    place = folder / LOCK
     try:
-        # Whoever looks for dead runs may read it: by its lock alone is seen that this one lives.
+        # Other users may read the file: its lock is all by which they see that this run lives.
         handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except PermissionError as error:
         raise EnvironmentFailure(f"{place} cannot be written: be the user who owns {folder}") from error
@@ -62,19 +67,27 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 class Lease:
-    """Shows on the engine that a run is in progress, from its beginning to its end (`Leased`)."""
+    """Renews the sign of life of a run on its platform's engine (`Leased`), while the object is entered."""
 
     def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
-        """`on_problem` is told once, when it could not be shown a few times in turn: others may think the run dead."""
+        """Prepare the thread that renews.
+
+        Args:
+            platform: the platform of the run.
+            on_problem: is given a text when renewing has failed a few times in turn, so that others may think the run
+                dead. Later failures in a row are not told.
+        """
         self._platform, self._on_problem = platform, on_problem
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="lease", daemon=True)
 
     def __enter__(self) -> Lease:
+        """Begin to renew."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End renewing."""
         self._end.set()
         self._thread.join(_RENEWED_S)
 
@@ -94,7 +107,7 @@ class Lease:
 def folder_is_held(folder: Path) -> bool:
     """Say whether a living process holds the lock of a run folder."""
     try:
-        handle = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -1,4 +1,7 @@
-"""The service's own count of the requests it answered, taken from every ready replica once a second."""
+"""Reads the service's own count of the requests that it answered, from every ready replica once a second.
+
+The check `accounting` compares these counts with what the clients saw.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,34 @@ import requests
 
 from harness.contract.model import Metrics
 from harness.platforms.base import Member
-from harness.rundir import Record
+from harness.run.events import CountsScraped
 
-SAMPLE = re.compile(
+_SAMPLE = re.compile(
     r"""^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\}\s+(?P<value>\S+)""",
     re.MULTILINE,
 )
-TOTAL_S = 0.5
-LONGEST_BYTES = 4 * 1024 * 1024
-LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_PERIOD_S = 1.0
+_TOTAL_S = 0.5
+_LONGEST_BYTES = 4 * 1024 * 1024
+_AT_ONCE = 8
 
 
 def counts(text: str, metrics: Metrics) -> dict[str, float]:
-    """Value of the contract's counter for each of its routes, summed over the other labels.
+    """Return the value of the contract's counter for each route that the contract names.
 
-    `text` is in the Prometheus exposition format (version 0.0.4).
+    Args:
+        text: what the service answered, in the Prometheus exposition format (version 0.0.4).
+        metrics: the counter, the label that holds the route, and the routes.
+
+    Returns:
+        The sum over all other labels by route; 0 for a route that the text does not name.
     """
     found = dict.fromkeys(metrics.routes, 0.0)
-    for sample in SAMPLE.finditer(text):
+    for sample in _SAMPLE.finditer(text):
         if sample["name"] != metrics.counter:
             continue
-        route = dict(LABEL.findall(sample["labels"])).get(metrics.label)
+        route = dict(_LABEL.findall(sample["labels"])).get(metrics.label)
         if route in found:
             with suppress(ValueError):
                 found[route] += float(sample["value"])
@@ -41,46 +51,61 @@ def counts(text: str, metrics: Metrics) -> dict[str, float]:
 
 
 def _get(url: str) -> tuple[int, Mapping[str, str], str]:
-    """Status, headers and body; raises `requests.Timeout` when it takes too long in all, or is too long."""
-    until = time.monotonic() + TOTAL_S
+    """Return status, headers and body of an answer.
+
+    Raises:
+        requests.Timeout: the whole answer took more than `_TOTAL_S`, or has more than `_LONGEST_BYTES`.
+    """
+    until = time.monotonic() + _TOTAL_S
     with requests.Session() as session:
         # A proxy of the environment is for other hosts than the target's.
         session.trust_env = False
-        with session.get(url, timeout=TOTAL_S, stream=True) as answer:
+        with session.get(url, timeout=_TOTAL_S, stream=True) as answer:
             body = b""
             for part in answer.iter_content(65_536):
                 body += part
-                if time.monotonic() > until or len(body) > LONGEST_BYTES:
+                if time.monotonic() > until or len(body) > _LONGEST_BYTES:
                     raise requests.Timeout(url)
             return answer.status_code, answer.headers, body.decode("utf-8", "replace")
 
 
 class Scraper:
-    """Writes a `scrape` event for each replica and second to the run's metrics.jsonl."""
+    """Tells a `CountsScraped` event for each ready replica and second, from a thread of its own."""
 
-    def __init__(self, metrics: Metrics, record: Record, members: Callable[[], list[Member]], boot: str | None) -> None:
-        self._metrics = metrics
-        self._record = record
-        self._members = members
-        self._boot_header = boot
+    def __init__(
+        self,
+        metrics: Metrics,
+        tell: Callable[[CountsScraped], None],
+        members: Callable[[], list[Member]],
+        boot_header: str | None,
+    ) -> None:
+        """Prepare to scrape; `start` begins.
+
+        Args:
+            metrics: where the service tells its counts, and which are wanted.
+            tell: gets each event, from several threads.
+            members: returns all members with their states.
+            boot_header: the header of an answer that holds the replica's boot id, if the contract names one.
+        """
+        self._metrics, self._tell, self._members, self._boot_header = metrics, tell, members, boot_header
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(8, "scrape")
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "scrape")
         self._thread = threading.Thread(target=self._loop, name="scraper", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin to scrape once a second."""
         self._thread.start()
 
     def _loop(self) -> None:
-        while not self._stop.wait(1.0):
+        while not self._stop.wait(_PERIOD_S):
             self.once()
 
     def once(self) -> None:
-        """Take every ready replica's counts now."""
+        """Scrape every ready replica now, and return when all have answered or failed to."""
         ready = [member for member in self._members() if member.role == "replica" and member.state == "ready"]
-        list(self._pool.map(self._one, ready))
+        list(self._pool.map(self._scrape, ready))
 
-    def _one(self, member: Member) -> None:
+    def _scrape(self, member: Member) -> None:
         asked_ns = time.monotonic_ns()
         try:
             status, headers, text = _get(f"http://{member.host}:{member.port}{self._metrics.path}")
@@ -89,12 +114,11 @@ class Scraper:
             return
         if status == 200:
             boot = headers.get(self._boot_header) if self._boot_header else None
-            series = counts(text, self._metrics)
             boot = boot or member.boot or member.name
-            self._record.write("scrape", asked=asked_ns, replica=member.name, boot=boot, series=series)
+            self._tell(CountsScraped(asked_ns, member.name, boot, counts(text, self._metrics)))
 
     def stop(self) -> None:
-        """No scrape is under way after it returns. Idempotent."""
+        """End scraping; no scrape is under way when this returns. May be called twice."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -1,8 +1,10 @@
 """The stop condition of a scenario: what the target must not be made to suffer, whatever is to be learned from it.
 
-Judged over the last `window_s` of the load, from its first whole window to its end: after that nothing new is asked,
-and the last to be answered are the slow ones. A guard that cannot be evaluated trips: an agent that has said nothing
-for `SILENT_S`, a window in which no op ended, or none whose latency tells something.
+The condition is judged over the last `window_s` seconds of the load, from the first whole window to the end of the
+load. After that end nothing new is asked, and the last answers to come are the slow ones.
+
+A condition that cannot be evaluated ends the run too: an agent has said nothing for `SILENT_S`, no op ended within the
+window, or no op of the window was answered.
 """
 
 from __future__ import annotations
@@ -21,12 +23,19 @@ SILENT_S = 5.0
 
 
 class Guard:
-    """Hears the tallies of the load agents (from any thread); `check` raises once the condition holds."""
+    """Takes the tallies of the load agents, and raises once the stop condition of the scenario holds."""
 
     def __init__(
         self, stop_when: StopWhen, agents: Sequence[int], until_s: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`until_s`: when the load ends, by `clock`."""
+        """Begin to watch.
+
+        Args:
+            stop_when: the condition, as the scenario gives it.
+            agents: the numbers of the load agents, each of which has to be heard.
+            until_s: when the load ends, by `clock`; later than this the condition does not hold.
+            clock: seconds that only grow.
+        """
         self._stop_when, self._until_s, self._clock = stop_when, until_s, clock
         self._lock = threading.Lock()
         self._begun = clock()
@@ -34,13 +43,22 @@ class Guard:
         self._tallies: deque[tuple[float, dict[str, Any]]] = deque()
 
     def hear(self, agent: int, tally: dict[str, Any]) -> None:
-        """One agent's `Tally.take`."""
+        """Take what became of an agent's latest ops, from any thread.
+
+        Args:
+            agent: the number of the agent.
+            tally: what `harness.client.tally.Tally.take` returned.
+        """
         with self._lock:
             self._heard[agent] = self._clock()
             self._tallies.append((self._clock(), tally))
 
     def check(self) -> None:
-        """Raises `Aborted` with the reason when the guard trips."""
+        """Do nothing while the condition does not hold.
+
+        Raises:
+            Aborted: the condition holds, or cannot be evaluated; the message says which, and by which numbers.
+        """
         now = self._clock()
         with self._lock:
             why = self._why(now) if now <= self._until_s else None

@@ -1,9 +1,14 @@
-"""The run folder: every file of it, who writes each, and how each is read."""
+"""The run folder: every file of it (`files`), who writes each, and how each is read.
+
+`files` names the files, `folder` makes and checks a folder, `lines` reads the .jsonl files. `journal` and `faults`
+write the two records that must be on the disk before what they announce happens; `journal_schema` says what stands in
+a journal, and `record_schema` what stands in the other records.
+"""
 
 from __future__ import annotations
 
+from harness.rundir.files import FOUND
 from harness.rundir.folder import (
-    FOUND,
     Record,
     create,
     create_plain,
@@ -11,7 +16,7 @@ from harness.rundir.folder import (
     require,
     require_whole,
     sizes,
-    write_whole,
 )
+from harness.wholefile import write_whole
 
 __all__ = ["FOUND", "Record", "create", "create_plain", "events", "require", "require_whole", "sizes", "write_whole"]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FILE = "faults.jsonl"
+from harness.rundir.files import FAULTS as FILE
 
 
 class FaultRecord:

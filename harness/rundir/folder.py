@@ -1,7 +1,9 @@
-"""The run folder: the one place a run writes to, and all that checks and reports read.
+"""Makes a run folder, writes its records, and refuses a folder that is none or was cut.
 
-reports/<scenario>/<UTC time>/   see the names below
-reports/<scenario>/latest        link to the newest
+A run writes to its run folder and nowhere else; the checks and the report read the run folder and nothing else.
+
+    reports/<scenario>/<UTC time>/   the files that `harness.rundir.files` names
+    reports/<scenario>/latest        a link to the newest
 """
 
 from __future__ import annotations
@@ -17,13 +19,16 @@ from typing import Any
 import orjson
 
 from harness.errors import EnvironmentFailure, UsageError
-
-FOUND = "found.json"
-"""How a target that ran already was found, to be brought back to that (`harness.platforms.base.Attacher`)."""
+from harness.rundir import lines
+from harness.rundir.files import LOGS, RUN
+from harness.rundir.lines import Event
 
 
 class Record:
-    """An append-only .jsonl file. One write(2) a line, so that a crash tears at most the last one."""
+    """An append-only .jsonl file of events, such as `run.jsonl`; safe to write from several threads.
+
+    Each line is one write(2), so that a crash tears at most the last line. A file that exists is continued.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,7 +36,16 @@ class Record:
         self._lock = threading.Lock()
 
     def write(self, event: str, at_ns: int | None = None, **fields: Any) -> int:
-        """Append one event; its time in monotonic ns is returned."""
+        """Append one event, and return its time.
+
+        Args:
+            event: The type of the event, such as `phase`.
+            at_ns: When the event happened, CLOCK_MONOTONIC in nanoseconds; None for now.
+            **fields: What else the event says, as JSON values.
+
+        Raises:
+            EnvironmentFailure: The line could not be written whole.
+        """
         at = time.monotonic_ns() if at_ns is None else at_ns
         line = orjson.dumps({"e": event, "at": at, **fields}) + b"\n"
         with self._lock:
@@ -44,7 +58,7 @@ class Record:
         return at
 
     def close(self) -> None:
-        """Idempotent."""
+        """Close the file; a second call does nothing."""
         with self._lock:
             if self._file >= 0:
                 os.close(self._file)
@@ -52,18 +66,22 @@ class Record:
 
 
 def create(reports: Path, scenario: str) -> Path:
-    """A new run folder below `reports`, and the `latest` link to it.
+    """Make a new run folder with a folder for logs, point the link `latest` at the new folder, and return its path.
+
+    Args:
+        reports: The folder of all reports; made when missing.
+        scenario: The name of the scenario.
 
     Raises:
-        EnvironmentFailure: the folder cannot be made.
+        EnvironmentFailure: The folder cannot be made.
     """
     folder = create_plain(reports, scenario)
-    (folder / "logs").mkdir()
+    (folder / LOGS).mkdir()
     return folder
 
 
 def create_plain(reports: Path, scenario: str) -> Path:
-    """As `create`, for a folder that is not of one run and holds no logs."""
+    """Make a new folder as `create` does, without a folder for logs: one that does not belong to a single run."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     for attempt in range(1000):
         folder = reports / scenario / (stamp if not attempt else f"{stamp}-{attempt}")
@@ -75,7 +93,9 @@ def create_plain(reports: Path, scenario: str) -> Path:
             raise EnvironmentFailure(f"{folder}: cannot be made: {error}. Choose another with --reports.") from None
         _link_latest(folder)
         return folder
-    raise EnvironmentFailure(f"{reports / scenario}: a thousand runs started within one second")
+    raise EnvironmentFailure(
+        f"{reports / scenario}: a thousand runs started within one second. Wait a second and run again."
+    )
 
 
 def _link_latest(folder: Path) -> None:
@@ -86,33 +106,38 @@ def _link_latest(folder: Path) -> None:
 
 
 def require(folder: Path) -> Path:
-    """`folder` if it is a run folder, the newest run if it is `latest`.
+    """Return the path of a folder unchanged if the folder is a run folder (or a link to one, such as `latest`).
 
     Raises:
-        UsageError: it is not one.
+        UsageError: There is no such folder, or it is not a run folder.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such run folder. They are under reports/<scenario>/; `latest` is the newest.")
-    if not (folder / "run.jsonl").is_file():
-        raise UsageError(f"{folder}: not a run folder, run.jsonl is missing. Name one under reports/<scenario>/.")
+    if not (folder / RUN).is_file():
+        raise UsageError(f"{folder}: not a run folder, {RUN} is missing. Name one under reports/<scenario>/.")
     return folder
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """Bytes of what a run is judged by, but for its own record, as they are once nobody writes any more."""
+    """Return the size in bytes of every file that a run is judged by, by name, but for `run.jsonl`.
+
+    `run.jsonl` is left out because its last event is where the sizes are written. To be called when nobody writes to
+    the folder any more.
+    """
     files = sorted([*folder.glob("*.jsonl"), *folder.glob("*.yaml")])
-    return {path.name: path.stat().st_size for path in files if path.name != "run.jsonl"}
+    return {path.name: path.stat().st_size for path in files if path.name != RUN}
 
 
 def require_whole(folder: Path) -> None:
-    """Refuse a folder whose records are shorter than the run left them: what is missing may be what explains the rest.
+    """Refuse a run folder in which a file is shorter than at the end of the run, or missing.
 
-    A run that died left no such sizes; its records are taken as they are.
+    What is missing might be what explains the rest, so that a cut folder is not judged at all. A run that died left
+    no sizes to compare with; its files are taken as they are.
 
     Raises:
-        UsageError: with one line for every record that is cut or missing.
+        UsageError: With one line for every file that is cut or missing.
     """
-    ended = [event for event in events(folder / "run.jsonl") if event.get("e") == "ended"]
+    ended = [event for event in events(folder / RUN) if event.get("e") == "ended"]
     left = ended[-1].get("bytes") if ended else None
     there = sizes(folder)
     cut = [
@@ -124,27 +149,12 @@ def require_whole(folder: Path) -> None:
         raise UsageError(f"{folder}: the run folder was cut. Copy it again, whole; nothing in it was changed.", cut)
 
 
-def events(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a .jsonl file; a missing file has none, torn lines are left out."""
-    found = []
-    with contextlib.suppress(OSError):
-        for line in path.read_bytes().splitlines():
-            with contextlib.suppress(orjson.JSONDecodeError):
-                event = orjson.loads(line)
-                if isinstance(event, dict):
-                    found.append(event)
-    return found
+def events(path: Path) -> list[Event]:
+    """Return the events of a .jsonl file; a file that is missing or cannot be read has none.
 
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file at once: whoever reads sees the old or the new one, never half.
-
-    Raises:
-        EnvironmentFailure: it cannot be written.
+    Lines that cannot be used are left out. Who has to count them uses `harness.rundir.lines.events`.
     """
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        fresh.write_bytes(content)
-        fresh.replace(path)
-    except OSError as error:
-        raise EnvironmentFailure(f"{path}: cannot be written: {error}. Free some space, or copy the folder.") from None
+        return lines.events(path)[0]
+    except OSError:
+        return []

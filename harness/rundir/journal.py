@@ -1,8 +1,9 @@
 """The load agent's record of what its clients did: `journal-<agent>.jsonl`, one JSON object a line.
 
-An op is two lines, `invoke` before its first byte may be sent and the completion after its last byte was
-read, joined by the op number `n`. Every line is one unbuffered write(2) to a file opened for appending: what
-was written survives the death of the agent, and lines of concurrent clients never mix.
+What stands in a line is in `harness.rundir.journal_schema`. An op is two lines, joined by the op's number: `invoke` is
+written before the first byte of the request may be sent, and the completion after the last byte of the answer was read.
+Every line is one unbuffered write(2) to a file opened for appending. What was written therefore survives the death of
+the agent, and the lines of concurrent clients never mix.
 """
 
 from __future__ import annotations
@@ -18,14 +19,27 @@ from time import monotonic_ns
 from orjson import OPT_APPEND_NEWLINE, dumps
 
 from harness.errors import EnvironmentFailure
+from harness.rundir.journal_schema import AT, COMPLETE, EVENT, INVOKE, NUMBER
 
 
 class Journal:
-    """A new journal at `path`; times are CLOCK_MONOTONIC in ns.
+    """A new journal; times are CLOCK_MONOTONIC in nanoseconds.
 
-    Raises EnvironmentFailure when the file exists (its op numbers would be given twice), cannot be made, or
-    when a line could not be written whole. After that every further call fails in the same way, because a
-    line after a torn one would be lost with it.
+    After a line that could not be written whole every further call fails in the same way, because a line after a torn
+    one would be lost with it.
+
+    Args:
+        path: The file, which must not exist: a second agent would give the same op numbers again.
+
+    Attributes:
+        path: The file.
+        invoked: How many ops began.
+        completed: How many ops ended.
+        events: How many other events were written.
+
+    Raises:
+        EnvironmentFailure: The file exists or cannot be made. Every writing method raises it too, when a line could not
+            be written whole.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,27 +57,44 @@ class Journal:
             ) from error
 
     def invoke(self, record: Mapping[str, object]) -> int:
-        """Write that an op begins and return its number, unique in this journal and ascending.
+        """Write that an op begins, and return the op's number.
 
-        `record` holds the op's fields without `e`, `at` and `n`. The caller sends nothing before this returns.
+        The caller sends nothing before this method returns.
+
+        Args:
+            record: The fields of the line under their short keys, without the event, the time and the number.
+
+        Returns:
+            A number that is unique in this journal; later ops have higher numbers.
         """
         n = next(self._numbers)
-        self._write(dumps({"e": "i", "at": monotonic_ns(), "n": n, **record}, option=OPT_APPEND_NEWLINE))
+        self._write(dumps({EVENT: INVOKE, AT: monotonic_ns(), NUMBER: n, **record}, option=OPT_APPEND_NEWLINE))
         self.invoked += 1
         return n
 
     def complete(self, n: int, record: Mapping[str, object], at_ns: int) -> None:
-        """Write how op `n` ended; `at_ns` is when its last byte had been read or its client gave up."""
-        self._write(dumps({"e": "c", "at": at_ns, "n": n, **record}, option=OPT_APPEND_NEWLINE))
+        """Write how an op ended.
+
+        Args:
+            n: The number that `invoke` returned.
+            record: The fields of the line under their short keys, without the event, the time and the number.
+            at_ns: When the last byte of the answer was read, or when the client gave up.
+        """
+        self._write(dumps({EVENT: COMPLETE, AT: at_ns, NUMBER: n, **record}, option=OPT_APPEND_NEWLINE))
         self.completed += 1
 
     def event(self, record: Mapping[str, object]) -> None:
-        """Write any other event; `record` holds its type `e`. `at` is now unless `record` holds one."""
-        self._write(dumps({"e": record["e"], "at": monotonic_ns(), **record}, option=OPT_APPEND_NEWLINE))
+        """Write an event that is neither the begin nor the end of an op.
+
+        Args:
+            record: The fields of the line under their short keys, with the type `e`. Its time is now, unless the record
+                has an `at`.
+        """
+        self._write(dumps({EVENT: record[EVENT], AT: monotonic_ns(), **record}, option=OPT_APPEND_NEWLINE))
         self.events += 1
 
     def close(self) -> None:
-        """Close the file; idempotent. Writing afterwards raises."""
+        """Close the file; a second call does nothing, and every later write fails."""
         if self._file >= 0:
             file, self._file = self._file, -1
             os.close(file)
@@ -89,13 +120,19 @@ class Journal:
 
 
 class Hasher:
-    """Keyed hashes that stand for secret values, so that no token or password is in clear in a run folder.
+    """Keyed hashes that stand for secret values, so that a run folder holds no token and no password.
 
-    `key` is the run's own, 1 to 64 bytes. Equal values have equal fingerprints within one key only.
+    Equal values have equal fingerprints under the same key, and only there.
+
+    Args:
+        key: The run's own key, 1 to 64 bytes.
+
+    Raises:
+        ValueError: The key is too short or too long.
     """
 
     fingerprint: Callable[[bytes | str], str]
-    """24 hexadecimal digits (blake2b of 12 bytes); a string counts as its UTF-8 bytes."""
+    """Gives the fingerprint of a value: 24 hexadecimal digits (blake2b of 12 bytes). Text counts as its UTF-8 bytes."""
 
     def __init__(self, key: bytes) -> None:
         if not 1 <= len(key) <= blake2b.MAX_KEY_SIZE:

@@ -1,23 +1,35 @@
-"""Reads the lines of a .jsonl file that may be torn, cut or overwritten, and says how many were not usable."""
+"""The tolerant reader of .jsonl files: each holds one event a line, and may be torn, cut or overwritten.
+
+Every reader of such a file goes through this module, so that all agree on what an event is: a JSON object on a line
+of its own, with a type `e` (text) and a time `at` (an integer). Any other line is left out and counted. A torn last
+line is what a kill leaves behind; an unusable line before the last one is damage.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
-LONGEST_LINE = 1 << 20
-"""Bytes; no event of ours comes near, and a longer one is damage."""
+Event = dict[str, Any]
+Accept = Callable[[Event], bool]
 
-Accept = Callable[[dict[str, Any]], bool]
+LONGEST_LINE = 1 << 20
+"""Bytes of the longest line that is read; no event comes near this size, and a longer line is damage."""
 
 
 @dataclass
 class Torn:
-    """How many lines of one file were unusable; `inner` of them were not the last."""
+    """How many lines of one file could not be used.
+
+    Attributes:
+        file: The name of the file.
+        lines: How many of its lines could not be used.
+        inner: How many of those were not the last line of the file.
+    """
 
     file: str
     lines: int = 0
@@ -25,65 +37,70 @@ class Torn:
 
 
 def usable(event: object) -> bool:
-    """Whether a decoded line is an event at all: an object with a type and a time."""
+    """Return whether a decoded line is an event: an object with a type `e` and a time `at`."""
     return isinstance(event, dict) and isinstance(event.get("e"), str) and type(event.get("at")) is int
 
 
-def journal_event(event: dict[str, Any]) -> bool:
-    """Whether a journal event has what its type cannot do without."""
-    kind = event["e"]
-    if kind == "i":
-        names = all(isinstance(event.get(name), str) for name in ("w", "k", "key"))
-        return names and type(event.get("n")) is int and 0 <= event["at"] < 1 << 62
-    if kind == "c":
-        outcome = event.get("o") in ("ok", "fail", "info") and isinstance(event.get("cl"), str)
-        return outcome and type(event.get("n")) is int and 0 <= event["at"] < 1 << 62
+def any_event(event: Event) -> bool:
+    """Accept every event, whatever its type."""
     return True
 
 
-def _decode(line: bytes, accept: Accept) -> bool:
-    if len(line) > LONGEST_LINE:
-        return False
-    try:
-        event = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return False
-    return usable(event) and accept(event)
+def events(source: Path, accept: Accept = any_event) -> tuple[list[Event], Torn]:
+    """Return the events of a small file, in the file's order, and how many lines could not be used.
 
+    Args:
+        source: The file; one that does not exist has no events.
+        accept: Which events are usable, beyond being events at all.
 
-def clean(source: Path, into: BinaryIO, accept: Accept = lambda event: True) -> Torn:
-    """Copies the usable lines of `source`; a line without its newline is kept if it is whole."""
+    Raises:
+        OSError: The file exists and cannot be read.
+    """
     torn = Torn(source.name)
-    bad_before = 0
+    if not source.is_file():
+        return [], torn
+    return [event for _, event in _events(source.read_bytes().split(b"\n"), torn, accept)], torn
+
+
+def clean(source: Path, into: BinaryIO, accept: Accept = any_event) -> Torn:
+    """Copy the usable lines of a file of any size, and return how many lines could not be used.
+
+    A last line without its newline is kept when it is whole, and is given the newline.
+
+    Args:
+        source: The file to read, line by line.
+        into: Where the usable lines are written to, byte for byte.
+        accept: Which events are usable, beyond being events at all.
+
+    Raises:
+        OSError: The file cannot be read, or `into` cannot be written.
+    """
+    torn = Torn(source.name)
     with source.open("rb") as lines:
-        for line in lines:
-            if line.isspace():
-                continue
-            torn.inner += bad_before
-            bad_before = 0
-            if _decode(line, accept):
-                into.write(line if line.endswith(b"\n") else line + b"\n")
-            else:
-                torn.lines += 1
-                bad_before = 1
+        for line, _ in _events(lines, torn, accept):
+            into.write(line if line.endswith(b"\n") else line + b"\n")
     return torn
 
 
-def events(source: Path) -> tuple[list[dict[str, Any]], Torn]:
-    """The usable events of a small file; none if there is no such file."""
-    torn = Torn(source.name)
-    found: list[dict[str, Any]] = []
-    if not source.is_file():
-        return found, torn
-    bad_before = 0
-    for line in source.read_bytes().split(b"\n"):
+def _events(lines: Iterable[bytes], torn: Torn, accept: Accept) -> Iterator[tuple[bytes, Event]]:
+    """Give each usable line with its event, and count the others in `torn`."""
+    unusable_before = 0
+    for line in lines:
         if not line or line.isspace():
             continue
-        torn.inner += bad_before
-        bad_before = 0
-        if _decode(line, lambda event: True):
-            found.append(orjson.loads(line))
-        else:
-            torn.lines += 1
-            bad_before = 1
-    return found, torn
+        torn.inner += unusable_before
+        event = _decoded(line)
+        unusable_before = int(event is None or not accept(event))
+        torn.lines += unusable_before
+        if event is not None and not unusable_before:
+            yield line, event
+
+
+def _decoded(line: bytes) -> Event | None:
+    if len(line) > LONGEST_LINE:
+        return None
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return event if usable(event) else None

@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
@@ -18,7 +18,7 @@ from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.faults.scale import Scale
 from harness.platforms import DEFAULT, PLATFORMS
-from harness.properties.registry import WORKLOADS
+from harness.properties import PROPERTIES, renamed
 from harness.yamlfile import Document, Strict, check, nearest, read, validate
 
 ROUTINGS = ("hop", "balancer")
@@ -54,6 +54,21 @@ class Load(Strict):
     routing: dict[Literal["hop", "balancer"], float] = {"hop": 0.7, "balancer": 0.3}
     timeout_s: float = Field(default=2.0, gt=0, le=60)
     agents: int = Field(default=1, ge=1, le=16)
+
+    @field_validator("mix", mode="before")
+    @classmethod
+    def _names_of_today(cls, value: Any) -> Any:
+        """A property may be named as it was called before."""
+        if not isinstance(value, dict):
+            return value
+        known = renamed()
+        named = {known.get(name, name): weight for name, weight in value.items()}
+        if len(named) < len(value):
+            twice = sorted({known[name] for name in value if name in known and known[name] in value})
+            raise ValueError(
+                f"names {', '.join(twice)} twice, once as the property was called before: keep one of them"
+            )
+        return named
 
     @model_validator(mode="after")
     def _weights(self) -> Load:
@@ -115,6 +130,11 @@ class Scenario(Strict):
     slos: Slos = Slos()
     stop_when: StopWhen | None = None
     seed: int = Field(default=1, ge=0, lt=2**63)
+
+    @property
+    def properties(self) -> list[str]:
+        """Names of the properties that the load exercises, in the order of the mix."""
+        return [name for name, weight in self.load.mix.items() if weight > 0]
 
 
 class LoadedScenario:
@@ -196,19 +216,23 @@ def _names(document: Document) -> list[str]:
     load = document.data.get("load")
     mix = load.get("mix") if isinstance(load, dict) else None
     for name in mix if isinstance(mix, dict) else ():
-        if name not in WORKLOADS:
-            message = f"{name!r} is no workload{nearest(str(name), WORKLOADS)}"
+        if name not in PROPERTIES and name not in renamed():
+            message = f"{name!r} is no property{nearest(str(name), PROPERTIES)}"
             problems.append(document.problem(("load", "mix", name), message))
     return problems
 
 
 def _held_together(document: Document, scenario: Scenario, contract: Contract, faults: list[Fault]) -> list[str]:
     problems = []
+    written = {renamed().get(name, name): name for name in document.data["load"]["mix"]}
     for name in scenario.load.mix:
-        for part in WORKLOADS[name].needs if name in WORKLOADS else ():
+        for part in _needed(name):
             if attrgetter(part)(contract) is None:
-                message = f"the mix has {name}, but {scenario.target.contract} has no `{part}`: add it or drop {name}"
-                problems.append(document.problem(("load", "mix", name), message))
+                called = written[name]
+                message = (
+                    f"the mix has {called}, but {scenario.target.contract} has no `{part}`: add it or drop {called}"
+                )
+                problems.append(document.problem(("load", "mix", called), message))
     for index, fault in enumerate(faults):
         starts_workers = any(contract.start.has_workers(name) for name in contract.start.platforms)
         if fault.role == "worker" and not (starts_workers and scenario.target.workers):
@@ -220,6 +244,15 @@ def _held_together(document: Document, scenario: Scenario, contract: Contract, f
         message = f"{scenario.load.users} users are too few: {needed} are needed, one a workload and agent"
         problems.append(document.problem(("load", "users"), message))
     return problems
+
+
+def _needed(name: str) -> list[str]:
+    """Return the dotted places of the contract that must be there before a property can be in the mix."""
+    if name not in PROPERTIES:
+        return []
+    each = PROPERTIES[name]
+    sessions = [other.name for other in PROPERTIES.values() if other.gives_sessions and each.needs_session]
+    return [*sessions, *([name] if each.needs_section else []), *each.also_needs]
 
 
 def _never_spared(document: Document, scenario: Scenario, faults: list[Fault]) -> list[str]:

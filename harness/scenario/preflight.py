@@ -75,7 +75,7 @@ def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
 def _unseen(contract: Contract, platform: str) -> list[str]:
     """Effects that could not be counted: were they taken for none, a service that keeps its word would be accused."""
     about = DESCRIPTIONS[platform]
-    seen = [name for name in ("idempotency", "job", "order") if _effects(contract, name) == "ledger"]
+    seen = [name for name, section in contract.sections.items() if getattr(section, "effects", None) == "ledger"]
     if not seen or about.sees_effects(contract.start):
         return []
     return [
@@ -102,10 +102,6 @@ def _unfilled(contract: Contract, platform: str) -> list[str]:
                     f" value there in `start.{about.section}.environment`"
                 )
     return found
-
-
-def _effects(contract: Contract, section: str) -> object:
-    return getattr(getattr(contract, section, None), "effects", None)
 
 
 def _not_allowed(name: str, allowed: Collection[str]) -> list[str]:

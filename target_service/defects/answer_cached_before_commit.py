@@ -1,11 +1,9 @@
-"""The answer is put into the record before the charge has been made.
+"""The answer is stored in the record before the charge has been made.
 
 Seen in the wild: the response is built, cached under the key, and only then is the provider called or the transaction
-committed ("we can return it from the cache if the commit is slow"). When the commit fails, the client is told so once;
-its retry is answered from the cache, and nothing was ever charged.
+committed ("we can return it from the cache if the commit is slow"). When the commit fails, the client is told so once.
+Its retry is answered from the cache, and nothing was ever charged.
 """
-
-import orjson
 
 from target_service.ledger import LedgerUnavailable, StaleFence
 from target_service.parts import Parts
@@ -14,14 +12,11 @@ from target_service.problems import Unavailable
 
 
 class EagerPayments(Payments):
-    """Finishes first."""
+    """Payments that are finished before they are charged."""
 
     async def complete(self, attempt: Attempt) -> bytes:
-        """Stores the answer, then charges."""
-        order = attempt.order
-        parts = {"amount": order.amount, "currency": order.currency, "reference": order.reference}
-        body = orjson.dumps({"payment_id": attempt.payment_id, "status": "charged", **parts})
-        answer = await self._finish(attempt, body)
+        """Store the answer, then charge."""
+        answer = await self._finish(attempt, self.answer(attempt))
         try:
             await self._ledger.post(self.effect(attempt))
         except (LedgerUnavailable, StaleFence) as error:
@@ -30,5 +25,5 @@ class EagerPayments(Payments):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the payments."""
+    """Replace the payments."""
     parts.payments = EagerPayments

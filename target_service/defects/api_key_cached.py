@@ -1,7 +1,7 @@
 """Each replica remembers for thirty seconds that an API key was good.
 
-Seen in the wild: keys are looked up in a slow database, so a gateway or a middleware keeps what it found. A key that
-leaked and was revoked goes on working at every replica that has seen it.
+Seen in the wild: keys are looked up in a slow database, so a gateway or a middleware caches what it found. A key that
+leaked and was revoked still works at every replica that has seen it.
 """
 
 import time
@@ -19,14 +19,14 @@ KEYS_ARE_LIVE = "local function live()\n  if string.sub(KEYS[1], 1, 7) == 'apike
 
 
 class KeyCachingSessions(Sessions):
-    """Asks the store about an API key once, and believes the answer for a while."""
+    """Sessions that ask the store about an API key once, and believe the answer for a while."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
         self._good_until_s: dict[str, float] = {}
 
     async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
-        """Runs the script if the key was good when this process last looked."""
+        """Run the script if the key was good when this process last looked."""
         if claims.machine and self._good_until_s.get(claims.session, 0.0) < time.monotonic():
             if not await self._store.command("EXISTS", authority_keys(claims)[0]):
                 raise NotAuthenticated()
@@ -35,6 +35,6 @@ class KeyCachingSessions(Sessions):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the sessions; for API keys the scripts trust the cache."""
+    """Replace the sessions; for API keys the scripts trust the cache."""
     parts.lua["live"] = parts.lua["live"].replace("local function live()\n", KEYS_ARE_LIVE)
     parts.sessions = KeyCachingSessions

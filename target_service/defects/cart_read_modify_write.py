@@ -1,7 +1,7 @@
-"""A cart is one document: read, changed in the process, and written back whole.
+"""A cart is one document: it is read, changed in the process, and written back whole.
 
-Seen in the wild: carts kept as JSON in a session, a cache or a column. Two requests that read before either has
-written lose one of the two changes: a line that was acknowledged is gone, or one that was removed is back.
+Seen in the wild: carts kept as JSON in a session, a cache or a column. When two requests read before either has
+written, one of their two changes is lost: an acknowledged line is gone, or a removed line is back.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ from target_service.tokens import Claims
 
 
 class DocumentCart(Cart):
-    """Loads the document, changes it, saves it."""
+    """A cart that loads the document, changes it and saves it."""
 
     async def add(self, claims: Claims, key: str, item: str, quantity: int) -> Line:
-        """Adds the line to the document."""
+        """Add the line to the document."""
         line = Line(line_id(claims.user, key), item, quantity)
         document = await self._load(claims)
         document[line.id] = [item, quantity]
@@ -27,11 +27,11 @@ class DocumentCart(Cart):
         return line
 
     async def lines(self, claims: Claims) -> list[Line]:
-        """What the document holds."""
+        """Return the lines of the document."""
         return [Line(name, item, quantity) for name, (item, quantity) in sorted((await self._load(claims)).items())]
 
     async def remove(self, claims: Claims, line: str) -> None:
-        """Takes the line out of the document."""
+        """Take the line out of the document."""
         document = await self._load(claims)
         if document.pop(line, None) is None:
             raise NotFound()
@@ -49,5 +49,5 @@ class DocumentCart(Cart):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the cart."""
+    """Replace the cart."""
     parts.cart = DocumentCart

@@ -1,8 +1,8 @@
-"""The store's client sends a command again when no reply is there in time, writes too.
+"""The store's client sends a command again when no reply is there in time, and writes are no exception.
 
 Seen in the wild: redis-py retries ten times by default, HTTP clients hedge slow requests, drivers repeat what timed
-out. The first one may well have been executed: what the second finds is not what the first found. A log-out that
-is repeated is told that there is no session.
+out. The first command may well have been executed, and then the second finds something else than the first. A log-out
+that is repeated is told that there is no session.
 """
 
 import asyncio
@@ -11,16 +11,16 @@ from target_service.parts import Parts
 from target_service.store import Reply, Store, Word
 
 PATIENCE_S = 0.002
-"""As of a client tuned for its median."""
+"""How long a reply may take, in seconds: the value of a client that was tuned for its median."""
 
 RETRIES = 2
 
 
 class EagerStore(Store):
-    """Does not know a read from a write."""
+    """A client that treats writes like reads."""
 
     async def command(self, *words: Word, wait_s: float = 0.0) -> Reply:
-        """One command, in one round trip or a few."""
+        """Send one command, in one round trip or a few."""
         for _ in range(0 if wait_s else RETRIES):
             try:
                 async with asyncio.timeout(PATIENCE_S):
@@ -31,5 +31,5 @@ class EagerStore(Store):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the client of the store."""
+    """Replace the client of the store."""
     parts.store = EagerStore

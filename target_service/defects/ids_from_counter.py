@@ -1,7 +1,7 @@
-"""Ids of payments and jobs are counted in the process, from 1.
+"""Ids of payments, orders and jobs are counted in the process, from 1.
 
-Seen in the wild: a static counter or an in-memory sequence that was unique while there was one process, and begins
-again at every start and in every replica.
+Seen in the wild: a static counter or an in-memory sequence that was unique while there was one process. It begins again
+at every start and in every replica.
 """
 
 from collections import defaultdict
@@ -11,6 +11,6 @@ from target_service.parts import Parts
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges where new ids come from."""
+    """Replace the source of new ids."""
     counters: defaultdict[str, count[int]] = defaultdict(lambda: count(1))
     parts.new_id = lambda kind: str(next(counters[kind]))

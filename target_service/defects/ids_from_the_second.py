@@ -1,4 +1,4 @@
-"""Ids of payments and jobs are the second in which they were made.
+"""Ids of payments, orders and jobs are the second in which they were made.
 
 Seen in the wild: invoice and order numbers from a time stamp, unique for as long as there was one order a minute.
 """
@@ -9,5 +9,5 @@ from target_service.parts import Parts
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges where new ids come from."""
+    """Replace the source of new ids."""
     parts.new_id = lambda kind: str(int(time.time()))

@@ -1,10 +1,10 @@
-"""A counter is incremented, and the request that finds itself the first of a window gives it its end.
+"""A counter is incremented, and the request that finds itself the first of a window gives the counter its end.
 
 Seen in the wild: the limiter of countless tutorials, `if INCR(key) == 1: EXPIRE(key)`. A replica that is killed between
-the two leaves a counter that has no end, and that nobody gives one, since no later request is the first: the user is
-locked out for good. What lies between the two is often more than nothing; here it is an entry in an audit log about the
-window that was opened, as slow as those are, so that a kill needs no luck. The end is counted from the first request,
-however long the entry takes: a window is never longer than it should be.
+the two leaves a counter without an end. No later request is the first, so none gives it an end, and the user is locked
+out for good. Something usually happens between the two commands. Here it is an entry in an audit log about the window
+that was opened, which takes as long as such entries do, so that a kill needs no luck. The end is counted from the first
+request, however long the entry takes: a window is never longer than it should be.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from target_service.parts import Parts
 from target_service.tokens import Claims
 
 AUDIT_S = 0.35
+"""How long the entry in the audit log takes, in seconds."""
 
 
 class CounterLimits(Limits):
-    """Counts requests in a window."""
+    """Limits that count requests in a window."""
 
     async def _decide(self, claims: Claims) -> int:
         await self._sessions.run(claims, "profile", [user_key(claims.user)])
@@ -34,5 +35,5 @@ class CounterLimits(Limits):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the limits."""
+    """Replace the limits."""
     parts.limits = CounterLimits

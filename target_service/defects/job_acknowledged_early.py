@@ -1,7 +1,7 @@
 """A job is acknowledged when it is in a list of the process, and written to the store a moment later.
 
 Seen in the wild: fire-and-forget background tasks (FastAPI's BackgroundTasks, a channel drained by a goroutine,
-write-behind batching). Whatever was acknowledged and not yet written dies with the process.
+write-behind batching). Jobs that were acknowledged and not yet written are lost with the process.
 """
 
 import asyncio
@@ -17,10 +17,11 @@ from target_service.store import Store
 from target_service.tokens import Claims
 
 WRITTEN_AFTER_S = 0.8
+"""How long a job is in the memory of the process only, in seconds."""
 
 
 class EarlyJobs(Jobs):
-    """Says yes first."""
+    """Jobs that are acknowledged first and written afterwards."""
 
     def __init__(self, store: Store, sessions: Sessions, settings: Settings, new_id: NewId) -> None:
         super().__init__(store, sessions, settings, new_id)
@@ -29,7 +30,7 @@ class EarlyJobs(Jobs):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, claims: Claims, key: str, input: object, reference: str) -> str:
-        """Accepts into this process's memory."""
+        """Accept a job into the memory of this process."""
         job = self._new_id("job")
         name = submission_key(claims.user, key)
         if name in self._ids:
@@ -42,7 +43,7 @@ class EarlyJobs(Jobs):
         return job
 
     async def status(self, claims: Claims, job: str) -> Status:
-        """The job, which is queued as far as this process knows."""
+        """Return the job, which is queued as far as this process knows."""
         if job in self._unwritten:
             return Status(job, "queued", 0.0, None, None)
         return await super().status(claims, job)
@@ -58,5 +59,5 @@ class EarlyJobs(Jobs):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the jobs."""
+    """Replace the jobs."""
     parts.jobs = EarlyJobs

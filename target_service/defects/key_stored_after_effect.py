@@ -1,18 +1,16 @@
-"""The idempotency key is written when the charge has been made, not before.
+"""The idempotency key is written after the charge has been made, not before.
 
 Seen in the wild: a middleware that saves key and response once the handler has returned. It holds off requests that
-come meanwhile, so it passes every test with duplicates; a process that dies in between leaves a charge that nobody
+come meanwhile, so it passes every test with duplicates. A process that dies in between leaves a charge that nobody
 remembers, and the retry charges again.
 """
 
-import hashlib
-
-import orjson
-
-from target_service.ledger import Effect, LedgerUnavailable, StaleFence
+from target_service.defects._unclaimed import UnclaimedPayments, recalled, remembered
+from target_service.ids import name_of_key
+from target_service.leased import Answer
 from target_service.parts import Parts
-from target_service.payments import Answer, Order, Payments, payment_name
-from target_service.problems import InProgress, KeyReused, Unavailable
+from target_service.payments import Order
+from target_service.problems import InProgress, Unavailable
 from target_service.tokens import Claims
 
 BEGIN = """
@@ -27,36 +25,29 @@ return {'yours'}
 """
 
 
-class LatePayments(Payments):
-    """Keeps duplicates out while it charges, and remembers afterwards."""
+class LatePayments(UnclaimedPayments):
+    """Payments that keep duplicates out while they charge, and remember afterwards."""
 
     async def pay(self, claims: Claims, key: str, order: Order) -> Answer:
-        """Charges, then stores that it did."""
+        """Charge, then store that the charge was made."""
         await self._sessions.run(claims, "profile")
-        name = payment_name(claims.user, key)
+        name = name_of_key(claims.user, key)
         record, busy = f"payment-answer:{name}", f"payment-busy:{name}"
         outcome, *known = await self._store.run("payment_begin", [record, busy], [self._lease_ms])
         if outcome == b"busy":
             raise InProgress()
         if known:
-            fingerprint, body = known[0].split(b" ", 1)
-            if fingerprint.decode() != order.fingerprint():
-                raise KeyReused()
-            return Answer(body, replayed=True)
-        payment_id = self._new_id("payment")
-        downstream = hashlib.sha256(payment_id.encode()).hexdigest()
+            return recalled(known[0], order)
         try:
-            await self._ledger.post(Effect(order.reference, downstream, None, "payment", order.amount))
-        except (LedgerUnavailable, StaleFence) as error:
+            body = await self.charge(order)
+        except Unavailable:
             await self._store.command("DEL", busy)
-            raise Unavailable() from error
-        parts = {"amount": order.amount, "currency": order.currency, "reference": order.reference}
-        body = orjson.dumps({"payment_id": payment_id, "status": "charged", **parts})
-        await self._store.command("SET", record, order.fingerprint().encode() + b" " + body, "PX", self._retention_ms)
+            raise
+        await self._store.command("SET", record, remembered(order, body), "PX", self._retention_ms)
         return Answer(body, replayed=False)
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the payments."""
+    """Replace the payments."""
     parts.lua["payment_begin"] = BEGIN
     parts.payments = LatePayments

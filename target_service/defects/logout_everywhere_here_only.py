@@ -1,7 +1,7 @@
-""" "Log out everywhere" ends the session it is asked with, and no other.
+"""A log-out from everywhere ends the session it is asked with, and no other.
 
-Seen in the wild: the button calls the log-out of the one session there used to be; the sessions of the lost phone, for
-which somebody pressed it, go on.
+Seen in the wild: the button calls the log-out from the time when a user had one session. Somebody pressed it for a lost
+phone, and the sessions of that phone go on.
 """
 
 from target_service.parts import Parts
@@ -11,5 +11,5 @@ THIS_SESSION = "redis.call('DEL', KEYS[1])"
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the script that ends all sessions."""
+    """Replace the script that ends all sessions."""
     parts.lua["session_revoke_all"] = parts.lua["session_revoke_all"].replace(EVERY_SESSION, THIS_SESSION)

@@ -1,7 +1,7 @@
 """Each attempt at a payment goes to the ledger under a key of its own.
 
 Seen in the wild: an idempotency key made with uuid4() inside the function that is retried, so that the provider takes
-every retry for a new charge. Harmless until an answer is lost.
+every retry for a new charge. This is harmless until an answer is lost.
 """
 
 from dataclasses import replace
@@ -12,14 +12,14 @@ from target_service.payments import Attempt, Payments
 
 
 class NewKeyPayments(Payments):
-    """Correct in everything but the name it gives the charge."""
+    """Payments that are right in everything except the key of the charge."""
 
     def effect(self, attempt: Attempt) -> Effect:
-        """The charge under a key that no other attempt has."""
+        """Return the charge under a key that no other attempt has."""
         effect = super().effect(attempt)
         return replace(effect, key=f"{effect.key}:{attempt.fence}")
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the payments."""
+    """Replace the payments."""
     parts.payments = NewKeyPayments

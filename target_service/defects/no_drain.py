@@ -1,7 +1,7 @@
-"""SIGTERM ends the process at once, with whatever requests it was in the middle of.
+"""SIGTERM ends the process at once, in the middle of its requests.
 
-Seen in the wild: no handler at all, which is the default; or one that never hears of it, because the command is in
-shell form and a shell is process 1, or because a supervisor does not pass it on.
+Seen in the wild: no handler at all, which is the default. Or a handler that never gets the signal, because the command
+is in shell form and a shell is process 1, or because a supervisor does not pass the signal on.
 """
 
 from target_service.drain import Drain
@@ -9,11 +9,11 @@ from target_service.parts import Parts
 
 
 class NoDrain(Drain):
-    """Leaves the signals to the system, which knows one answer."""
+    """Leaving without a handler: the system ends the process."""
 
     signals = ()
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the leaving."""
+    """Replace the leaving."""
     parts.drain = NoDrain

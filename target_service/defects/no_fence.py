@@ -1,7 +1,8 @@
 """A worker writes to its job without proving that it still has it.
 
-Seen in the wild: a lock or lease with a time-out but without a fencing token. A worker that was paused (a collection
-of garbage, a virtual machine moved, a laptop closed) wakes up after its lease, and goes on over its successor's work.
+Seen in the wild: a lock or lease with a time-out but without a fencing token. A worker that was paused (by a garbage
+collection, by moving its virtual machine, by closing a laptop) wakes up after its lease, and goes on over its
+successor's work.
 """
 
 from dataclasses import replace
@@ -29,19 +30,19 @@ redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1
 """
 """Asks whether the entry was still to be acknowledged, which looks like a guard. But the checkpoints before it have
-already set a finished job running again, and now nobody is left to finish it."""
+set a finished job running again, and now nobody is left to finish it."""
 
 
 class UnfencedJobs(Jobs):
-    """Claims as it should, and then trusts that nothing has changed since."""
+    """Jobs that are claimed as they should be; after that the worker trusts that nothing has changed."""
 
     def effect(self, claim: Claim) -> Effect:
-        """The effect without a fence."""
+        """Return the effect without a fence."""
         return replace(super().effect(claim), fence=None)
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the scripts that write, and what the ledger is told."""
+    """Replace the scripts that write, and the effect."""
     parts.lua["job_beat"] = BEAT
     parts.lua["job_checkpoint"] = CHECKPOINT
     parts.lua["job_finish"] = FINISH

@@ -1,6 +1,6 @@
 """A job that a worker was given and did not finish is never given to another.
 
-Seen in the wild: consumers that read with BLPOP or with XREADGROUP and ">" only, and never look at the pending list;
+Seen in the wild: consumers that read with BLPOP, or with XREADGROUP and ">" only, and never look at the pending list;
 queues that acknowledge on delivery. As long as no worker dies there is nothing to see.
 """
 
@@ -9,13 +9,13 @@ from target_service.parts import Parts
 
 
 class UnclaimedJobs(Jobs):
-    """Looks at what is new, and at nothing else."""
+    """Jobs whose workers look for new entries only."""
 
     async def abandoned(self, most: int) -> list[Entry]:
-        """Nobody's business."""
+        """Find nothing."""
         return []
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the jobs."""
+    """Replace the jobs."""
     parts.jobs = UnclaimedJobs

@@ -1,7 +1,7 @@
 """Whoever is logged in sees any account whose id is in the path.
 
-Seen in the wild: broken object level authorization, first of the OWASP API Security Top 10: the handler checks that
-there is a user, and not that it is this one.
+Seen in the wild: broken object level authorization, first of the OWASP API Security Top 10. The handler checks that
+there is a user, and not that it is the right one.
 """
 
 from target_service.parts import Parts
@@ -10,13 +10,13 @@ from target_service.users import Users
 
 
 class TrustingUsers(Users):
-    """Takes a log-in for a permission."""
+    """Users of whom each may see every account."""
 
     def may_see(self, claims: Claims, id: str) -> bool:
-        """Everybody."""
+        """Permit everybody."""
         return True
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the users."""
+    """Replace the users."""
     parts.users = TrustingUsers

@@ -1,10 +1,11 @@
-"""Whether an order is taken is looked up in one step, and it is taken in the next.
+"""Whether an order is taken is looked up in one step, and the order is taken in the next.
 
 Seen in the wild: `if order.status == "new": order.status = "processing"; order.save()`, and SELECT without FOR UPDATE.
-Two who look before either has written are both told that the order is theirs.
+Two clients that look before either has written are both told that the order is theirs.
 """
 
-from target_service.orders import Orders, Placed, Wanted, order_key, order_name
+from target_service.leased import Answer
+from target_service.orders import Orders, Wanted, order_name
 from target_service.parts import Parts
 from target_service.problems import OrderTaken
 from target_service.tokens import Claims
@@ -20,18 +21,18 @@ BUSY = "tonumber(lease_until) > now"
 
 
 class TwoStepOrders(Orders):
-    """Believes what it read a moment ago."""
+    """Orders that believe what was read a moment ago."""
 
-    async def place(self, claims: Claims, key: str, wanted: Wanted) -> Placed:
-        """Looks, then takes."""
-        (user,) = await self._sessions.run(claims, "order_look", [order_key(order_name(wanted.order_id))]) or [None]
+    async def place(self, claims: Claims, key: str, wanted: Wanted) -> Answer:
+        """Look whether the order is taken, then take it."""
+        (user,) = await self._sessions.run(claims, "order_look", [self.key(order_name(wanted.order_id))]) or [None]
         if user is not None and user.decode() != claims.user:
             raise OrderTaken()
         return await super().place(claims, key, wanted)
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the orders; the claim trusts that somebody has looked."""
+    """Replace the orders; the claim trusts that somebody has looked."""
     for condition in (TAKEN, BUSY):
         assert condition in parts.lua["order_claim"]
         parts.lua["order_claim"] = parts.lua["order_claim"].replace(condition, "false")

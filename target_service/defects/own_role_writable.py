@@ -1,7 +1,7 @@
-"""Whoever may see an account may write its role: the own one, too.
+"""Whoever may see an account may write its role, and so every user their own.
 
-Seen in the wild: broken object property level authorization (mass assignment), third of the OWASP API Security Top 10:
-the handler that changes an account asks whose it is, and takes every field of the body, the role among them.
+Seen in the wild: broken object property level authorization (mass assignment), third of the OWASP API Security Top 10.
+The handler that changes an account asks whose it is, and takes every field of the body, the role among them.
 """
 
 from target_service.accounts import user_key
@@ -12,10 +12,10 @@ from target_service.users import Users
 
 
 class OwnRoleUsers(Users):
-    """Takes the owner of an account for the master of its role."""
+    """Users who may write the role of every account that they may see."""
 
     async def set_role(self, claims: Claims, id: str, role: str) -> None:
-        """As the clean one, but for who is permitted."""
+        """Give the account a role, if the user may see the account."""
         if not self.may_see(claims, id):
             raise Forbidden()
         if not await self._sessions.run(claims, "user_role", [user_key(id)], [role]):
@@ -23,5 +23,5 @@ class OwnRoleUsers(Users):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the users."""
+    """Replace the users."""
     parts.users = OwnRoleUsers

@@ -1,7 +1,7 @@
 """Each replica counts for itself, so that N replicas admit N times as much.
 
-Seen in the wild: limiters in the memory of the process (token buckets of a middleware, a decorator with a dictionary),
-which were right while there was one process and grow with every scale-up.
+Seen in the wild: limiters in the memory of the process (token buckets of a middleware, a decorator with a dictionary).
+They were right while there was one process, and admit more with every scale-up.
 """
 
 import time
@@ -16,7 +16,7 @@ from target_service.tokens import Claims
 
 
 class MemoryLimits(Limits):
-    """Knows the requests that came here, since the start of this process."""
+    """Limits that know only the requests which came to this process."""
 
     def __init__(self, store: Store, sessions: Sessions, settings: Settings) -> None:
         super().__init__(store, sessions, settings)
@@ -35,5 +35,5 @@ class MemoryLimits(Limits):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the limits."""
+    """Replace the limits."""
     parts.limits = MemoryLimits

@@ -1,8 +1,8 @@
 """A leaving replica closes its connections to the store before anybody knows that it leaves.
 
-Seen in the wild: shutdown hooks that run at SIGTERM and not after the last request (a context that is closed, the
-pools of an application server). Readiness says no from that moment on, and until the balancer has asked, which takes
-it a moment, whoever is sent here gets an error.
+Seen in the wild: shutdown hooks that run at SIGTERM and not after the last request (a context that is closed, the pools
+of an application server). Readiness says no from that moment on, but the balancer takes a moment to ask. Until then
+every request that is sent here fails.
 """
 
 from typing import Any
@@ -13,10 +13,10 @@ from target_service.problems import Unavailable
 
 
 class PoolClosedFirst(Drain):
-    """Leaves from the inside to the outside."""
+    """Leaving that begins with the connections to the store."""
 
     def begin(self) -> None:
-        """Closes the pool, as the hook does."""
+        """Close the connections, as the hook does."""
         super().begin()
         self._store.command = _closed  # type: ignore[method-assign]
 
@@ -26,5 +26,5 @@ async def _closed(*_: Any, **__: Any) -> Any:
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the leaving."""
+    """Replace the leaving."""
     parts.drain = PoolClosedFirst

@@ -1,4 +1,4 @@
-"""Each replica remembers preferences for thirty seconds, and hears of no change that another one makes.
+"""Each replica remembers preferences for thirty seconds, and is not told when another replica changes them.
 
 Seen in the wild: an in-process cache "because preferences hardly ever change" (memoising decorators, an ORM's identity
 map kept across requests), with nothing that invalidates it in the other replicas.
@@ -17,14 +17,14 @@ CACHED_S = 30.0
 
 
 class CachedPreferences(PreferenceBook):
-    """Reads once, and answers from memory for a while."""
+    """Preferences that are read once, and answered from memory for a while."""
 
     def __init__(self, store: Store, sessions: Sessions) -> None:
         super().__init__(store, sessions)
         self._cached: dict[str, tuple[float, Preferences]] = {}
 
     async def read(self, claims: Claims) -> Preferences:
-        """From memory, if it was read or written here lately."""
+        """Return the preferences from memory, if they were read or written here lately."""
         until_s, known = self._cached.get(claims.user, (0.0, Preferences()))
         if time.monotonic() < until_s:
             await self._sessions.run(claims, "profile", [user_key(claims.user)])
@@ -32,7 +32,7 @@ class CachedPreferences(PreferenceBook):
         return self._keep(claims, await super().read(claims))
 
     async def write(self, claims: Claims, match: str, theme: str, language: str, timezone: str) -> Preferences:
-        """Writes to the store, and to the memory of this process alone."""
+        """Write to the store, and to the memory of this process alone."""
         return self._keep(claims, await super().write(claims, match, theme, language, timezone))
 
     def _keep(self, claims: Claims, found: Preferences) -> Preferences:
@@ -41,5 +41,5 @@ class CachedPreferences(PreferenceBook):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the preferences."""
+    """Replace the preferences."""
     parts.preferences = CachedPreferences

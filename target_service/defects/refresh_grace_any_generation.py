@@ -11,5 +11,5 @@ ANSWERED_FIRST = "do return {'ok', current, role, kid} end\n" + BEGIN
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the answer to all tokens but the newest."""
+    """Replace the answer to all tokens but the newest."""
     parts.lua["session_refresh"] = parts.lua["session_refresh"].replace(BEGIN, ANSWERED_FIRST)

@@ -1,4 +1,4 @@
-"""A refresh token is theft the moment it is presented a second time.
+"""A refresh token is taken for stolen the moment it is presented a second time.
 
 Seen in the wild: strict rotation as many libraries have it by default. A client whose answer was lost (a replica
 killed, a train in a tunnel) can only present the same token again, and is logged out for it.
@@ -12,16 +12,16 @@ from target_service.settings import Settings
 from target_service.store import Store
 
 NO_GRACE_S = -1.0
-"""Even a repetition within the same millisecond is too late."""
+"""A grace so short that a repetition within the same millisecond is too late."""
 
 
 class StrictSessions(Sessions):
-    """Correct in everything but its patience."""
+    """Sessions that are right in everything except the grace."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, replace(settings, refresh_grace_s=NO_GRACE_S))
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the sessions."""
+    """Replace the sessions."""
     parts.sessions = StrictSessions

@@ -20,14 +20,14 @@ ALWAYS_LIVE = "local function live() return true end\n"
 
 
 class CachingSessions(Sessions):
-    """Asks the store about a session once, and believes the answer for a while."""
+    """Sessions that are looked up in the store once, and believed to be live for a while."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
         self._live_until_s: dict[str, float] = {}
 
     async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
-        """Runs the script if the session was live when this process last looked."""
+        """Run the script if the session was live when this process last looked."""
         if self._live_until_s.get(claims.session, 0.0) < time.monotonic():
             session, revocation = authority_keys(claims)
             gone = await self._store.command("EXISTS", revocation) or not await self._store.command("EXISTS", session)
@@ -37,13 +37,13 @@ class CachingSessions(Sessions):
         return await super().run(claims, script, keys, args)
 
     async def revoke(self, claims: Claims) -> None:
-        """Revokes in the store, and in the cache of this process alone."""
+        """Revoke in the store, and in the cache of this process alone."""
         self._live_until_s.pop(claims.session, None)
         await super().revoke(claims)
         self._live_until_s.pop(claims.session, None)
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the sessions; the scripts trust the cache."""
+    """Replace the sessions; the scripts trust the cache."""
     parts.lua["live"] = ALWAYS_LIVE
     parts.sessions = CachingSessions

@@ -1,7 +1,7 @@
 """Each process signs with a secret that it made up when it started.
 
 Seen in the wild: `SECRET_KEY = os.urandom(32)` in the settings module, or a default that is random "to be safe". One
-process never notices; a second one refuses what the first has signed, and a restart logs everybody out.
+process never notices. A second one refuses what the first has signed, and a restart logs everybody out.
 """
 
 import secrets
@@ -13,7 +13,7 @@ from target_service.tokens import Tokens
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the tokens."""
+    """Replace the tokens."""
     parts.tokens = _random_tokens
 
 

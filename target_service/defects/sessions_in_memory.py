@@ -1,7 +1,7 @@
 """Sessions live in a dictionary of the process that served the login.
 
 Seen in the wild: the default session store of many frameworks (express-session's MemoryStore, servlet sessions without
-replication), which works until a second instance is started, and then seems to work while the balancer is sticky.
+replication). It works until a second instance is started, and then seems to work while the balancer is sticky.
 """
 
 import secrets
@@ -18,31 +18,31 @@ ALWAYS_LIVE = "local function live() return true end\n"
 
 
 class MemorySessions(Sessions):
-    """Knows the sessions that were opened here, since the start of this process."""
+    """Sessions that are known to this process alone, and only until it ends."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         super().__init__(store, settings)
         self._open: dict[str, Opened] = {}
 
     async def open(self, user: str, kid: str) -> Opened:
-        """Opens a session in this process."""
+        """Open a session in this process."""
         opened = Opened(secrets.token_hex(16), 1, user)
         self._open[opened.session] = opened
         return opened
 
     async def run(self, claims: Claims, script: str, keys: Sequence[str] = (), args: Sequence[str | int] = ()) -> Reply:
-        """Runs the script if this process knows the session."""
+        """Run the script if this process knows the session."""
         if claims.session not in self._open:
             raise NotAuthenticated()
         return await super().run(claims, script, keys, args)
 
     async def revoke(self, claims: Claims) -> None:
-        """Forgets the session here."""
+        """Forget the session in this process."""
         if self._open.pop(claims.session, None) is None:
             raise NotAuthenticated()
 
     async def refresh(self, token: RefreshToken, kid: str) -> Opened:
-        """Rotates in this process."""
+        """Rotate the refresh token in this process."""
         opened = self._open.get(token.session)
         if opened is None or opened.generation != token.generation:
             raise NotAuthenticated()
@@ -51,6 +51,6 @@ class MemorySessions(Sessions):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the sessions; the store is no longer asked about them."""
+    """Replace the sessions; the store is no longer asked about them."""
     parts.lua["live"] = ALWAYS_LIVE
     parts.sessions = MemorySessions

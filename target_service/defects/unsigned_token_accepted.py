@@ -11,7 +11,7 @@ from target_service.tokens import Claims, Tokens
 
 
 class TrustingTokens(Tokens):
-    """Asks the token whether to trust it."""
+    """Tokens that say themselves whether they are to be verified."""
 
     def _decode(self, token: str) -> Claims:
         try:
@@ -25,5 +25,5 @@ class TrustingTokens(Tokens):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the tokens."""
+    """Replace the tokens."""
     parts.tokens = TrustingTokens

@@ -1,7 +1,7 @@
-"""Every request, refused ones included, gives the counter of its window its life anew.
+"""Every request, refused ones included, starts the window of its counter anew.
 
-Seen in the wild: `INCR key`, `EXPIRE key window`, in one pipeline and without a condition. A client who keeps asking
-puts the end of the window off each time, and is never admitted again.
+Seen in the wild: `INCR key`, `EXPIRE key window`, in one pipeline and without a condition. A client that keeps asking
+puts off the end of the window each time, and is never admitted again.
 """
 
 from target_service.accounts import user_key
@@ -11,7 +11,7 @@ from target_service.tokens import Claims
 
 
 class PutOffLimits(Limits):
-    """Counts requests in a window that ends after a silence."""
+    """Limits that count requests in a window which ends only after a silence."""
 
     async def _decide(self, claims: Claims) -> int:
         await self._sessions.run(claims, "profile", [user_key(claims.user)])
@@ -23,5 +23,5 @@ class PutOffLimits(Limits):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the limits."""
+    """Replace the limits."""
     parts.limits = PutOffLimits

@@ -1,7 +1,7 @@
 """The replica that accepts a job does it itself, in a task that it starts after its answer.
 
-Seen in the wild: `BackgroundTasks` of FastAPI, `setImmediate`, `go func()`, a thread pool: the 202 has been sent, the
-record says "running", and the only one who knows what is to be done dies with the process.
+Seen in the wild: `BackgroundTasks` of FastAPI, `setImmediate`, `go func()`, a thread pool. The 202 has been sent and
+the record says "running", but nobody else knows what is to be done, and the knowledge dies with the process.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from target_service.tokens import Claims
 
 
 class BackgroundJobs(Jobs):
-    """Records the job as it should, and hands it to nobody."""
+    """Jobs that are recorded as they should be, and handed to no worker."""
 
     def __init__(self, store: Store, sessions: Sessions, settings: Settings, new_id: NewId) -> None:
         super().__init__(store, sessions, settings, new_id)
@@ -30,7 +30,7 @@ class BackgroundJobs(Jobs):
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def record(self, claims: Claims, job: str, key: str, input: object, reference: str) -> str:
-        """Writes the record, and begins the work in this process."""
+        """Write the record, and begin the work in this process."""
         known = await super().record(claims, job, key, input, reference)
         if known == job:
             task = asyncio.create_task(self._do(job, orjson.dumps(input), reference))
@@ -54,7 +54,7 @@ class BackgroundJobs(Jobs):
 
 
 def apply(parts: Parts) -> None:
-    """Exchanges the jobs; a submit puts nothing into the stream."""
+    """Replace the jobs; a submit puts nothing into the stream."""
     queued = "redis.call('XADD', KEYS[4], '*', 'job', ARGV[2])\n"
     parts.lua["job_submit"] = parts.lua["job_submit"].replace(queued, "", 1)
     parts.jobs = BackgroundJobs

@@ -4,7 +4,7 @@
 if not live() then
   return false
 end
--- A line that is there is its own memory, however old it is.
+-- A line that is in the cart says itself that it was added, even when the memory of it has expired.
 local added = redis.call('HGET', KEYS[3], ARGV[2]) or redis.call('GET', KEYS[4])
 if added then
   return {added == ARGV[3] and 'ok' or 'mismatch'}

@@ -1,5 +1,6 @@
--- The generic cell rate algorithm, by the store's clock. The key holds when the next request would be due if all came
--- evenly, in microseconds; one may come early by the tolerance. -> 0 admitted | microseconds until it would be
+-- Uses a turn of a rate limit, if there is one, by the store's clock: the generic cell rate algorithm. The key holds
+-- when the next request would be due if all came evenly, in microseconds. A request may be early by the tolerance.
+-- -> 0 admitted | microseconds until there is a turn
 local function gcra(key, interval, tolerance)
   local time = redis.call('TIME')
   local now = time[1] * 1000000 + time[2]

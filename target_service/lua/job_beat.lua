@@ -1,7 +1,6 @@
 -- KEYS job, stream · ARGV fence, entry, group, consumer, lease in ms -> 1 renewed | 0 stale
 local now = now_ms()
-local state, fence, lease_until = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until'))
-if state ~= 'running' or fence ~= ARGV[1] or tonumber(lease_until) < now then
+if not owns(KEYS[1], 'running', ARGV[1], now) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'lease_until', now + tonumber(ARGV[5]))

@@ -13,7 +13,7 @@ end
 if (state ~= 'queued' and state ~= 'running') or committed then
   return 'late'
 end
--- The next fence: whatever worker has the job finds its own stale. Its entry leaves the stream at the next claim.
+-- With the next fence, a worker that has the job finds its own stale. The entry leaves the stream at the next claim.
 redis.call('HSET', KEYS[3], 'state', 'cancelled')
 redis.call('HINCRBY', KEYS[3], 'fence', 1)
 redis.call('HDEL', KEYS[3], 'lease_until', 'partial')

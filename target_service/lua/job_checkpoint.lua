@@ -1,7 +1,6 @@
 -- KEYS job, stream · ARGV fence, entry, group, consumer, lease in ms, step, progress, partial, 1 if it is the last -> 1 | 0 stale
 local now = now_ms()
-local state, fence, lease_until, step = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'lease_until', 'step'))
-if state ~= 'running' or fence ~= ARGV[1] or tonumber(lease_until) < now or tonumber(ARGV[6]) <= tonumber(step) then
+if not owns(KEYS[1], 'running', ARGV[1], now) or tonumber(ARGV[6]) <= tonumber(redis.call('HGET', KEYS[1], 'step')) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'step', ARGV[6], 'progress', ARGV[7], 'partial', ARGV[8], 'attempts', 0,

@@ -24,6 +24,6 @@ if tonumber(attempts) >= tonumber(ARGV[5]) then
 end
 redis.call('HSET', KEYS[1], 'state', 'running', 'lease_until', now + tonumber(ARGV[4]))
 redis.call('HINCRBY', KEYS[1], 'attempts', 1)
--- The idle time of the entry and the lease of the job start together, so XAUTOCLAIM finds what is free to take.
+-- The idle time of the entry and the lease of the job start together, so XAUTOCLAIM finds the jobs that may be claimed.
 redis.call('XCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[1], 'JUSTID')
 return {'yours', redis.call('HINCRBY', KEYS[1], 'fence', 1), tonumber(step), partial or '', input, reference}

@@ -1,6 +1,5 @@
 -- KEYS job, stream · ARGV fence, entry, group, output, retention in ms -> 1 | 0 stale
-local state, fence = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence'))
-if state ~= 'running' or fence ~= ARGV[1] then
+if not owns(KEYS[1], 'running', ARGV[1]) then
   return 0
 end
 redis.call('HSET', KEYS[1], 'state', 'done', 'progress', '1', 'output', ARGV[4])

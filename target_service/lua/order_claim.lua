@@ -25,7 +25,4 @@ elseif state == 'processed' then
 elseif tonumber(lease_until) > now then
   return {'busy'}
 end
-lease_until = now + tonumber(ARGV[5])
-redis.call('HSET', KEYS[3], 'lease_until', lease_until)
-redis.call('ZADD', KEYS[4], lease_until, ARGV[7])
-return {'yours', redis.call('HINCRBY', KEYS[3], 'fence', 1), receipt}
+return {'yours', take(KEYS[3], KEYS[4], ARGV[7], now, ARGV[5]), receipt}

@@ -17,7 +17,4 @@ elseif state == 'done' then
 elseif tonumber(lease_until) > now then
   return {'busy'}
 end
-lease_until = now + tonumber(ARGV[4])
-redis.call('HSET', KEYS[3], 'lease_until', lease_until)
-redis.call('ZADD', KEYS[4], lease_until, ARGV[6])
-return {'yours', redis.call('HINCRBY', KEYS[3], 'fence', 1), payment_id}
+return {'yours', take(KEYS[3], KEYS[4], ARGV[6], now, ARGV[4]), payment_id}

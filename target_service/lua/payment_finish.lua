@@ -1,14 +1,8 @@
--- KEYS payment, open payments · ARGV fence, answer, retention in ms, name
+-- KEYS payment, open payments · ARGV name, fence, answer, retention in ms
 -- -> the answer that counts (the first one) | false a newer owner has it
-local state, fence, answer = unpack(redis.call('HMGET', KEYS[1], 'state', 'fence', 'answer'))
-if state == 'done' then
-  return answer
+local answer, stored = finish(KEYS[1], KEYS[2], ARGV[1], 'done', ARGV[2], ARGV[3])
+if stored then
+  redis.call('HDEL', KEYS[1], 'order')
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
 end
-if fence ~= ARGV[1] then
-  return false
-end
-redis.call('HSET', KEYS[1], 'state', 'done', 'answer', ARGV[2])
-redis.call('HDEL', KEYS[1], 'lease_until', 'order')
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('ZREM', KEYS[2], ARGV[4])
-return ARGV[2]
+return answer

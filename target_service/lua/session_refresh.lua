@@ -15,7 +15,7 @@ local now, grace = now_ms(), tonumber(ARGV[3])
 if presented == current then
   redis.call('HSET', KEYS[1], 'generation', current + 1, 'retired:' .. current, now, 'kid', ARGV[6])
   redis.call('PEXPIRE', KEYS[1], ARGV[4])
-  -- Times of retirement are needed for the grace only: a generation without one was retired before it.
+  -- A time of retirement is needed only during the grace. A generation without one was retired before the grace.
   while oldest < current do
     if now - tonumber(redis.call('HGET', KEYS[1], 'retired:' .. oldest)) <= grace then
       break

@@ -8,7 +8,7 @@ if not role then
 end
 if role ~= ARGV[2] then
   redis.call('HSET', KEYS[3], 'role', ARGV[2])
-  -- Tokens say the role, so those that say the old one end here; the clients log in again.
+  -- Tokens say the role, so the sessions whose tokens say the old one end here; the clients log in again.
   redis.call('HINCRBY', KEYS[3], 'epoch', 1)
 end
 return 1

@@ -1,7 +1,7 @@
-"""The endpoints, one kind of state a file: what is asked of it, and how it is answered. Nothing is decided here.
+"""The endpoints, one kind of state a file: what is asked, and how it is answered. Nothing is decided here.
 
-Every handler is a coroutine that awaits the store at most as often as the state file says, and answers bytes that
-are ready: no response model is walked on the way out.
+Every handler is a coroutine. It awaits the store at most as often as the state file says, and answers bytes that are
+ready: no response model is walked on the way out.
 """
 
 from target_service.routes import access, accounts, cart, jobs, limits, orders, payments, preferences, probes
@@ -17,4 +17,4 @@ ROUTERS = (
     limits.router,
     probes.router,
 )
-"""To add one: write the file, add it here."""
+"""The routers of all kinds of state. To add one, write the file and add its router here."""

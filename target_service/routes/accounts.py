@@ -1,4 +1,4 @@
-"""Sign-up, sessions and the profile."""
+"""The endpoints of sign-up, sessions and the profile."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -26,6 +26,7 @@ def _tokens(service: Service, opened: Opened) -> Response:
 @router.post("/api/users", status_code=201, response_model=answers.NewAccount)
 @refuses(UserExists)
 async def sign_up(request: Request, body: bodies.SignUp) -> Response:
+    """Create an account."""
     id = await service_of(request).accounts.create(body.username, body.password)
     return json_response({"user_id": id, "username": body.username}, 201)
 
@@ -33,6 +34,7 @@ async def sign_up(request: Request, body: bodies.SignUp) -> Response:
 @router.post("/api/login", response_model=answers.Session)
 @refuses(CredentialsRefused)
 async def login(request: Request, body: bodies.Login) -> Response:
+    """Check a password and open a session."""
     service = service_of(request)
     user = await service.accounts.check(body.username, body.password)
     return _tokens(service, await service.sessions.open(user, service.tokens.kid))
@@ -41,6 +43,7 @@ async def login(request: Request, body: bodies.Login) -> Response:
 @router.post("/api/refresh", response_model=answers.Session)
 @refuses(NotAuthenticated)
 async def refresh(request: Request, body: bodies.Refresh) -> Response:
+    """Exchange a refresh token for the next one and a new access token."""
     service = service_of(request)
     token = service.tokens.read_refresh(body.refresh_token)
     return _tokens(service, await service.sessions.refresh(token, service.tokens.kid))
@@ -49,6 +52,7 @@ async def refresh(request: Request, body: bodies.Refresh) -> Response:
 @router.post("/api/logout", status_code=204)
 @refuses(Forbidden)
 async def logout(request: Request) -> Response:
+    """End the session of the token."""
     await service_of(request).sessions.revoke(claims_of(request))
     return Response(status_code=204)
 
@@ -56,12 +60,14 @@ async def logout(request: Request) -> Response:
 @router.post("/api/logout-all", status_code=204)
 @refuses(Forbidden)
 async def logout_all(request: Request) -> Response:
+    """End all sessions of the user."""
     await service_of(request).sessions.revoke_all(claims_of(request))
     return Response(status_code=204)
 
 
 @router.get("/profile", response_model=answers.Account)
 async def profile(request: Request) -> Response:
+    """Show the account of the session's user."""
     claims = claims_of(request)
     shown = await service_of(request).sessions.profile(claims)
     return json_response(

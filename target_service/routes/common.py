@@ -19,10 +19,10 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 class Route(APIRoute):
-    """A route that refuses a body, before anything is done, unless its handler takes one."""
+    """A route that refuses a body before anything is done, unless its handler takes one."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See the framework's."""
+        """Return the framework's handler, behind one that refuses a body where none is taken."""
         handle = super().get_route_handler()
         if self.body_field is not None:
             return handle
@@ -37,7 +37,7 @@ class Route(APIRoute):
 
 
 def refuses(*problems: type[Problem]) -> Callable[[Handler], Handler]:
-    """Says which problems a handler answers beside those that openapi.py knows of it."""
+    """Declare the problems that a handler answers, besides those that openapi.py knows from its helpers."""
 
     def noted(handler: Handler) -> Handler:
         handler.refuses = problems  # type: ignore[attr-defined]
@@ -47,16 +47,20 @@ def refuses(*problems: type[Problem]) -> Callable[[Handler], Handler]:
 
 
 def service_of(request: Request) -> Service:
-    """The service that this request came to."""
+    """Return the service that a request came to."""
     service: Service = request.scope["app"].state.service
     return service
 
 
 def claims_of(request: Request) -> Claims:
-    """What the request's token says; raises NotAuthenticated."""
+    """Return what the token or the API key of a request says.
+
+    Raises:
+        NotAuthenticated: There is no token, or none that is genuine.
+    """
     return service_of(request).tokens.verify(bearer(request))
 
 
 def json_response(body: object, status: int = 200) -> Response:
-    """An answer that no response model is walked for."""
+    """Return an answer whose body is encoded at once, without a response model."""
     return Response(orjson.dumps(body), status, media_type=JSON)

@@ -1,4 +1,4 @@
-"""A route with a rate limit."""
+"""The endpoint with a rate limit of its own."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -13,6 +13,7 @@ router = APIRouter(route_class=Route)
 @router.get("/api/limited", response_model=answers.Admission)
 @refuses(Limited)
 async def limited(request: Request) -> Response:
+    """Use a turn, if there is one."""
     claims = claims_of(request)
     await service_of(request).limits.take(claims)
     return json_response({"admitted": True})

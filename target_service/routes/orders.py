@@ -1,4 +1,4 @@
-"""Orders."""
+"""The endpoints of orders."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -16,6 +16,7 @@ router = APIRouter(route_class=Route)
 @router.post("/api/orders", status_code=201, response_model=answers.PlacedOrder)
 @refuses(OrderTaken, InProgress)
 async def place(request: Request, body: bodies.Order) -> Response:
+    """Place an order: the first who asks wins it, and it is processed once."""
     claims, key = claims_of(request), required_idempotency_key(request)
     wanted = Wanted(body.order_id, body.item, body.quantity)
     placed = await service_of(request).orders.place(claims, key, wanted)
@@ -28,4 +29,5 @@ async def place(request: Request, body: bodies.Order) -> Response:
 @router.get("/api/orders/{id}", response_model=answers.PlacedOrder)
 @refuses(NotFound)
 async def show(request: Request, id: str) -> Response:
+    """Show an order of the user."""
     return Response(await service_of(request).orders.show(claims_of(request), id), media_type=JSON)

@@ -1,4 +1,4 @@
-"""Payments."""
+"""The endpoint of payments."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,6 +15,7 @@ router = APIRouter(route_class=Route)
 @router.post("/payment", status_code=201, response_model=answers.Charge)
 @refuses(InProgress)
 async def payment(request: Request, body: bodies.Payment) -> Response:
+    """Charge a payment, once for an idempotency key."""
     claims, key = claims_of(request), required_idempotency_key(request)
     order = Order.of(body.amount, body.currency, body.reference)
     answer = await service_of(request).payments.pay(claims, key, order)

@@ -1,4 +1,4 @@
-"""Preferences."""
+"""The endpoints of preferences."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -28,12 +28,14 @@ def _shown(found: Preferences) -> Response:
 
 @router.get("/api/preferences", response_model=answers.PreferencesShown)
 async def preferences(request: Request) -> Response:
+    """Show the preferences of the user, with their version as the ETag."""
     return _shown(await service_of(request).preferences.read(claims_of(request)))
 
 
 @router.put("/api/preferences", response_model=answers.PreferencesShown)
 @refuses(PreconditionFailed)
 async def change_preferences(request: Request, body: bodies.Preferences) -> Response:
+    """Replace the preferences, if their version is still the one that If-Match names."""
     claims, match = claims_of(request), required_match(request)
     book = service_of(request).preferences
     return _shown(await book.write(claims, match, body.theme, body.language, body.timezone))

@@ -1,4 +1,4 @@
-"""What the platform asks: alive, ready, and how many requests were answered."""
+"""What a platform asks: whether the process lives, whether it is ready, and how many requests it has answered."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
@@ -12,19 +12,23 @@ router = APIRouter(route_class=Route)
 
 @router.get("/health", response_model=answers.Alive)
 async def health() -> Response:
-    """Whether this process lives; says nothing of its store, or a store that is gone would have replicas killed."""
+    """Say that this process lives.
+
+    It says nothing of the store, because a store that is gone must not have replicas killed.
+    """
     return json_response({"status": "alive"})
 
 
 @router.get("/ready", response_model=answers.Ready)
 @refuses(Draining, StoreGone)
 async def ready(request: Request) -> Response:
-    """Whether requests should be sent here: not when leaving, and not without the store."""
+    """Say whether requests should be sent here: not to a replica that is leaving, and not to one without its store."""
     problem = await service_of(request).drain.unready()
     return problem.response() if problem else json_response({"status": "ready"})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
+    """Show what this process has counted, as Prometheus reads it."""
     counters = service_of(request).metrics
     return Response(counters.text(), media_type=counters.content_type)

@@ -24,27 +24,32 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.history import connect, create_tables
-from harness.history.schema import SEEN
-from harness.judging.criteria import Terms
-from harness.judging.registry import CHECKS
+from harness.judging.criteria import Criteria
 from harness.judging.verdict import Verdict
+from harness.properties.hostile import check as hostile
+from harness.properties.idempotency import check as idempotency
+from harness.properties.job import check as job
+from harness.properties.session import check as session
+from harness.properties.session import refresh
+from harness.scenario.questions import CHECKS
 from tests.benchmarks import synthetic, synthetic_shop
 
-TERMS = Terms(
-    session_ttl_s=100,
-    refresh_ttl_s=100,
-    refresh_grace_s=10,
-    idempotency_retention_s=100,
-    definite_answer_s=5,
-    metrics=True,
-)
-SHAPES: dict[str, tuple[Callable[[synthetic.Connection, int], synthetic.Expected], Terms]] = {
-    "spread": (lambda db, ops: synthetic.fill_history(db, ops, "spread", SEEN), TERMS),
-    "hot": (lambda db, ops: synthetic.fill_history(db, ops, "hot", SEEN), TERMS),
-    "shop": (lambda db, ops: synthetic_shop.fill_history(db, ops, hot=False), synthetic_shop.TERMS),
-    "hot shop": (lambda db, ops: synthetic_shop.fill_history(db, ops, hot=True), synthetic_shop.TERMS),
+CRITERIA: dict[str, Any] = {
+    "session": session.Criteria(session_ttl_s=100, refresh_grace_s=10),
+    "refresh": refresh.Criteria(refresh_ttl_s=100, refresh_grace_s=10),
+    "idempotency": idempotency.Criteria(retention_s=100, definite_answer_s=5),
+    "job": job.Criteria(),
+    "hostile": hostile.Criteria(),
+    **dict.fromkeys(("steady", "unique_ids", "graceful", "accounting"), Criteria(metrics=True)),
 }
-"""What fills a history of each shape, and the promises it is judged by."""
+Shape = tuple[Callable[[synthetic.Connection, int], synthetic.Expected], dict[str, Any]]
+SHAPES: dict[str, Shape] = {
+    "spread": (lambda db, ops: synthetic.fill_history(db, ops, "spread"), CRITERIA),
+    "hot": (lambda db, ops: synthetic.fill_history(db, ops, "hot"), CRITERIA),
+    "shop": (lambda db, ops: synthetic_shop.fill_history(db, ops, hot=False), synthetic_shop.CRITERIA),
+    "hot shop": (lambda db, ops: synthetic_shop.fill_history(db, ops, hot=True), synthetic_shop.CRITERIA),
+}
+"""What fills a history of each shape, and what its checks judge by."""
 LEAST_OPS_PER_S = 1_000_000
 MOST_TIMES = 12.0
 MOST_MEMORY_MIB = 1024
@@ -53,7 +58,7 @@ REPEATS = 3
 
 def measure(ops: int, shape: str) -> dict[str, Any]:
     """One history, and over it every check that something is planted for."""
-    fill, terms = SHAPES[shape]
+    fill, criteria = SHAPES[shape]
     db = connect()
     create_tables(db)
     started = time.perf_counter()
@@ -64,7 +69,7 @@ def measure(ops: int, shape: str) -> dict[str, Any]:
         times, cpu = [], []
         for _ in range(REPEATS):
             started, spent = time.perf_counter(), time.process_time()
-            result = CHECKS[name](db, terms)
+            result = CHECKS[name].judge(db, criteria[name])
             times.append(time.perf_counter() - started)
             cpu.append(time.process_time() - spent)
         assert result is not None

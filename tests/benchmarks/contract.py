@@ -67,7 +67,7 @@ class Measured:
             users=[(f"user-{number}", f"password-{number}") for number in range(24)],
             balancer=("127.0.0.1", port),
             hop=True,
-            clients={"sessions/hop": clients - clients // 3, "sessions/balancer": clients // 3},
+            clients={"session/hop": clients - clients // 3, "session/balancer": clients // 3},
             rate_per_s=None,
             duration_s=duration_s,
             think_s=(0, 0),

@@ -11,8 +11,11 @@ from typing import Any
 
 import duckdb
 
-from tests.unit.checks import test_idempotency, test_job, test_refresh, test_session
-from tests.unit.checks.histories import MS, fill, op
+from tests.support.histories import DERIVED, MS, fill, op
+from tests.unit.properties.idempotency import test_check as test_idempotency
+from tests.unit.properties.job import test_check as test_job
+from tests.unit.properties.session import test_check as test_session
+from tests.unit.properties.session import test_refresh
 
 Connection = duckdb.DuckDBPyConnection
 Expected = dict[str, dict[str, int]]
@@ -46,8 +49,8 @@ answers AS (SELECT *,
     WHEN kind = 'refresh' AND k = 19 THEN CASE WHEN hot AND m < 1 THEN 'error' ELSE 'refused' END
     WHEN kind = 'read' AND k = 18 AND NOT hot THEN 'absent' ELSE 'ok' END AS class FROM kinds)
 SELECT i, 0, i, i % 64,
-  CASE kind WHEN 'pay' THEN 'payments' WHEN 'submit' THEN 'jobs' WHEN 'status' THEN 'jobs' WHEN 'forge' THEN 'hostile'
-    ELSE 'sessions' END,
+  CASE kind WHEN 'pay' THEN 'idempotency' WHEN 'submit' THEN 'job' WHEN 'status' THEN 'job' WHEN 'forge' THEN 'hostile'
+    ELSE 'session' END,
   kind, CASE WHEN k IN (15, 16) AND NOT hot THEN 'final' ELSE 'load' END,
   CASE kind WHEN 'pay' THEN 'p-' WHEN 'submit' THEN 'j-' WHEN 'status' THEN 'j-' WHEN 'forge' THEN 'f-'
     ELSE 's-' END || item,
@@ -85,36 +88,37 @@ _PLANTED: dict[str, Cases] = {
 _NAMES = ("key", "session", "user", "arg", "value", "want", "given_id")
 
 
-def fill_history(db: Connection, ops: int, shape: str, seen: str) -> Expected:
+def fill_history(db: Connection, ops: int, shape: str) -> Expected:
     """Fills all tables with `ops` ops and some; returns the violations that are in them, by check and rule."""
     base = _SPREAD if shape == "spread" else _HOT
     kinds = "[" + ", ".join(f"'{kind}'" for kind in _KINDS) + "]"
     for start in range(0, ops, 1_000_000):
         rows = _ROWS.format(base=base.format(a=start, b=min(ops, start + 1_000_000)), kinds=kinds)
         named = f"SELECT * FROM ({rows}) t({_COLUMNS})"
-        db.execute(f"INSERT INTO op ({_COLUMNS}, seen) SELECT {_COLUMNS}, {seen} FROM ({named})")
+        derived, values = ", ".join(DERIVED), ", ".join(DERIVED.values())
+        db.execute(f"INSERT INTO op ({_COLUMNS}, {derived}) SELECT {_COLUMNS}, {values} FROM ({named})")
     db.execute("""INSERT INTO effect SELECT 'e' || row_number() OVER (), min(invoke_ns), key, key, 1,
-        CASE workload WHEN 'payments' THEN 'payment' ELSE 'job' END, 0
+        CASE workload WHEN 'idempotency' THEN 'payment' ELSE 'job' END, 0
         FROM op WHERE kind IN ('pay', 'submit') GROUP BY key, workload""")
-    expected = plant(db, _PLANTED, _NAMES, seen)
+    expected = plant(db, _PLANTED, _NAMES)
     _plant_fences(db, expected)
     if shape == "hot":
-        _plant_hot(db, ops, seen, expected)
-    _others(db, ops, seen, expected)
+        _plant_hot(db, ops, expected)
+    _others(db, ops, expected)
     return expected
 
 
-def insert(db: Connection, rows: list[dict[str, Any]], seen: str) -> None:
+def insert(db: Connection, rows: list[dict[str, Any]]) -> None:
     """Adds op rows after those that are there."""
     found = db.execute("SELECT max(id) FROM op").fetchone()
     first = (found[0] if found else 0) + 1
     for place, row in enumerate(rows):
         names = ["id", "agent", "op", *row]
         fill(db, "op", names, [[first + place, 0, first + place, *row.values()]])
-    db.execute(f"UPDATE op SET seen = {seen} WHERE id >= {first}")
+    db.execute(f"UPDATE op SET {', '.join(f'{name} = {sql}' for name, sql in DERIVED.items())} WHERE id >= {first}")
 
 
-def plant(db: Connection, planted: Mapping[str, Cases], names: Iterable[str], seen: str) -> Expected:
+def plant(db: Connection, planted: Mapping[str, Cases], names: Iterable[str]) -> Expected:
     """The guilty histories of the unit tests, each with the columns `names` made its own."""
     expected: Expected = {}
     rows: list[dict[str, Any]] = []
@@ -131,7 +135,7 @@ def plant(db: Connection, planted: Mapping[str, Cases], names: Iterable[str], se
             counts = expected.setdefault(check, {})
             rule = name.split(",")[0]
             counts[rule] = counts.get(rule, 0) + 1
-    insert(db, rows, seen)
+    insert(db, rows)
     return expected
 
 
@@ -144,20 +148,20 @@ def _plant_fences(db: Connection, expected: Expected) -> None:
     expected["job"]["fence went back"] = 1
 
 
-def _plant_hot(db: Connection, ops: int, seen: str, expected: Expected) -> None:
+def _plant_hot(db: Connection, ops: int, expected: Expected) -> None:
     """One violation of each kind on a hot item, in the middle of its traffic."""
     middle = ops // 2 * 1000 + 100
     at = {"client": 99, "phase": "load", "invoke_ns": middle, "return_ns": middle + 10, "boot": None}
     said = {**at, "outcome": "ok", "class": "ok"}
     rows: list[dict[str, Any]] = [
-        {**at, "workload": "sessions", "kind": "read", "key": "s-1", "session": "s-1", "outcome": "fail",
+        {**at, "workload": "session", "kind": "read", "key": "s-1", "session": "s-1", "outcome": "fail",
          "class": "absent"},
-        {**said, "workload": "jobs", "kind": "status", "key": "j-2", "state": "running", "number": 0.0},
-        {**said, "workload": "payments", "kind": "pay", "key": "p-3", "arg": "body3", "value": "x"},
-        {**said, "workload": "sessions", "kind": "refresh", "key": "s-4", "session": "s-4", "arg": "r-4-0",
+        {**said, "workload": "job", "kind": "status", "key": "j-2", "state": "running", "number": 0.0},
+        {**said, "workload": "idempotency", "kind": "pay", "key": "p-3", "arg": "body3", "value": "x"},
+        {**said, "workload": "session", "kind": "refresh", "key": "s-4", "session": "s-4", "arg": "r-4-0",
          "value": "r-4-1"},
     ]  # fmt: skip
-    insert(db, rows, seen)
+    insert(db, rows)
     db.execute(f"INSERT INTO effect VALUES ('twice', {middle}, 'p-5', 'p-5', 1, 'payment', 1)")
     for check, rule in (
         ("session", "lost"),
@@ -169,7 +173,7 @@ def _plant_hot(db: Connection, ops: int, seen: str, expected: Expected) -> None:
         expected[check][rule] = expected[check].get(rule, 0) + 1
 
 
-def _others(db: Connection, ops: int, seen: str, expected: Expected) -> None:
+def _others(db: Connection, ops: int, expected: Expected) -> None:
     """What the small checks look for, far behind the load; faults that excuse what failed under it."""
     far = 10_000_000 * MS
     at = {"phase": "load", "invoke_ns": far + 10, "return_ns": far + 20, "boot": None, "session": None}
@@ -181,7 +185,7 @@ def _others(db: Connection, ops: int, seen: str, expected: Expected) -> None:
         {**at, "workload": "ids", "kind": "pay1", "key": "b", "given_id": "same", "outcome": "ok", "class": "ok"},
         {**at, "workload": "x", "kind": "y", "key": "g", "sent_to": "replica-9", "outcome": "info", "class": "error"},
     ]  # fmt: skip
-    insert(db, rows, seen)
+    insert(db, rows)
     expected["hostile"] = {"accepted": 1}
     expected["steady"] = {"unexpected": 1}
     expected["unique_ids"] = {"given twice": 1}

@@ -1,6 +1,6 @@
 """Synthetic histories of those who order, fill carts, change preferences, meet limits and are granted access.
 
-A story is a list of lines as in `tests.unit.checks.histories`, around one order (and one left in doubt), two lines of
+A story is a list of lines as in `tests.support.histories`, around one order (and one left in doubt), two lines of
 a cart, one register, one limited and one granted user, and two API keys. `#` is the number of the item, `@` that of
 the round; the times of a line count from its place, and a place is two milliseconds. When they are not `hot`, a
 thousand stories run side by side, each once, on items of their own; else sixteen items are opened, and take all
@@ -11,53 +11,66 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.history.schema import SEEN
-from harness.judging.criteria import Terms
+from harness.properties.access import check as access
+from harness.properties.cart import check as cart
+from harness.properties.limit import check as limit
+from harness.properties.order import check as order
+from harness.properties.preference import check as preference
 from tests.benchmarks.synthetic import Connection, Expected, insert, plant
-from tests.unit.checks import test_access, test_cart, test_order, test_preference, test_rate_limit
-from tests.unit.checks.histories import MS, fill, op
+from tests.support.histories import DERIVED, MS, fill, op
+from tests.unit.properties.access import test_check as test_access
+from tests.unit.properties.cart import test_check as test_cart
+from tests.unit.properties.limit import test_check as test_limit
+from tests.unit.properties.order import test_check as test_order
+from tests.unit.properties.preference import test_check as test_preference
 
-TERMS = Terms(definite_answer_s=5, limit_window_s=1, limit_most=3, limit_least=2)
+CRITERIA = {
+    "order": order.Criteria(definite_answer_s=5),
+    "cart": cart.Criteria(),
+    "preference": preference.Criteria(),
+    "limit": limit.Criteria(window_s=1, most=3, least=2),
+    "access": access.Criteria(),
+}
 """No retention and no life of a cart: they excuse, and a hot item lives as long as the history."""
 
 _OPENING = """
-    orders/place o# error 0-3 arg=A user=a#
-    orders/place o# ok 0-1 arg=A user=a# value=v# given_id=i#
-    orders/place d# error 0-1 arg=A user=a#
+    order/place o# error 0-3 arg=A user=a#
+    order/place o# ok 0-1 arg=A user=a# value=v# given_id=i#
+    order/place d# error 0-1 arg=A user=a#
     cart/add l# ok 0-1
     cart/look g# ok 0-1 value=absent
     cart/add g# ok 0-1
     cart/look g# ok 0-1 value=present
     cart/remove g# ok 0-1
-    preferences/get p# ok 0-1 value=initial#
+    preference/get p# ok 0-1 value=initial#
     access/key_create k# ok 0-1 user=u#
     access/key_create r# ok 0-1 user=u#
     access/key_revoke r# ok 0-1 user=u#
 """.strip().splitlines()
 
 _ROUND = """
-    orders/place o# ok 0-1 arg=A user=a# value=v# given_id=i#
-    orders/place o# refused 0-1 arg=B@ user=a#
-    orders/inspect o# ok 0-1 user=a# state=done given_id=i#
-    orders/inspect o# missing 0-1 user=b#
-    orders/place d# error 0-1 arg=A user=a# phase=settle
-    orders/inspect d# ok 0-1 user=a# state=pending phase=settle
-    orders/place d# in_progress 0-1 arg=A user=a# phase=settle
+    order/place o# ok 0-1 arg=A user=a# value=v# given_id=i#
+    order/place o# refused 0-1 arg=B@ user=a#
+    order/inspect o# ok 0-1 user=a# state=done given_id=i#
+    order/inspect o# missing 0-1 user=b#
+    order/place d# error 0-1 arg=A user=a# phase=settle
+    order/inspect d# ok 0-1 user=a# state=pending phase=settle
+    order/place d# in_progress 0-1 arg=A user=a# phase=settle
     cart/look l# ok 0-1 value=present
     cart/add l# ok 0-1
     cart/look l# error 0-1
     cart/look g# ok 0-1 value=absent
     cart/remove g# missing 0-1
-    preferences/put p# ok 0-3 arg=w@ state=@
-    preferences/get p# ok 0-1 value=w@ state=@
-    preferences/put p# error 0-1 arg=x@
-    preferences/get p# ok 0-1 value=w@ state=@
-    preferences/get p# ok 0-1 value=x@
-    preferences/get p# ok 0-1 value=x@
-    preferences/put p# mismatch 0-1 arg=y@
-    limits/hit u# ok 0-1
-    limits/hit u# ok 0-3
-    limits/hit u# limited 0-1
+    preference/put p# ok 0-3 arg=w@ state=@
+    preference/get p# ok 0-1 value=w@ state=@
+    preference/put p# error 0-1 arg=x@
+    preference/get p# ok 0-1 value=w@ state=@
+    preference/get p# ok 0-1 value=x@
+    preference/get p# ok 0-1 value=x@
+    preference/put p# mismatch 0-1 arg=y@
+    limit/hit u# ok 0-1
+    limit/hit u# ok 0-3
+    limit/hit u# limited 0-1
     access/login s#-@ ok 0-1 user=u#
     access/see_own s#-@ ok 0-1 session=s#-@ user=u# want=u# value=u#
     access/see_other s#-@ refused 0-1 session=s#-@ user=u# want=z
@@ -91,7 +104,7 @@ _PLANTED: dict[str, dict[str, tuple[list[str], list[dict[str, Any]]]]] = {
     "order": test_order.GUILTY,
     "cart": {name: (lines, []) for name, lines in test_cart.GUILTY.items()},
     "preference": {name: (lines, []) for name, lines in test_preference.GUILTY.items()},
-    "rate_limit": {name: (lines, []) for name, lines in test_rate_limit.GUILTY.items()},
+    "limit": {name: (lines, []) for name, lines in test_limit.GUILTY.items()},
     "access": {
         name: ([test_access.LOGIN, test_access.OWN.replace("s1", "s8"), *lines], [])
         for name, lines in test_access.GUILTY.items()
@@ -99,17 +112,17 @@ _PLANTED: dict[str, dict[str, tuple[list[str], list[dict[str, Any]]]]] = {
 }
 
 _PLANTED_HOT: dict[tuple[str, str], str] = {
-    ("order", "two winners"): "orders/place o1 ok 0-1 arg=Z user=z",
-    ("order", "winner refused"): "orders/place o2 refused 0-1 arg=A user=a2",
-    ("order", "lost"): "orders/inspect o3 missing 0-1 user=a3",
-    ("order", "shown to another"): "orders/inspect o4 ok 0-1 user=z state=done given_id=i4",
-    ("order", "processed no more"): "orders/inspect o5 ok 0-1 user=a5 state=pending given_id=i5",
-    ("order", "answers differ"): "orders/inspect o6 ok 0-1 user=a6 state=done given_id=other",
+    ("order", "two winners"): "order/place o1 ok 0-1 arg=Z user=z",
+    ("order", "winner refused"): "order/place o2 refused 0-1 arg=A user=a2",
+    ("order", "lost"): "order/inspect o3 missing 0-1 user=a3",
+    ("order", "shown to another"): "order/inspect o4 ok 0-1 user=z state=done given_id=i4",
+    ("order", "processed no more"): "order/inspect o5 ok 0-1 user=a5 state=pending given_id=i5",
+    ("order", "answers differ"): "order/inspect o6 ok 0-1 user=a6 state=done given_id=other",
     ("cart", "lost"): "cart/look l1 ok 0-1 value=absent",
     ("cart", "removed twice"): "cart/remove g2 ok 0-1",
-    ("preference", "stale"): "preferences/get p1 ok 0-1 value=w0",
-    ("preference", "never written"): "preferences/get p2 ok 0-1 value=other",
-    ("preference", "version forked"): "preferences/get p3 ok 0-1 value=x{round} state={round}",
+    ("preference", "stale"): "preference/get p1 ok 0-1 value=w0",
+    ("preference", "never written"): "preference/get p2 ok 0-1 value=other",
+    ("preference", "version forked"): "preference/get p3 ok 0-1 value=x{round} state={round}",
     ("access", "forbidden admitted"): "access/see_other n1 ok 0-1 session=n1 user=u1 want=z value=z",
     ("access", "permitted refused"): "access/see_own s2-{round} refused 0-1 user=u2",
     ("access", "key lost"): "access/key_use k3 absent 0-1 user=u3",
@@ -130,15 +143,16 @@ def fill_history(db: Connection, ops: int, hot: bool) -> Expected:
     named = ", ".join(f"replace(replace(l.\"{name}\", '#', '' || item), '@', '' || round)" for name in _NAMED)
     columns = ", ".join(f'"{name}"' for name in ("id", "agent", "op", "client", *_PLAIN, *_NAMED))
     columns += ", invoke_ns, return_ns"
+    derived, values = ", ".join(DERIVED), ", ".join(DERIVED.values())
     for start in range(0, ops, 1_000_000):
         base = (_HOT if hot else _SIDE_BY_SIDE).format(a=start, b=min(ops, start + 1_000_000))
         rows = f"""SELECT i, 0, i, i % 64, {", ".join(f'l."{name}"' for name in _PLAIN)}, {named},
             at_ns + begun_ns, at_ns + done_ns FROM ({base}) JOIN line l USING (place) ORDER BY i"""
-        db.execute(f"INSERT INTO op ({columns}, seen) SELECT *, {SEEN} FROM ({rows}) t({columns})")
+        db.execute(f"INSERT INTO op ({columns}, {derived}) SELECT *, {values} FROM ({rows}) t({columns})")
     db.execute("DROP TABLE line")
     db.execute("""INSERT INTO effect SELECT 'e' || key, min(invoke_ns), key, key, NULL, 'order', 0
         FROM op WHERE kind = 'place' GROUP BY key""")
-    expected = plant(db, _PLANTED, ("key", "session", "user"), SEEN)
+    expected = plant(db, _PLANTED, ("key", "session", "user"))
     if hot:
         _plant_hot(db, ops, expected)
     return expected
@@ -156,9 +170,9 @@ def _plant_hot(db: Connection, ops: int, expected: Expected) -> None:
     for row in rows:
         row["invoke_ns"] += at_ns
         row["return_ns"] += at_ns
-    insert(db, rows, SEEN)
+    insert(db, rows)
     db.execute(f"""INSERT INTO op (id, workload, kind, phase, key, outcome, class, invoke_ns, return_ns)
-        SELECT {2 * ops} + i, 'limits', 'hit', 'load', 'u1', 'ok', 'ok', {at_ns} + i, {at_ns} + i + {MS}
+        SELECT {2 * ops} + i, 'limit', 'hit', 'load', 'u1', 'ok', 'ok', {at_ns} + i, {at_ns} + i + {MS}
         FROM range({ops // 100}) r(i)""")
-    for check, rule in (*_PLANTED_HOT, ("rate_limit", "too many")):
+    for check, rule in (*_PLANTED_HOT, ("limit", "too many")):
         expected[check][rule] = expected[check].get(rule, 0) + 1

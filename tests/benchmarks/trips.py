@@ -8,21 +8,15 @@ exactly that (tests/unit/target/test_target_trips.py); here it is seen.
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
-from pathlib import Path
 
 from tests.benchmarks.profile import free_port, process
-
-HELPERS = Path(__file__).parents[1] / "unit" / "target"
+from tests.support.target_asking import ROUTES, Asker
+from tests.support.target_world import World, running_ledger, wait_for_port
 
 
 def measured(store_binary: str) -> dict[str, int]:
     """Round trips by endpoint, of a request that was granted and whose scripts the store knows."""
-    sys.path.insert(0, str(HELPERS))
-    from asking import ROUTES, Asker
-    from target_world import World, running_ledger, wait_for_port
-
     store, service = free_port(), free_port()
     found = {}
     with (

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import struct
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from harness.report import html
+from tests.support import example_runs
 
 pytestmark = pytest.mark.browser
 
@@ -32,17 +31,6 @@ FLAGS = [
 ]
 
 
-def example() -> ModuleType:
-    """The made-up run folders of the unit tests."""
-    path = Path(__file__).parents[1] / "unit" / "report" / "example.py"
-    spec = importlib.util.spec_from_file_location("report_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -60,7 +48,7 @@ def browse(chromium: str, profile: Path, page: Path, *flags: str) -> subprocess.
 
 @pytest.mark.parametrize("name", ["valid", "invalid", "unknown"])
 def test_the_report_opens(chromium: str, tmp_path: Path, name: str) -> None:
-    page = html.write(getattr(example(), name)(tmp_path / "run"))
+    page = html.write(getattr(example_runs, name)(tmp_path / "run"))
     ran = browse(chromium, tmp_path / "profile", page, "--dump-dom")
     dom = ran.stdout
     assert f"{name.capitalize()}</h1>" in dom
@@ -71,14 +59,14 @@ def test_the_report_opens(chromium: str, tmp_path: Path, name: str) -> None:
 
 
 def test_a_console_complaint_would_be_noticed(chromium: str, tmp_path: Path) -> None:
-    page = html.write(example().valid(tmp_path / "run"))
+    page = html.write(example_runs.valid(tmp_path / "run"))
     page.write_text(page.read_text("utf-8").replace("</main>", "<script>1</script></main>"), "utf-8")
     assert "CONSOLE" in browse(chromium, tmp_path / "profile", page, "--dump-dom").stderr
 
 
 @pytest.mark.parametrize("width", [1280, 420])
 def test_the_report_can_be_seen(chromium: str, tmp_path: Path, width: int) -> None:
-    page = html.write(example().invalid(tmp_path / "run"))
+    page = html.write(example_runs.invalid(tmp_path / "run"))
     picture = tmp_path / "page.png"
     browse(chromium, tmp_path / "profile", page, f"--window-size={width},1600", f"--screenshot={picture}")
     content = picture.read_bytes()

@@ -6,9 +6,8 @@ import pytest
 
 from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
-
-from .kube import require_cluster
-from .support import FACTORIES, require_engine
+from tests.support.conformance import FACTORIES, require_engine
+from tests.support.kube import require_cluster
 
 MARKS = {"docker": pytest.mark.docker, "kubernetes": pytest.mark.kubernetes}
 REQUIRE = {"docker": require_engine, "kubernetes": require_cluster}

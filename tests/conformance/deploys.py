@@ -1,4 +1,4 @@
-"""Deploys a run, says so, and waits to be killed: `python deploys.py FOLDER RUN_ID`."""
+"""Deploys a run, says so, and waits to be killed: `python -m tests.conformance.deploys FOLDER RUN_ID`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-
-from conformance.support import deployment  # noqa: E402
-from harness.platforms.process.platform import ProcessPlatform  # noqa: E402
-from harness.run.liveness import hold  # noqa: E402
+from harness.platforms.process.platform import ProcessPlatform
+from harness.run.liveness import hold
+from tests.support.conformance import deployment
 
 folder, run_id = Path(sys.argv[1]), sys.argv[2]
 with hold(run_id, folder):

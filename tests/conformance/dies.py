@@ -1,4 +1,6 @@
-"""Deploys a run, injects one fault and is killed at a point of it: `python dies.py FOLDER RUN_ID KIND EVENT`.
+"""Deploys a run, injects one fault and is killed at a point of it.
+
+Started as `python -m tests.conformance.dies FOLDER RUN_ID KIND EVENT`.
 
 At `injected` the undo record is on disk and nothing was done yet; at `landed` all was done and nobody has written so.
 """
@@ -12,17 +14,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-
-from conformance.support import deployment  # noqa: E402
-from harness.faults import FAULTS  # noqa: E402
-from harness.faults.nemesis import Nemesis  # noqa: E402
-from harness.faults.schedule import plan  # noqa: E402
-from harness.platforms.process.platform import ProcessPlatform  # noqa: E402
-from harness.run.liveness import hold  # noqa: E402
-from harness.rundir import Record  # noqa: E402
-from harness.rundir.faults import FaultRecord  # noqa: E402
-from harness.supervision.supervisor import Supervisor  # noqa: E402
+from harness.faults import FAULTS
+from harness.faults.nemesis import Nemesis
+from harness.faults.schedule import plan
+from harness.platforms.process.platform import ProcessPlatform
+from harness.run.liveness import hold
+from harness.rundir import Record
+from harness.rundir.faults import FaultRecord
+from harness.supervision.supervisor import Supervisor
+from tests.support.conformance import deployment
 
 folder, run_id, kind, point = Path(sys.argv[1]), *sys.argv[2:]
 parameters = {"pause": {"for": 60}, "scale": {"to": 1}}.get(kind, {})

@@ -17,8 +17,7 @@ from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.docker import platform as docker
 from harness.platforms.docker.platform import DockerPlatform
-
-from .support import TINY, deployment, eventually
+from tests.support.conformance import TINY, deployment, eventually
 
 pytestmark = pytest.mark.docker
 

@@ -20,11 +20,10 @@ from harness.platforms.docker.engine import LABEL, connect
 from harness.platforms.docker.platform import DockerPlatform
 from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Supervisor
-
-from .between import Between
-from .support import COMPOSE, deployment, eventually, require_engine, tiny
-from .test_process import ask
-from .test_rollouts import boots, kept, load
+from tests.conformance.test_process import ask
+from tests.conformance.test_rollouts import boots, kept, load
+from tests.support.between import Between
+from tests.support.conformance import COMPOSE, deployment, eventually, require_engine, tiny
 
 pytestmark = pytest.mark.docker
 

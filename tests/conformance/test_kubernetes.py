@@ -29,9 +29,8 @@ from harness.platforms.kubernetes.manifests import namespace_of
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Supervisor
-
-from .kube import require_cluster, tiny_part
-from .support import deployment, eventually, new_run_id
+from tests.support.conformance import deployment, eventually, new_run_id
+from tests.support.kube import require_cluster, tiny_part
 
 pytestmark = pytest.mark.kubernetes
 
@@ -246,7 +245,7 @@ def test_a_user_without_the_right_to_a_namespace_is_told_so(tmp_path: Path, monk
     assert "may not create, delete, get, list and patch namespaces; " in KubernetesPlatform().missing()[0]
 
 
-RIGHTS = Path(__file__).parents[2] / "harness" / "platforms" / "kubernetes.md"
+RIGHTS = Path(__file__).parents[2] / "docs" / "kubernetes.md"
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.abilities import Hoppable, Pausable, SelfHealing, Startable, offered, why_withheld
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Supervisor
-
-from .support import deployment, eventually, tiny
+from tests.support.conformance import deployment, eventually, tiny
 
 
 def state(platform: Platform, name: str) -> str:

@@ -15,8 +15,7 @@ from harness.platforms.base import Launcher, Program, Slot
 from harness.platforms.common import ledger_program, procfs
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.supervisor import Supervisor
-
-from .support import deployment, eventually, tiny
+from tests.support.conformance import deployment, eventually, tiny
 
 
 def ask(address: tuple[str, int], path: str = "/whoami") -> tuple[int, dict[str, str]]:

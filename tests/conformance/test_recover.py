@@ -15,15 +15,17 @@ from harness.errors import EnvironmentFailure
 from harness.platforms.process import leftovers
 from harness.recovery.recover import find, recover
 from harness.run.liveness import hold
+from tests.support.conformance import new_run_id
 
-from .support import new_run_id
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def deployed(folder: Path, run_id: str) -> Iterator[subprocess.Popen[str]]:
     folder.mkdir(parents=True)
-    script = Path(__file__).with_name("deploys.py")
-    parent = subprocess.Popen([sys.executable, script, folder, run_id], stdout=subprocess.PIPE, text=True)
+    parent = subprocess.Popen(
+        [sys.executable, "-m", "tests.conformance.deploys", folder, run_id], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert parent.stdout is not None and parent.stdout.readline() == "up\n"
         yield parent

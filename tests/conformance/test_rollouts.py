@@ -16,8 +16,7 @@ from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Supervisor
-
-from .support import deployment, eventually, tiny
+from tests.support.conformance import deployment, eventually, tiny
 
 
 def needs(platform: Platform, fault: type[Fault]) -> None:

@@ -20,8 +20,9 @@ from harness.platforms.process.platform import ProcessPlatform
 from harness.recovery.engines import look
 from harness.recovery.recover import recover
 from harness.rundir.faults import read
+from tests.support.conformance import new_run_id
 
-from .support import new_run_id
+ROOT = Path(__file__).parents[2]
 
 KINDS = [
     kind
@@ -33,9 +34,9 @@ KINDS = [
 @contextmanager
 def died(folder: Path, run_id: str, kind: str, event: str) -> Iterator[None]:
     folder.mkdir(parents=True)
-    script = Path(__file__).with_name("dies.py")
+    command = [sys.executable, "-m", "tests.conformance.dies", str(folder), run_id, kind, event]
     try:
-        done = subprocess.run([sys.executable, script, folder, run_id, kind, event], timeout=60, check=False)
+        done = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
         assert done.returncode == -signal.SIGKILL
         yield
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import SERVICES, Place, Run, place_in
+from tests.support.places import SERVICES, Place, Run, place_in
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conformance.between import Between
 
 from harness.platforms.docker.platform import DockerPlatform
-
-from .support import ROOT, Place, Run, command, eventually, scenario, why
+from tests.support.between import Between
+from tests.support.places import ROOT, Place, Run, command, eventually, scenario, why
 
 pytestmark = [pytest.mark.slow, pytest.mark.docker]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Place, scenario, stranger, unmet, why
+from tests.support.places import Place, scenario, stranger, unmet, why
 
 pytestmark = pytest.mark.slow
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .support import Place, command, eventually
-from .test_ways_out import ended, faults_of, reference
+from tests.end_to_end.test_ways_out import ended, faults_of, reference
+from tests.support.places import Place, command, eventually
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,7 @@ from harness.platforms.kubernetes.api import Cluster
 from harness.platforms.kubernetes.manifests import namespace_of
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from harness.rundir.faults import read
-
-from .support import ROOT, Place, Run, command, eventually, scenario, why
+from tests.support.places import ROOT, Place, Run, command, eventually, scenario, why
 
 pytestmark = [pytest.mark.slow, pytest.mark.kubernetes]
 

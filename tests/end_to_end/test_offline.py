@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import Run, command
+from tests.support.places import Run, command
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .support import ROOT, SERVICES, Place, Run, scenario, stranger, why
+from tests.support.places import ROOT, SERVICES, Place, Run, scenario, stranger, why
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .support import SERVICES, Place, Run, scenario, stranger, unmet, verdicts, why
+from tests.support.places import SERVICES, Place, Run, scenario, stranger, unmet, verdicts, why
 
 pytestmark = pytest.mark.slow
 

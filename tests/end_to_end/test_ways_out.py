@@ -13,7 +13,19 @@ from typing import Any
 
 import pytest
 
-from .support import ROOT, Place, Run, command, eventually, processes, scenario, stranger, unmet, verdicts, why
+from tests.support.places import (
+    ROOT,
+    Place,
+    Run,
+    command,
+    eventually,
+    processes,
+    scenario,
+    stranger,
+    unmet,
+    verdicts,
+    why,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -25,12 +25,12 @@ from harness.contract.catalogue import read_catalogue
 from harness.contract.read import read_contract
 from harness.recovery.engines import missing
 from harness.scenario.file import load_scenario
-from tests.end_to_end.support import ROOT
 from tests.soak import state
 from tests.soak.plan import KILLS_ON, Repetition, fits, plan, remaining, sample
 from tests.soak.repeat import do
 from tests.soak.state import Finding
 from tests.soak.summary import summarise
+from tests.support.places import ROOT
 
 CONTRACT = ROOT / "target_service" / "contract.yaml"
 

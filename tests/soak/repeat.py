@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.recovery.engines import look
-from tests.end_to_end.support import ROOT, Place, Run, command, place_in
 from tests.soak.plan import CLEAN, KILLED, Repetition, moment_s
 from tests.soak.state import Finding
+from tests.support.places import ROOT, Place, Run, command, place_in
 
 RUN_DEADLINE_S = 240.0
 END_GRACE_S = 60.0

@@ -76,15 +76,15 @@ def test_harness_and_target_never_import_each_other():
 
 def test_registries_are_plain_dicts_by_name():
     from harness.faults import FAULTS
-    from harness.judging.registry import CHECKS
     from harness.platforms import PLATFORMS
-    from harness.properties.registry import WORKLOADS
+    from harness.properties import PROPERTIES
+    from harness.scenario.questions import CHECKS
 
-    for registry in (CHECKS, FAULTS, PLATFORMS, WORKLOADS):
+    for registry in (CHECKS, FAULTS, PLATFORMS, PROPERTIES):
         assert type(registry) is dict
         assert registry
         assert all(isinstance(name, str) and name for name in registry)
-    assert all(name == workload.NAME for name, workload in WORKLOADS.items())
+    assert all(name == each.name for name, each in PROPERTIES.items())
     assert all(fault.model_fields["kind"].default == name for name, fault in FAULTS.items())
 
 

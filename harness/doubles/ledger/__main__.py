@@ -1,12 +1,17 @@
-"""`python -m harness.doubles.ledger --host 127.0.0.1 --port N --record PATH --delay-ms 50`
+"""Runs the ledger as a program of its own.
 
-What a provider may lack, and how it may misbehave: --no-deduplicate --no-fences --fail-every N --answer-twice-every N.
+    python -m harness.doubles.ledger --host 127.0.0.1 --port N --record PATH --delay-ms 50
 
-The same may be said by variables, for a container: LEDGER_RECORD, LEDGER_DELAY_MS, LEDGER_NO_DEDUPLICATE=1,
-LEDGER_NO_FENCES=1, LEDGER_FAIL_EVERY, LEDGER_ANSWER_TWICE_EVERY; the command line wins. There is no LEDGER_PORT: in
-Kubernetes a Service named ledger sets one, to something else.
-The token of its control comes from the variable LEDGER_CONTROL. SIGTERM ends it with status 0. A record that
-cannot be written ends it with status 1: an effect that left no trace would be worse than no ledger.
+Options take away what a good provider does, or let the ledger misbehave: --no-deduplicate, --no-fences, --fail-every N
+and --answer-twice-every N.
+
+In a container the same can be said by variables: LEDGER_RECORD, LEDGER_DELAY_MS, LEDGER_NO_DEDUPLICATE=1,
+LEDGER_NO_FENCES=1, LEDGER_FAIL_EVERY, LEDGER_ANSWER_TWICE_EVERY. The command line wins. There is no LEDGER_PORT,
+because a Service named `ledger` sets a variable of that name in Kubernetes, to something else. The variable
+LEDGER_CONTROL holds the token that changes need (`harness.doubles.ledger.server.Settings`).
+
+SIGTERM ends the ledger with status 0. A record that cannot be written ends the ledger with status 1: an effect that
+leaves no trace would be worse than no ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +28,11 @@ from harness.doubles.ledger.server import Connection, Settings
 
 
 async def serve(host: str, port: int, settings: Settings) -> str | None:
-    """Serves until SIGTERM or SIGINT; returns why it had to give up, if it had to."""
+    """Serve until SIGTERM or SIGINT.
+
+    Returns:
+        Why the ledger had to give up; None when a signal ended the ledger.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[str | None] = loop.create_future()
 
@@ -54,16 +63,29 @@ def _options() -> argparse.ArgumentParser:
         # argparse reads a default that is text as if it stood on the command line, and refuses a wrong one.
         return os.environ.get(f"LEDGER_{name}") or otherwise
 
-    options = argparse.ArgumentParser(prog="python -m harness.doubles.ledger", description="the outside world of a run")
+    options = argparse.ArgumentParser(
+        prog="python -m harness.doubles.ledger",
+        description="The outside world of a run: takes effects, and counts them.",
+    )
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=_count, required=True)
     record = said("RECORD")
-    options.add_argument("--record", default=record, required=not record, help="file every attempt is appended to")
-    options.add_argument("--delay-ms", type=_count, default=said("DELAY_MS", "50"), help="from effect to answer")
-    for name, text in (("deduplicate", "a known key has another effect"), ("fences", "a lower fence is not refused")):
+    options.add_argument(
+        "--record", default=record, required=not record, help="the file that every attempt is appended to"
+    )
+    options.add_argument(
+        "--delay-ms", type=_count, default=said("DELAY_MS", "50"), help="how long an answer waits after its effect"
+    )
+    for name, text in (
+        ("deduplicate", "an order with a known key has another effect"),
+        ("fences", "a lower fence is not refused"),
+    ):
         is_said = said(f"NO_{name.upper()}") == "1"
         options.add_argument(f"--no-{name}", action="store_true", default=is_said, help=text)
-    every = {"fail": "503 to every Nth attempt; 0: none", "answer-twice": "every Nth effect; 0: none"}
+    every = {
+        "fail": "answer 503 to every Nth attempt; 0: to none",
+        "answer-twice": "answer every Nth effect twice; 0: none",
+    }
     for name, text in every.items():
         default = said(f"{name}_EVERY".replace("-", "_").upper(), "0")
         options.add_argument(f"--{name}-every", type=_count, default=default, metavar="N", help=text)
@@ -71,7 +93,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Reads the options and serves."""
+    """Read the options, serve, and return the exit status."""
     given = _options().parse_args()
     book = Book(
         Record(given.record),

@@ -1,8 +1,9 @@
-"""What the outside world remembers: effects by key, and the highest fence it has seen for each reference.
+"""What the ledger remembers: the effects by key, and the highest fence that it has seen for each reference.
 
-As a good provider does: a key already known is answered with the first answer and has no new effect; a fence
-lower than one seen before is refused. The key is looked up first, since repeating an answer has no effect.
-A contract may say that its provider does neither: then every order that is not failed is an effect of its own.
+The ledger behaves as a good provider does. A key that is known already is answered with the first answer, and has no
+new effect. A fence lower than one seen before for the same reference is refused. The key is looked up first, because
+repeating an answer has no effect. A contract may say that its provider does neither; then every order that does not
+fail has an effect of its own.
 """
 
 from __future__ import annotations
@@ -19,12 +20,20 @@ _KINDS = ("payment", "job", "order")
 
 
 class BadRequest(ValueError):
-    """The request is not one of the ledger's; the text says what is wrong."""
+    """The request is not one that the ledger takes; the text says what is wrong."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """One request for an effect, checked. `rest` holds its other members, as they came."""
+    """One checked request for an effect.
+
+    Attributes:
+        reference: What the effect is about, in the client's own words.
+        key: The downstream key: orders with the same key are to have one effect.
+        fence: The number that tells a later holder of a lease from an earlier one; None for an order without a fence.
+        kind: `payment`, `job` or `order`.
+        rest: The other members of the request, as they came.
+    """
 
     reference: str
     key: str
@@ -42,17 +51,28 @@ class Answer:
 
 
 class RecordBroken(RuntimeError):
-    """The record cannot be written. Not an OSError: asyncio takes one in a protocol for a client's hanging up."""
+    """The record cannot be written.
+
+    This is not an OSError, because asyncio takes an OSError inside a protocol for a client that hung up.
+    """
 
 
 class Record:
-    """The append-only record: one write(2) a line, so that a kill tears at most the last one."""
+    """The append-only record: one write(2) a line, so that a kill tears at most the last line.
+
+    Args:
+        path: The file; one that exists is continued.
+    """
 
     def __init__(self, path: str) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def write(self, event: dict[str, Any]) -> None:
-        """Raises `RecordBroken` when a line could not be written whole: then nothing may be answered as done."""
+        """Append one event.
+
+        Raises:
+            RecordBroken: The line could not be written whole; then nothing may be answered as done.
+        """
         line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
         try:
             written = os.write(self._file, line)
@@ -63,7 +83,11 @@ class Record:
 
 
 def parse(body: bytes) -> Order:
-    """Raises `BadRequest`."""
+    """Return the order that the JSON body of a request asks for.
+
+    Raises:
+        BadRequest: The body is not JSON, or a member of it cannot be used.
+    """
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -88,10 +112,19 @@ def _text(data: dict[str, Any], name: str) -> str:
 
 
 class Book:
-    """Takes orders one after the other; every order leaves its attempt and its outcome in the record."""
+    """Takes orders one after the other; every order leaves its attempt and the outcome of the attempt in the record.
+
+    Args:
+        record: Where every attempt and every outcome is written before it is answered.
+        deduplicates: Whether an order with a known key is answered without a new effect.
+        fences: Whether an order with a lower fence than one seen before is refused.
+        fail_every: With N here every Nth attempt fails before any effect, repeated orders counted too; 0 for none.
+
+    Attributes:
+        fail_next: How many of the next attempts fail before any effect.
+    """
 
     def __init__(self, record: Record, *, deduplicates: bool = True, fences: bool = True, fail_every: int = 0) -> None:
-        """Every `fail_every`-th attempt, repeated ones counted too, fails before any effect; 0: none does."""
         self._record = record
         self._deduplicates, self._refuses_fences, self._fail_every = deduplicates, fences, fail_every
         self._attempts = 0
@@ -101,7 +134,15 @@ class Book:
         self.fail_next = 0
 
     def take(self, order: Order) -> Answer:
-        """Records the attempt, then what came of it, and says what to answer."""
+        """Record an attempt, then what came of it, and return what to answer.
+
+        Returns:
+            201 for a new effect, 200 for the repeated answer to a known key, 409 for a stale fence, 503 for an attempt
+                that was to fail.
+
+        Raises:
+            RecordBroken: The record cannot be written.
+        """
         self._attempts += 1
         about = {"reference": order.reference, "key": order.key, "fence": order.fence, "kind": order.kind}
         self._write("attempt", about)
@@ -132,7 +173,7 @@ class Book:
         return Answer(201, body)
 
     def effects(self, reference: str) -> bytes:
-        """The accepted effects of one reference, a JSON list, the earliest first."""
+        """Return the accepted effects of one reference as a JSON list, the earliest first."""
         return b"[" + b",".join(self._by_reference.get(reference, [])) + b"]"
 
     def _write(self, event: str, about: dict[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""The ledger's HTTP side: asyncio and httptools, kept-alive connections, one request at a time on each.
+"""The HTTP side of the ledger: asyncio and httptools, kept-alive connections, one request at a time on each.
 
-The effect is recorded when the request has been read; the answer waits for the delay. In that window a replica
-has had its effect and does not know it: that is where killing it matters. A client that hangs up has had its
-effect all the same.
+The effect is recorded as soon as the request has been read; the answer waits for the delay. In that window a replica
+has had its effect and does not know so: killing the replica there is what matters most. A client that hangs up has had
+its effect all the same.
 """
 
 from __future__ import annotations
@@ -38,9 +38,15 @@ _REASONS = {
 
 @dataclass
 class Settings:
-    """What can be changed while it runs. `token` empty: control is closed.
+    """What can be changed while the ledger runs, through `/control`.
 
-    Every `answer_twice_every`-th answer to an effect is sent twice (0: none); `effect_answers` counts them.
+    Attributes:
+        book: Where the orders go.
+        delay_ms: How long the answer to an effect waits after the effect, in milliseconds.
+        token: What the header `X-Control` must carry; empty when nobody may change anything.
+        answer_twice_next: How many of the next answers to an effect are sent twice.
+        answer_twice_every: With N here every Nth answer to an effect is sent twice; 0 for none.
+        effect_answers: How many answers to effects have been given.
     """
 
     book: Book
@@ -51,7 +57,10 @@ class Settings:
     effect_answers: int = 0
 
     def is_answered_twice(self) -> bool:
-        """Whether the answer about to be given to an effect is to be given twice. To be asked once for each."""
+        """Count one answer to an effect, and return whether the answer is to be sent twice.
+
+        To be called once for each answer.
+        """
         self.effect_answers += 1
         is_next = self.answer_twice_next > 0
         self.answer_twice_next -= is_next
@@ -72,7 +81,15 @@ def _problem(status: int, text: str) -> Answer:
 
 
 def respond(settings: Settings, method: str, target: bytes, headers: dict[bytes, bytes], body: bytes) -> Answer:
-    """The answer to one request; its effect, if any, is recorded when this returns."""
+    """Return the answer to one request; the effect of the request, if any, is recorded before this returns.
+
+    Args:
+        settings: The ledger's settings and its book.
+        method: The HTTP method.
+        target: The request target, as it stands in the request line.
+        headers: The headers by lower-case name.
+        body: The content.
+    """
     try:
         url = httptools.parse_url(target)
     except httptools.HttpParserError:
@@ -124,7 +141,11 @@ def _control(settings: Settings, token: bytes, body: bytes) -> Answer:
 
 
 class Connection(asyncio.Protocol):
-    """One client. Requests sent ahead of the answer wait in order."""
+    """One client of the ledger; requests that the client sends before it has its answer wait in order.
+
+    Args:
+        settings: The settings and the book, shared by all connections.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -138,15 +159,18 @@ class Connection(asyncio.Protocol):
     # -- what httptools calls
 
     def on_message_begin(self) -> None:
+        """Begin a request with nothing in it (called by httptools)."""
         self._target, self._body, self._head = b"", b"", 0
         self._headers: dict[bytes, bytes] = {}
         self._too_large = 0
 
     def on_url(self, url: bytes) -> None:
+        """Take a piece of the request target (called by httptools)."""
         self._target += url
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header (called by httptools)."""
         self._count(len(name) + len(value))
         if not self._too_large:
             self._headers[name.lower()] = value
@@ -157,12 +181,14 @@ class Connection(asyncio.Protocol):
             self._too_large = 431
 
     def on_body(self, body: bytes) -> None:
+        """Take a piece of the content, unless there is too much of it (called by httptools)."""
         if len(self._body) + len(body) > _BODY_MAX:
             self._too_large = 413
         elif not self._too_large:
             self._body += body
 
     def on_message_complete(self) -> None:
+        """Queue the request that has been read (called by httptools)."""
         method = self._parser.get_method().decode()
         keep = self._parser.should_keep_alive()
         self._waiting.append(_Request(method, self._target, self._headers, self._body, keep))
@@ -170,10 +196,12 @@ class Connection(asyncio.Protocol):
     # -- what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport to answer through (called by asyncio)."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Parse what arrived, and refuse what is no HTTP or too large (called by asyncio)."""
         if self._closing:
             return
         try:
@@ -187,6 +215,7 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Carry out the requests that were read whole, although nobody waits for an answer (called by asyncio)."""
         self._transport = None
         # Requests that were read whole have reached the outside world, whether anybody waits or not.
         while self._waiting:
@@ -214,7 +243,8 @@ class Connection(asyncio.Protocol):
     def _finish(self, answer: Answer, keep: bool, is_effect: bool) -> None:
         self._busy = False
         if is_effect and self._settings.is_answered_twice():
-            # Closed after that: on a kept connection the second would be read as the next request's answer.
+            # The connection is closed after that: on a kept connection the second answer would be read as the answer to
+            # the next request.
             self._send(answer, keep=True)
             keep = False
         self._send(answer, keep)

@@ -38,7 +38,7 @@ def missing() -> list[str]:
         return []
     return [
         f"this user of the cluster at {cluster.where} may not {'; '.join(lacking)}. Ask for the ClusterRole of"
-        " harness/platforms/kubernetes.md, or name another user in KUBECONFIG"
+        " docs/kubernetes.md, or name another user in KUBECONFIG"
     ]
 
 

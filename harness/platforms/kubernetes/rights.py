@@ -1,4 +1,4 @@
-"""What a run asks of a cluster's API, as rules of its access control; `kubernetes.md` has them as a ClusterRole."""
+"""What a run asks of a cluster's API, as access rules; `docs/kubernetes.md` shows them as a ClusterRole."""
 
 from __future__ import annotations
 

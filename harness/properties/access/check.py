@@ -28,14 +28,13 @@ so that a user with many of them costs no more than many users. O(n log n).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.findings import Connection, Findings
 from harness.judging.verdict import INF, Result, Verdict
 
 NAME = "access"
-PROPERTY = "A role, an API key or a session lets in who may, and nobody once it was taken away."
+SENTENCE = "A role, an API key or a session lets in who may, and nobody once it was taken away."
 
 RULES = {
     "forbidden admitted": "shown to a user whose role does not permit it",
@@ -59,44 +58,54 @@ _EXAMINED = {
     "ends_of_all_sessions": "count(*) FILTER (kind = 'logout_all' AND outcome = 'ok')",
 }
 
-_GRANTS = """op WHERE kind = 'grant' AND outcome <> 'fail'"""
+_GRANTS = """own WHERE kind = 'grant' AND outcome <> 'fail'"""
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, "op WHERE workload = 'access'")
-    start_bad(db)
-    _roles(db)
-    _crossed(db)
-    _keys(db)
-    _ends(db)
-    answered = examined["own_accounts"] + examined["strangers_refused"] + examined["strangers_shown"]
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+    """
+
+    name: str = NAME
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, "own")
+    _roles(found)
+    _crossed(found)
+    _keys(found)
+    _ends(found)
+    answered = found.examined["own_accounts"] + found.examined["strangers_refused"] + found.examined["strangers_shown"]
     vacuous = None
-    if not (answered or examined["key_uses"]):
+    if not (answered or found.examined["key_uses"]):
         vacuous = "no account was asked for and no API key used: nothing to judge"
-    elif not examined["strangers_refused"] and not one(db, "SELECT count(*) FROM bad")[0]:
+    elif not found.examined["strangers_refused"] and not found.any():
         vacuous = "no account of a stranger was refused: whether roles count was not seen"
-    result = conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="workload = 'access'")
-    if result.verdict is Verdict.VALID and not examined["own_grants_refused"]:
+    result = found.conclude(vacuous=vacuous, among="own")
+    if result.verdict is Verdict.VALID and not found.examined["own_grants_refused"]:
         told = "a role that one gives oneself: none was refused"
         return replace(result, could_have_missed=f"{told}; {result.could_have_missed}")
     return result
 
 
-def _roles(db: Connection) -> None:
+def _roles(found: Findings) -> None:
     """`latest`: when the last sure grant of those over by then was sent. `reach`: until when those sent may come."""
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE given AS SELECT "user" AS who, arg, invoke_ns AS invoke,
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE given AS SELECT "user" AS who, arg, invoke_ns AS invoke,
         CASE WHEN outcome = 'ok' THEN return_ns ELSE {INF} END AS until, outcome = 'ok' AS sure FROM {_GRANTS}""")
-    db.execute("""CREATE OR REPLACE TEMP TABLE latest AS SELECT DISTINCT who, arg, until AS at_ns,
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE latest AS SELECT DISTINCT who, arg, until AS at_ns,
         max(invoke) OVER (PARTITION BY who, arg ORDER BY until) AS since FROM given WHERE sure""")
-    db.execute("""CREATE OR REPLACE TEMP TABLE reach AS SELECT DISTINCT who, arg, invoke AS at_ns,
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE reach AS SELECT DISTINCT who, arg, invoke AS at_ns,
         max(until) OVER (PARTITION BY who, arg ORDER BY invoke) AS until FROM given""")
-    db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT id, kind, key, "user" AS who, session, class,
-        invoke_ns AS invoke, return_ns AS back FROM op
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE shown AS SELECT id, kind, key, "user" AS who, session, class,
+        invoke_ns AS invoke, return_ns AS back FROM own
         WHERE kind IN ('see_other', 'usurp') AND class IN ('ok', 'refused', 'missing')""")
     for rule, kind in (("forbidden admitted", "see_other"), ("escalated", "usurp")):
-        add_bad(
-            db,
+        found.add(
             rule,
             f"""SELECT s.key AS item, min(s.invoke) AS at_ns, [arg_min(s.id, s.invoke)] AS ops
             FROM (SELECT * FROM shown WHERE kind = '{kind}' AND class = 'ok') s
@@ -104,70 +113,65 @@ def _roles(db: Connection) -> None:
             ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'permitted') u ON u.who = s.who AND s.back >= u.at_ns
             WHERE u.until IS NULL OR u.until < p.since GROUP BY s.key""",
         )
-    add_bad(
-        db,
+    found.add(
         "permitted refused",
-        """WITH begun AS (SELECT session, min(invoke_ns) AS since FROM op
-            WHERE kind = 'login' AND outcome = 'ok' AND workload = 'access' GROUP BY session),
+        """WITH begun AS (SELECT session, min(invoke_ns) AS since FROM own
+            WHERE session_use = 'begin' AND outcome = 'ok' GROUP BY session),
           asked AS (SELECT s.*, b.since AS begun FROM shown s JOIN begun b ON b.session = s.session
             WHERE s.kind = 'see_other' AND s.class <> 'ok'),
           wrong AS (SELECT s.id, s.key, s.invoke FROM asked s
             ASOF JOIN (SELECT * FROM latest WHERE arg = 'permitted') u ON u.who = s.who AND s.begun > u.at_ns
             ASOF LEFT JOIN (SELECT * FROM reach WHERE arg = 'plain') d ON d.who = s.who AND s.back >= d.at_ns
             WHERE d.until IS NULL OR d.until < u.since
-            UNION ALL SELECT id, key, invoke_ns FROM op
+            UNION ALL SELECT id, key, invoke_ns FROM own
               WHERE kind = 'see_own' AND class IN ('refused', 'missing'))
         SELECT key AS item, min(invoke) AS at_ns, [arg_min(id, invoke)] AS ops FROM wrong GROUP BY key""",
     )
 
 
-def _crossed(db: Connection) -> None:
-    add_bad(
-        db,
-        "another's data".replace("'", "''"),
-        """SELECT key AS item, min(invoke_ns) AS at_ns, [arg_min(id, invoke_ns)] AS ops FROM op
+def _crossed(found: Findings) -> None:
+    found.add(
+        "another's data",
+        """SELECT key AS item, min(invoke_ns) AS at_ns, [arg_min(id, invoke_ns)] AS ops FROM own
         WHERE kind IN ('see_own', 'see_other') AND class = 'ok' AND want <> value GROUP BY key""",
     )
 
 
-def _keys(db: Connection) -> None:
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE apikey AS
+def _keys(found: Findings) -> None:
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE apikey AS
         SELECT key,
           min(return_ns) FILTER (kind <> 'key_revoke' AND outcome = 'ok') AS u,
           max(invoke_ns) FILTER (kind = 'key_use' AND outcome = 'ok') AS p,
           coalesce(min(invoke_ns) FILTER (kind = 'key_revoke' AND outcome <> 'fail'), {INF}) AS v,
           min(return_ns) FILTER (kind = 'key_revoke' AND outcome = 'ok') AS gone
-        FROM op WHERE kind IN ('key_create', 'key_use', 'key_revoke') GROUP BY key""")
-    add_bad(
-        db,
+        FROM own WHERE kind IN ('key_create', 'key_use', 'key_revoke') GROUP BY key""")
+    found.add(
         "revoked key accepted",
         """SELECT o.key AS item, min(o.invoke_ns) AS at_ns, [arg_min(o.id, o.invoke_ns)] AS ops
-        FROM apikey k JOIN op o ON o.key = k.key
+        FROM apikey k JOIN own o ON o.key = k.key
         WHERE k.p > k.gone AND o.kind = 'key_use' AND o.outcome = 'ok' AND o.invoke_ns > k.gone GROUP BY o.key""",
     )
-    add_bad(
-        db,
+    found.add(
         "key lost",
         """SELECT o.key AS item, min(o.invoke_ns) AS at_ns, [arg_min(o.id, o.invoke_ns)] AS ops
-        FROM apikey k JOIN op o ON o.key = k.key WHERE o.kind = 'key_use' AND o.class = 'absent'
+        FROM apikey k JOIN own o ON o.key = k.key WHERE o.kind = 'key_use' AND o.class = 'absent'
           AND o.invoke_ns > least(k.u, k.gone) AND o.return_ns < greatest(coalesce(k.p, 0), k.v) GROUP BY o.key""",
     )
 
 
-def _ends(db: Connection) -> None:
+def _ends(found: Findings) -> None:
     """`ended`: the earliest return among the ends that were sent at some time or later."""
-    add_bad(
-        db,
+    found.add(
         "outlived its end",
-        """WITH begun AS (SELECT session, any_value("user") AS who, min(return_ns) AS since FROM op
-            WHERE kind = 'login' AND outcome = 'ok' AND workload = 'access' GROUP BY session HAVING count(*) = 1),
+        """WITH begun AS (SELECT session, any_value("user") AS who, min(return_ns) AS since FROM own
+            WHERE session_use = 'begin' AND outcome = 'ok' GROUP BY session HAVING count(*) = 1),
           ended AS (SELECT DISTINCT "user" AS who, invoke_ns AS at_ns, min(return_ns) OVER later AS over,
               arg_min(id, return_ns) OVER later AS by_op
-            FROM op WHERE kind = 'logout_all' AND outcome = 'ok'
+            FROM own WHERE kind = 'logout_all' AND outcome = 'ok'
             WINDOW later AS (PARTITION BY "user" ORDER BY invoke_ns DESC)),
           over AS (SELECT b.session, e.over, e.by_op
             FROM begun b ASOF JOIN ended e ON e.who = b.who AND b.since < e.at_ns)
         SELECT o.session AS item, min(o.invoke_ns) AS at_ns, [any_value(v.by_op), arg_min(o.id, o.invoke_ns)] AS ops
-        FROM over v JOIN op o ON o.session = v.session AND o.seen = 'present' AND o.invoke_ns > v.over
+        FROM over v JOIN own o ON o.session = v.session AND o.seen = 'present' AND o.invoke_ns > v.over
         GROUP BY o.session""",
     )

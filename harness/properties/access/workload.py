@@ -8,15 +8,16 @@ tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from harness.client.caller import Caller, Context, Op, Reply
-from harness.client.visitor import SessionItem, Visitor, login, read_back
-from harness.contract.model import Contract
-from harness.http.operation import Operation
 from harness.placeholders import fill
+from harness.properties.access.contract import Access
+from harness.properties.declared import Declared
+from harness.properties.promises import CommonPromises
+from harness.properties.visitor import SIGNUP, SIGNUP_AT, SessionItem, Visitor, login, read_back
+from harness.properties.workload import Workload
 
 KEYS_A_PERSON = 4
 SESSIONS_A_PERSON = 3
@@ -49,18 +50,13 @@ class Person:
     lost: bool = False
 
 
-class Access:
-    """See the module."""
+class AccessWorkload(Workload[Access, CommonPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "access"
-    PROVES: ClassVar[str] = "a role, an API key or a session lets in who may, and nobody once it was taken away"
-    needs: ClassVar[tuple[str, ...]] = ("session", "access", "users.signup")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        section = context.contract.access
-        assert section is not None
-        self.section = section
+    def __init__(self, context: Context, declared: Declared[Access, CommonPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
+        section = self.section
         self.has_keys = section.key_create is not None
         self.admin: tuple[str, str] | None = None
         if section.admin:
@@ -73,19 +69,10 @@ class Access:
         self.turns_away = [name for name in ("refused", "missing") if answers.get(name)]
         """How a grant says that it is not for everybody; a contract that names none leaves nothing to be tried."""
 
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        section = contract.access
-        there: dict[str, Operation | None] = {"see_own": section.user, "see_other": section.user} if section else {}
-        if section:
-            there |= {name: getattr(section, name) for name in ("key_create", "key_use", "key_revoke", "logout_all")}
-        return [name for name, operation in there.items() if operation]
-
     # -- what one visitor does
 
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
         person = self._person(visitor)
         if not person or not self._enter(caller, person):
@@ -123,15 +110,15 @@ class Access:
     def _sign_up(self, caller: Caller, expect: list[str] | None = None) -> Person | None:
         name, password = self.context.item("person"), f"{caller.random.getrandbits(96):024x}"
         self.context.secrets.append(password)
-        op = Op(self.NAME, "signup", name, user=name, expect=expect)
-        reply = caller.call("users.signup", op, {"username": name, "password": password})
+        op = Op(self.name, SIGNUP, name, user=name, expect=expect)
+        reply = caller.call(SIGNUP_AT, op, {"username": name, "password": password})
         return Person(name, password, role=self.section.plain) if reply.ok else None
 
     def _enter(self, caller: Caller, person: Person, expect: list[str] | None = None) -> bool:
         """Whether the person has a session, by a log-in if there is none or few, and knows its id."""
         person.sessions = [each for each in person.sessions if each.live]
         if not person.sessions or (len(person.sessions) < SESSIONS_A_PERSON and caller.random.random() < 0.2):
-            session = login(caller, self.NAME, expect, (person.name, person.password))
+            session = login(caller, self.name, expect, (person.name, person.password))
             if session:
                 person.sessions.append(session)
         if person.sessions and not person.id:
@@ -168,7 +155,7 @@ class Access:
     def _admin(self, visitor: Visitor, expect: list[str] | None = None) -> SessionItem | None:
         visitor.sessions = [each for each in visitor.sessions if each.live]
         if not visitor.sessions and self.admin:
-            session = login(visitor.caller, self.NAME, expect, self.admin)
+            session = login(visitor.caller, self.name, expect, self.admin)
             if session:
                 visitor.sessions.append(session)
         return visitor.sessions[-1] if visitor.sessions else None
@@ -179,7 +166,7 @@ class Access:
         self, caller: Caller, session: SessionItem, expect: list[str] | None = None, through: str | None = None
     ) -> Reply:
         """Ask whose session it is."""
-        op = Op(self.NAME, "whoami", session.key, session=session.key, user=session.user, expect=expect)
+        op = Op(self.name, "whoami", session.key, session=session.key, user=session.user, expect=expect)
         return _noted(session, caller.call("access.whoami", op, _values(session), through=through))
 
     def see(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
@@ -193,22 +180,26 @@ class Access:
 
     def _see(self, caller: Caller, kind: str, session: SessionItem, person: Person, expect: list[str] | None) -> Reply:
         fingerprint = self.context.fingerprint
-        op = Op(self.NAME, kind, session.key, session=session.key, user=session.user, arg=person.name, expect=expect)
-        observe: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+        op = Op(self.name, kind, session.key, session=session.key, user=session.user, arg=person.name, expect=expect)
         if self.shows_user:
             op.want = fingerprint(person.name)
-            observe = lambda fields: {"v": fingerprint(str(fields["user"]))}  # noqa: E731
+
+        def observe(fields: dict[str, Any]) -> dict[str, Any]:
+            return {"value": fingerprint(str(fields["user"]))}
+
         values = {**_values(session), "id": person.id}
-        return _noted(session, caller.call("access.user", op, values, observe))
+        return _noted(session, caller.call("access.user", op, values, observe if self.shows_user else None))
 
     def create_key(
         self, caller: Caller, person: Person, session: SessionItem, expect: list[str] | None = None
     ) -> ApiKey | None:
         """Make a key; None when no key came of it that anybody holds."""
         item = self.context.item("k")
-        op = Op(self.NAME, "key_create", item, session=session.key, user=session.user, expect=expect)
+        op = Op(self.name, "key_create", item, session=session.key, user=session.user, expect=expect)
         values = {**_values(session), "name": item, "key": item}
-        reply = _noted(session, caller.call("access.key_create", op, values, lambda fields: {"id": str(fields["id"])}))
+        reply = _noted(
+            session, caller.call("access.key_create", op, values, lambda fields: {"given_id": str(fields["id"])})
+        )
         if not reply.ok:
             return None
         key = ApiKey(item, str(reply.fields["id"]), str(reply.fields["key"]), reply.replica, person)
@@ -226,14 +217,14 @@ class Access:
         through: str | None = None,
     ) -> Reply:
         """A request made with the key."""
-        op = Op(self.NAME, "key_use", key.key, user=key.person.name, expect=expect)
+        op = Op(self.name, "key_use", key.key, user=key.person.name, expect=expect)
         reply = caller.call("access.key_use", op, {"key": key.secret, "id": key.person.id}, None, avoid, through)
         key.over = key.over or reply.kind == "absent"
         return reply
 
     def revoke_key(self, caller: Caller, session: SessionItem, key: ApiKey, expect: list[str] | None = None) -> Reply:
         """End the key."""
-        op = Op(self.NAME, "key_revoke", key.key, session=session.key, user=session.user, expect=expect)
+        op = Op(self.name, "key_revoke", key.key, session=session.key, user=session.user, expect=expect)
         reply = _noted(session, caller.call("access.key_revoke", op, {**_values(session), "id": key.id}))
         key.over = key.over or reply.ok or reply.doubtful
         return reply
@@ -242,7 +233,7 @@ class Access:
         self, caller: Caller, person: Person, session: SessionItem, expect: list[str] | None = None
     ) -> Reply:
         """End every session of the person."""
-        op = Op(self.NAME, "logout_all", person.name, session=session.key, user=person.name, expect=expect)
+        op = Op(self.name, "logout_all", person.name, session=session.key, user=person.name, expect=expect)
         reply = _noted(session, caller.call("access.logout_all", op, _values(session)))
         for each in person.sessions:
             each.revoked = each.revoked or reply.ok
@@ -253,7 +244,7 @@ class Access:
         self, caller: Caller, admin: SessionItem, person: Person, role: str, expect: list[str] | None = None
     ) -> Reply:
         """Give the person a role. Its sessions may end with it: tokens may say the old one."""
-        op = Op(self.NAME, "grant", person.name, session=admin.key, user=person.name, expect=expect)
+        op = Op(self.name, "grant", person.name, session=admin.key, user=person.name, expect=expect)
         op.arg = "permitted" if role == self.section.permitted else "plain"
         values = {**_values(admin), "id": person.id, "role": role}
         reply = _noted(admin, caller.call("access.grant", op, values))
@@ -266,7 +257,7 @@ class Access:
 
     def usurp(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
         """The person tries to give itself the permitted role, and is not used any more if that may have worked."""
-        op = Op(self.NAME, "usurp", person.name, session=session.key, user=person.name, arg="permitted", expect=expect)
+        op = Op(self.name, "usurp", person.name, session=session.key, user=person.name, arg="permitted", expect=expect)
         values = {**_values(session), "id": person.id, "role": self.section.permitted}
         reply = _noted(session, caller.call("access.grant", op, values))
         person.lost = person.lost or reply.ok or reply.doubtful
@@ -275,7 +266,7 @@ class Access:
     # -- the other phases
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`."""
+        """Make one correct pass before any fault."""
         other, person = self._sign_up(caller, ["ok"]), self._sign_up(caller, ["ok"])
         if not (other and person and self._enter(caller, other, ["ok"]) and self._enter(caller, person, ["ok"])):
             return
@@ -300,15 +291,8 @@ class Access:
             if self._enter(caller, person, ["ok"]):
                 self.see_other(caller, person.sessions[-1], ["ok"])
 
-    def quiet(self) -> list[str]:
-        """Nothing goes on in the background."""
-        return []
-
-    def settle(self) -> None:
-        """A doubtful end stays doubtful: nothing was promised."""
-
     def final(self) -> None:
-        """See `Workload.final`."""
+        """Read back what was acknowledged."""
         read_back(self.context, self.keys, self.use_key)
 
 

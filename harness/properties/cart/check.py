@@ -29,12 +29,13 @@ Cost: one aggregation by line, then a join of the suspects alone. O(n).
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, start_bad
+from dataclasses import dataclass
+
+from harness.judging.findings import Connection, Findings
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "cart"
-PROPERTY = "An acknowledged line of a cart is there until it is removed, and never after."
+SENTENCE = "An acknowledged line of a cart is there until it is removed, and never after."
 
 RULES = {
     "phantom": "found before its add was sent",
@@ -44,7 +45,7 @@ RULES = {
     "present after failed add": "found although every add of it failed",
 }
 
-_OPS = "op WHERE workload = 'cart' AND kind IN ('add', 'look', 'remove')"
+_OPS = "own WHERE kind IN ('add', 'look', 'remove')"
 _FOUND = "kind = 'look' AND outcome = 'ok' AND value = 'present'"
 _NOT_FOUND = "((kind = 'look' AND outcome = 'ok' AND value = 'absent') OR (kind = 'remove' AND class = 'missing'))"
 _REMOVED = "kind = 'remove' AND outcome = 'ok'"
@@ -73,13 +74,26 @@ HAVING removals > 1 OR seen > gone OR shown < begun OR (begun IS NULL AND failed
   OR (missed_invoke > there AND missed_return < greatest(seen, going))"""
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, _OPS)
-    start_bad(db)
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        ttl_s: how long a line stays in its cart at least, in seconds; None: until it is removed.
+    """
+
+    name: str = NAME
+    ttl_s: float | None = None
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, _OPS)
     db.execute(_SUSPECT)
     joined = f"FROM suspect s JOIN (SELECT * FROM {_OPS}) o ON o.key = s.item"
-    end = "NULL" if terms.cart_ttl_s is None else f"s.begun + {int((terms.cart_ttl_s - 1) * NS)}"
+    end = "NULL" if criteria.ttl_s is None else f"s.begun + {int((criteria.ttl_s - 1) * NS)}"
     rules = {
         "phantom": f"(({_FOUND}) OR ({_REMOVED})) AND return_ns < s.begun",
         "zombie": f"{_FOUND} AND invoke_ns > s.gone",
@@ -89,15 +103,14 @@ def check(db: Connection, terms: Terms) -> Result:
     }
     for rule, guilty in rules.items():
         first = f"SELECT s.item, min(invoke_ns) AS at_ns, [arg_min(id, invoke_ns)] AS ops {joined}"
-        add_bad(db, rule, f"{first} WHERE {guilty} GROUP BY s.item")
-    add_bad(
-        db,
+        found.add(rule, f"{first} WHERE {guilty} GROUP BY s.item")
+    found.add(
         "removed twice",
         f"""SELECT s.item, max(invoke_ns) AS at_ns, list(id ORDER BY invoke_ns)[:2] AS ops {joined}
         WHERE {_REMOVED} AND s.removals > 1 GROUP BY s.item""",
     )
-    looks = examined["found"] + examined["not_found"]
+    looks = found.examined["found"] + found.examined["not_found"]
     vacuous = None
-    if not examined["lines"] or not looks:
-        vacuous = f"{examined['lines']} lines were acknowledged and {looks} looks answered: nothing to judge"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="workload = 'cart'")
+    if not found.examined["lines"] or not looks:
+        vacuous = f"{found.examined['lines']} lines were acknowledged and {looks} looks answered: nothing to judge"
+    return found.conclude(vacuous=vacuous, among="own")

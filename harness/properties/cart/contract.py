@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.http.answers import MISSING, point
 from harness.http.operation import Operation
+from harness.properties.promises import CommonPromises
 from harness.yamlfile import Strict
 
 
@@ -37,3 +38,9 @@ class Cart(Strict):
         path = tuple(part.replace("~1", "/").replace("~0", "~") for part in self.line.split("/")[1:])
         found = [point(each, path) for each in lines] if isinstance(lines, list) else []
         return any(each is not MISSING and str(each) == line for each in found)
+
+
+class CartPromises(CommonPromises):
+    """How long an acknowledged line stays in its cart at least, in seconds; left out: until it is removed."""
+
+    cart_ttl_s: float | None = Field(default=None, gt=0)

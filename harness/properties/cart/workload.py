@@ -7,13 +7,14 @@ before it is seen or acknowledged, so that a remove that found nothing is not mi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import gevent
 
 from harness.client.caller import Caller, Context, Op, Reply, spread
-from harness.client.visitor import SessionItem, Visitor, login, read_back, seen, session_of
-from harness.contract.model import Contract
+from harness.properties.cart.contract import Cart, CartPromises
+from harness.properties.declared import Declared
+from harness.properties.visitor import SessionItem, Visitor, login, read_back, seen, session_of
+from harness.properties.workload import Workload
 
 OPEN_A_VISITOR = 4
 ENDED_A_VISITOR = 4
@@ -33,29 +34,18 @@ class Line:
     removed: bool = False
 
 
-class Cart:
-    """See the module."""
+class CartWorkload(Workload[Cart, CartPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "cart"
-    PROVES: ClassVar[str] = "an acknowledged line of a cart is there until it is removed, and never after"
-    needs: ClassVar[tuple[str, ...]] = ("session", "cart")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        section = context.contract.cart
-        assert section is not None
-        self.section = section
+    def __init__(self, context: Context, declared: Declared[Cart, CartPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
         self.lines: list[Line] = []
 
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        return ["add", "look", "remove"]
-
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
-        session = session_of(visitor, self.NAME)
+        session = session_of(visitor, self.name)
         if not session:
             return
         mine = [line for line in visitor.open if isinstance(line, Line) and not line.session.lost]
@@ -97,7 +87,9 @@ class Cart:
     def add(self, caller: Caller, line: Line, expect: list[str] | None = None) -> Reply:
         """Send the add once."""
         values = {**self._values(line), "key": line.key, "reference": line.key, "amount": line.quantity}
-        reply = caller.call("cart.add", self._op("add", line, expect), values, lambda fields: {"id": str(fields["id"])})
+        reply = caller.call(
+            "cart.add", self._op("add", line, expect), values, lambda fields: {"given_id": str(fields["id"])}
+        )
         if reply.ok and line.id is None:
             line.id, line.replica = str(reply.fields["id"]), reply.replica
         return seen(line.session, reply)
@@ -116,7 +108,7 @@ class Cart:
         op.want = want
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
-            return {"v": PRESENT if self.section.holds(fields["lines"], str(line.id)) else ABSENT}
+            return {"value": PRESENT if self.section.holds(fields["lines"], str(line.id)) else ABSENT}
 
         return seen(line.session, caller.call("cart.show", op, self._values(line), observe, avoid, through))
 
@@ -127,15 +119,15 @@ class Cart:
         return seen(line.session, reply)
 
     def _op(self, kind: str, line: Line, expect: list[str] | None) -> Op:
-        return Op(self.NAME, kind, line.key, session=line.session.key, user=line.session.user, expect=expect)
+        return Op(self.name, kind, line.key, session=line.session.key, user=line.session.user, expect=expect)
 
     @staticmethod
     def _values(line: Line) -> dict[str, object]:
         return {"token": line.session.token, "username": line.session.user}
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`."""
-        session = login(caller, self.NAME, ["ok"])
+        """Make one correct pass before any fault."""
+        session = login(caller, self.name, ["ok"])
         if not session:
             return
         line = self._new(caller, session)
@@ -148,10 +140,6 @@ class Cart:
         self.remove(caller, line, ["ok"])
         self.look(caller, line, ["ok"], want=ABSENT)
         self.remove(caller, line, ["missing"])
-
-    def quiet(self) -> list[str]:
-        """Nothing goes on in the background."""
-        return []
 
     def settle(self) -> None:
         """Adds that stayed doubtful are sent again, where that is allowed: then their lines can be looked for."""

@@ -12,14 +12,14 @@ presented, and says nothing about them. Cost: filtered scans, and a join with th
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import Result, Verdict
 
 NAME = "hostile"
-PROPERTY = "No forged, expired, unsigned or altered token is accepted, or pays."
+SENTENCE = "No forged, expired, unsigned or altered token is accepted, or pays."
 
 RULES = {
     "accepted": "a hostile token was accepted",
@@ -42,26 +42,39 @@ VARIANTS = (
 )
 """Every way in which a token may be wrong, by the `arg` of the op that presents it."""
 
-_FORGED = "op WHERE workload = 'hostile' AND kind IN ('forge', 'forge_pay')"
+_FORGED = "own WHERE kind IN ('forge', 'forge_pay')"
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
+Effects = Literal["ledger", "nowhere"]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        effects: where effects can be seen.
+    """
+
+    name: str = NAME
+    effects: Effects = "ledger"
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
     columns = {
         "presented": "count(*)",
         "payments": "count(*) FILTER (kind = 'forge_pay' AND outcome <> 'info' AND class <> 'no_effect')",
         "refused": "count(*) FILTER (outcome = 'fail' AND class <> 'no_effect')",
         "variants": "count(DISTINCT coalesce(arg, key)) FILTER (outcome <> 'info' AND class <> 'no_effect')",
     }
-    examined = counts(db, columns, _FORGED)
-    start_bad(db)
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(columns, _FORGED)
     accepted = f"{_FORGED} AND class = 'ok'"
-    add_bad(
-        db, "accepted", f"SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM {accepted} GROUP BY key"
-    )
-    if terms.payment_effects == "ledger":
-        add_bad(
-            db,
+    found.add("accepted", f"SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM {accepted} GROUP BY key")
+    if criteria.effects == "ledger":
+        found.add(
             "took effect",
             f"""SELECT o.key AS item, min(e.at_ns) AS at_ns, [min(o.id)] AS ops
             FROM (SELECT id, key FROM {_FORGED} AND kind = 'forge_pay') o
@@ -70,16 +83,11 @@ def check(db: Connection, terms: Terms) -> Result:
     answered = int(one(db, f"SELECT count(*) FROM {_FORGED} AND class <> 'no_effect' AND outcome <> 'info'")[0])
     vacuous = None if answered else "no hostile token was answered: nothing to judge"
     shown = _variants(db)
-    result = conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
+    result = found.conclude(
         vacuous=vacuous,
-        evidence={name: ", ".join(found) or "none" for name, found in shown.items()},
-        among="workload = 'hostile'",
-        effect_kind="payment" if terms.payment_effects == "ledger" else None,
+        evidence={name: ", ".join(variants) or "none" for name, variants in shown.items()},
+        among="own",
+        effect_kind="payment" if criteria.effects == "ledger" else None,
     )
     if result.verdict is Verdict.INVALID:
         return result
@@ -88,9 +96,9 @@ def check(db: Connection, terms: Terms) -> Result:
         for name in ("never_answered", "never_presented")
         if shown[name]
     ]
-    if not examined["payments"]:
+    if not found.examined["payments"]:
         gaps.append("no payment with one was answered")
-    elif terms.payment_effects != "ledger":
+    elif criteria.effects != "ledger":
         gaps.append("effects of payments that were refused: the ledger does not have them")
     return replace(result, could_have_missed="; ".join([*gaps, result.could_have_missed]))
 

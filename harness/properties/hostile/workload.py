@@ -13,14 +13,17 @@ import hmac
 import json
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import jwt
 
 from harness.client.caller import Caller, Context, Op
-from harness.client.visitor import SessionItem, Visitor, login, session_of
-from harness.contract.model import Contract
 from harness.placeholders import fill
+from harness.properties.declared import Declared
+from harness.properties.hostile.contract import Hostile
+from harness.properties.promises import CommonPromises
+from harness.properties.visitor import SessionItem, Visitor, login, session_of
+from harness.properties.workload import Workload
 
 Forger = Callable[[str, str | None, str], str | None]
 
@@ -122,32 +125,27 @@ REFRESH = "refresh-token"
 VARIANTS = (*FORGERS, REFRESH)
 """Every way in which a token may be wrong. The last one is made by nobody: it is the session's own."""
 
+READ_AT, PAY_AT = "session.read", "idempotency.pay"
+"""The operations' places in a contract: a token is presented to them, whosever they are."""
+
 PAYS = 0.3
 """Share of the steps in which a payment is asked for, where the contract has one."""
 
 
-class Hostile:
-    """See the module."""
+class HostileWorkload(Workload[Hostile | None, CommonPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "hostile"
-    PROVES: ClassVar[str] = "no forged, expired, unsigned or altered token is accepted, or pays"
-    needs: ClassVar[tuple[str, ...]] = ("session",)
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        section = context.contract.hostile
+    def __init__(self, context: Context, declared: Declared[Hostile | None, CommonPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
+        section = self.section
         self.key = fill(section.key, {}, context.master) if section else None
         self.algorithm = section.algorithm if section else "HS256"
-        self.pays = context.contract.idempotency is not None
-
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        return ["forge", "forge_pay"] if contract.idempotency else ["forge"]
+        self.pays = PAY_AT in context.operations
 
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
-        session = session_of(visitor, self.NAME)
+        """Do what one visitor does next."""
+        session = session_of(visitor, self.name)
         if not session:
             return
         caller = visitor.caller
@@ -161,17 +159,17 @@ class Hostile:
         """Read with one wrong token, if this kind of token can be wrong in that way."""
         token = self._made(session, variant)
         if token is not None:
-            op = Op(self.NAME, "forge", f"{session.key}/{variant}", arg=variant)
-            caller.call("session.read", op, {"token": token, "username": session.user})
+            op = Op(self.name, "forge", f"{session.key}/{variant}", arg=variant)
+            caller.call(READ_AT, op, {"token": token, "username": session.user})
 
     def forge_pay(self, caller: Caller, session: SessionItem, variant: str) -> None:
         """Pay with one: nobody else pays under this key, so that an effect of it is the wrong token's."""
         token = self._made(session, variant)
         if token is not None:
             key = self.context.item("h")
-            op = Op(self.NAME, "forge_pay", key, arg=variant)
+            op = Op(self.name, "forge_pay", key, arg=variant)
             values = {"token": token, "username": session.user, "key": key, "reference": key}
-            caller.call("idempotency.pay", op, {**values, "amount": caller.random.randint(1, 9_999)})
+            caller.call(PAY_AT, op, {**values, "amount": caller.random.randint(1, 9_999)})
 
     def _made(self, session: SessionItem, variant: str) -> str | None:
         if variant == REFRESH:
@@ -183,19 +181,9 @@ class Hostile:
 
     def steady(self, caller: Caller) -> None:
         """Every kind of wrong token once, for each of the two."""
-        session = login(caller, self.NAME, ["ok"])
+        session = login(caller, self.name, ["ok"])
         for variant in sorted(VARIANTS) if session else ():
             assert session is not None
             self.forge(caller, session, variant)
             if self.pays:
                 self.forge_pay(caller, session, variant)
-
-    def quiet(self) -> list[str]:
-        """Nothing goes on in the background."""
-        return []
-
-    def settle(self) -> None:
-        """Nothing is doubtful."""
-
-    def final(self) -> None:
-        """Nothing was acknowledged."""

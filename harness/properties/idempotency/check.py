@@ -29,12 +29,14 @@ Cost: one aggregation by key over payments and effects together. O(n).
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "idempotency"
-PROPERTY = "A keyed request takes effect exactly once, and every repetition gets the same answer."
+SENTENCE = "A keyed request takes effect exactly once, and every repetition gets the same answer."
 
 RULES = {
     "duplicate effect": "one key took effect more than once",
@@ -57,45 +59,62 @@ _EXAMINED = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, "op WHERE kind = 'pay'")
-    start_bad(db)
-    _suspects(db, terms)
-    examined["beyond_retention"] = int(one(db, "SELECT count(*) FROM suspect WHERE beyond")[0])
-    _answers(db)
-    if terms.payment_effects == "ledger":
-        examined["effects"] = int(one(db, "SELECT count(*) FROM effect WHERE kind = 'payment'")[0])
-        _ledger(db, terms)
-    elif terms.payment_effects == "listing":
-        _listing(db, terms)
-    _refused(db)
-    if terms.definite_answer_s is not None:
-        _unsettled(db, int(terms.definite_answer_s * NS))
-    vacuous = None if examined["acknowledged"] else "no payment was acknowledged: nothing to judge"
-    evidence = {"effects_seen_at": terms.payment_effects, "provider_deduplicates": terms.ledger_deduplicates}
-    return conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
+Effects = Literal["ledger", "listing", "nowhere"]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        effects: where effects can be seen.
+        retention_s: how long a key is remembered, in seconds; None: for ever.
+        definite_answer_s: how long a doubtful request may take to get a definite answer, in seconds; None: for ever.
+        deduplicates: whether the provider of the effects deduplicates by key, so that one effect a key is promised.
+    """
+
+    name: str = NAME
+    effects: Effects = "ledger"
+    retention_s: float | None = None
+    definite_answer_s: float | None = None
+    deduplicates: bool = True
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, "own WHERE kind = 'pay'")
+    _suspects(db, criteria)
+    found.examined["beyond_retention"] = int(one(db, "SELECT count(*) FROM suspect WHERE beyond")[0])
+    _answers(found)
+    if criteria.effects == "ledger":
+        found.examined["effects"] = int(one(db, "SELECT count(*) FROM effect WHERE kind = 'payment'")[0])
+        _ledger(found, criteria)
+    elif criteria.effects == "listing":
+        _listing(found, criteria)
+    _refused(found)
+    if criteria.definite_answer_s is not None:
+        _unsettled(found, int(criteria.definite_answer_s * NS))
+    vacuous = None if found.examined["acknowledged"] else "no payment was acknowledged: nothing to judge"
+    evidence = {"effects_seen_at": criteria.effects, "provider_deduplicates": criteria.deduplicates}
+    return found.conclude(
         vacuous=vacuous,
         evidence=evidence,
-        among="kind IN ('pay', 'effects')",
+        among="(SELECT * FROM own WHERE kind IN ('pay', 'effects'))",
         effect_kind="payment",
     )
 
 
-def _suspects(db: Connection, terms: Terms) -> None:
+def _suspects(db: Connection, criteria: Criteria) -> None:
     """Aggregates every key with its effects, and keeps those that break a rule or may."""
-    retention = terms.idempotency_retention_s
+    retention = criteria.retention_s
     limit = INF if retention is None else int(max(retention - 1, 0) * NS)
     db.execute(f"""CREATE OR REPLACE TEMP TABLE suspect AS
         WITH event AS (
           SELECT key, outcome, class, arg, value, given_id, invoke_ns, return_ns, NULL::BIGINT AS effect_ns,
             false AS other
-          FROM op WHERE kind = 'pay'
+          FROM own WHERE kind = 'pay'
           UNION ALL
           SELECT {_KEY}, NULL, NULL, NULL,
             NULL, NULL, NULL, NULL, at_ns, suffix(reference, '~other')
@@ -117,27 +136,25 @@ def _suspects(db: Connection, terms: Terms) -> None:
           OR ok_low <> ok_high OR value_low <> value_high OR id_low <> id_high OR refusals > 0)""")
 
 
-def _answers(db: Connection) -> None:
-    oks = "FROM suspect s JOIN op o ON o.key = s.item AND o.kind = 'pay' AND o.outcome = 'ok' WHERE NOT s.beyond"
-    add_bad(
-        db,
+def _answers(found: Findings) -> None:
+    oks = "FROM suspect s JOIN own o ON o.key = s.item AND o.kind = 'pay' AND o.outcome = 'ok' WHERE NOT s.beyond"
+    found.add(
         "answers differ",
         f"""SELECT s.item, max(o.invoke_ns) AS at_ns, [min(o.id), max(o.id)] AS ops {oks}
         AND s.ok_low IS NOT DISTINCT FROM s.ok_high AND (s.value_low <> s.value_high OR s.id_low <> s.id_high)
         GROUP BY s.item""",
     )
-    add_bad(
-        db,
+    found.add(
         "reuse accepted",
         f"""SELECT s.item, max(o.invoke_ns) AS at_ns, [arg_min(o.id, o.arg), arg_max(o.id, o.arg)] AS ops {oks}
         AND s.ok_low <> s.ok_high GROUP BY s.item""",
     )
 
 
-def _ledger(db: Connection, terms: Terms) -> None:
-    retention = terms.idempotency_retention_s
+def _ledger(found: Findings, criteria: Criteria) -> None:
+    retention = criteria.retention_s
     limit = INF if retention is None else int(max(retention - 1, 0) * NS)
-    if terms.ledger_deduplicates:
+    if criteria.deduplicates:
         within = f"""FROM suspect s JOIN (SELECT at_ns, reference, {_KEY} AS item FROM effect
             WHERE kind = 'payment') e USING (item)
           WHERE (mains > 1 OR others > 1 OR (mains > 0 AND others > 0)) AND e.at_ns - s.first <= {limit}
@@ -146,57 +163,51 @@ def _ledger(db: Connection, terms: Terms) -> None:
             ("duplicate effect", "count(*) > count(DISTINCT e.reference)"),
             ("both bodies took effect", "count(DISTINCT e.reference) = 2"),
         ):
-            add_bad(db, rule, f"SELECT item, max(e.at_ns) AS at_ns, []::BIGINT[] AS ops {within} HAVING {having}")
-    add_bad(
-        db,
+            found.add(rule, f"SELECT item, max(e.at_ns) AS at_ns, []::BIGINT[] AS ops {within} HAVING {having}")
+    found.add(
         "ok without effect",
         """SELECT item, ok_return AS at_ns, []::BIGINT[] AS ops FROM suspect
         WHERE oks > 0 AND mains + others = 0""",
     )
-    add_bad(
-        db,
+    found.add(
         "effect of a failed request",
         """SELECT item, first AS at_ns, []::BIGINT[] AS ops FROM suspect
         WHERE oks = 0 AND doubts = 0 AND mains + others > 0""",
     )
 
 
-def _listing(db: Connection, terms: Terms) -> None:
+def _listing(found: Findings, criteria: Criteria) -> None:
     """The same rules on what the service itself counts: the highest count, and the last one read after an ok."""
-    db.execute("""CREATE OR REPLACE TEMP TABLE listed AS
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE listed AS
         SELECT key AS item, max(number) AS most, arg_max(id, number) AS most_id, max(invoke_ns) AS read_ns,
           arg_max(number, invoke_ns) AS last, arg_max(id, invoke_ns) AS last_id
-        FROM op WHERE kind = 'effects' AND outcome = 'ok' AND number IS NOT NULL GROUP BY key""")
-    db.execute("""CREATE OR REPLACE TEMP TABLE paid AS
+        FROM own WHERE kind = 'effects' AND outcome = 'ok' AND number IS NOT NULL GROUP BY key""")
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE paid AS
         SELECT key AS item, min(return_ns) FILTER (outcome = 'ok') AS ok_return,
           count(*) FILTER (outcome <> 'fail' OR class = 'in_progress') AS possible, min(invoke_ns) AS first
-        FROM op WHERE kind = 'pay' AND key IN (SELECT item FROM listed) GROUP BY key""")
+        FROM own WHERE kind = 'pay' AND key IN (SELECT item FROM listed) GROUP BY key""")
     both = "FROM listed JOIN paid USING (item)"
-    if terms.ledger_deduplicates:
-        add_bad(
-            db,
+    if criteria.deduplicates:
+        found.add(
             "duplicate effect",
             f"""SELECT item, read_ns AS at_ns, [most_id] AS ops {both}
             WHERE most > 1 AND item NOT IN (SELECT item FROM suspect WHERE beyond)""",
         )
-    add_bad(
-        db,
+    found.add(
         "ok without effect",
         f"SELECT item, read_ns AS at_ns, [last_id] AS ops {both} WHERE read_ns > ok_return AND last = 0",
     )
-    add_bad(
-        db,
+    found.add(
         "effect of a failed request",
         f"SELECT item, read_ns AS at_ns, [most_id] AS ops {both} WHERE possible = 0 AND most > 0",
     )
 
 
-def _refused(db: Connection) -> None:
-    add_bad(
-        db,
+def _refused(found: Findings) -> None:
+    found.add(
         "repetition refused",
         """SELECT s.item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops FROM suspect s
-        JOIN op o ON o.key = s.item AND o.kind = 'pay'
+        JOIN own o ON o.key = s.item AND o.kind = 'pay'
         WHERE NOT s.beyond AND s.refusals > 0 AND (
           (o.class = 'mismatch' AND s.arg_low = s.arg_high)
           OR (o.class IN ('mismatch', 'missing') AND o.invoke_ns > s.ok_return AND s.ok_low = s.ok_high
@@ -205,19 +216,18 @@ def _refused(db: Connection) -> None:
     )
 
 
-def _unsettled(db: Connection, promised: int) -> None:
+def _unsettled(found: Findings, promised: int) -> None:
     """`free` is since when nothing but the service itself can have delayed a definite answer."""
     healed = one(
-        db,
+        found.db,
         """SELECT greatest(coalesce((SELECT max(at_ns) FROM phase WHERE name = 'quiet'), 0),
           coalesce((SELECT max(healed_ns) FROM fault), 0))""",
     )[0]
-    db.execute("""CREATE OR REPLACE TEMP TABLE late AS
-        SELECT id, key AS item, phase, outcome, class, invoke_ns, return_ns FROM op WHERE kind = 'pay' AND key IN (
-          SELECT key FROM op WHERE kind = 'pay' AND phase IN ('settle', 'final')
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE late AS
+        SELECT id, key AS item, phase, outcome, class, invoke_ns, return_ns FROM own WHERE kind = 'pay' AND key IN (
+          SELECT key FROM own WHERE kind = 'pay' AND phase IN ('settle', 'final')
             AND (class = 'in_progress' OR outcome = 'info'))""")
-    add_bad(
-        db,
+    found.add(
         "unsettled",
         f"""WITH ranked AS (
           SELECT *, row_number() OVER (PARTITION BY item ORDER BY invoke_ns DESC, id DESC) AS back,

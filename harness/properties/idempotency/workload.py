@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import ClassVar
 
 import gevent
 
 from harness.client.caller import Caller, Context, Op, Reply, spread
-from harness.client.visitor import SessionItem, Visitor, login, read_back, seen, session_of
-from harness.contract.model import Contract
 from harness.http.operation import Operation
+from harness.properties.declared import Declared
+from harness.properties.idempotency.contract import Idempotency, IdempotencyPromises
+from harness.properties.visitor import SessionItem, Visitor, login, read_back, seen, session_of
+from harness.properties.workload import Workload
 
 ATTEMPTS = 5
 ASK_AGAIN_S = 0.15
@@ -39,26 +40,18 @@ class Payment:
     last_ns: int = 0
 
 
-class Payments:
-    """See the module."""
+class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "payments"
-    PROVES: ClassVar[str] = "a keyed request takes effect exactly once, and every repetition gets the same answer"
-    needs: ClassVar[tuple[str, ...]] = ("session", "idempotency")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, context: Context, declared: Declared[Idempotency, IdempotencyPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
         self.payments: list[Payment] = []
 
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        return ["pay"]
-
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
-        session = session_of(visitor, self.NAME)
+        session = session_of(visitor, self.name)
         if not session:
             return
         payment = self._new(caller, session)
@@ -75,7 +68,7 @@ class Payments:
             self.attempt(caller, payment, other_body=True)
         elif payment.acknowledged and chance > 0.8:
             self.attempt(caller, payment)
-        elif payment.acknowledged and chance > 0.76 and self.context.contract.promises.keys_per_user:
+        elif payment.acknowledged and chance > 0.76 and self.promises.keys_per_user:
             self._by_another(caller, payment)
 
     def _new(self, caller: Caller, session: SessionItem, sent: str | None = None) -> Payment:
@@ -99,7 +92,7 @@ class Payments:
 
     def _by_another(self, caller: Caller, payment: Payment) -> None:
         """Another user's payment under the same key: it is a payment of its own."""
-        session = login(caller, self.NAME)
+        session = login(caller, self.name)
         if session and session.user != payment.session.user:
             self._until_definite(caller, self._new(caller, session, payment.sent))
 
@@ -125,7 +118,7 @@ class Payments:
         amount = payment.amount + 1 if other_body else payment.amount
         reference = f"{payment.key}~other" if other_body else payment.key
         arg = fingerprint(f"{amount}/{reference}")
-        op = Op(self.NAME, "pay", payment.key, session=payment.session.key, arg=arg, expect=expect)
+        op = Op(self.name, "pay", payment.key, session=payment.session.key, arg=arg, expect=expect)
         values = {
             "token": payment.session.token,
             "username": payment.session.user,
@@ -135,8 +128,8 @@ class Payments:
         }
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
-            shown: dict[str, object] = {"v": fingerprint(repr(sorted(fields.items())))}
-            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+            shown: dict[str, object] = {"value": fingerprint(repr(sorted(fields.items())))}
+            return {**shown, "given_id": str(fields["id"])} if "id" in fields else shown
 
         reply = caller.call("idempotency.pay", op, values, observe, avoid, through)
         if not other_body:
@@ -147,26 +140,21 @@ class Payments:
         return seen(payment.session, reply)
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`."""
-        session = login(caller, self.NAME, ["ok"])
+        """Make one correct pass before any fault."""
+        session = login(caller, self.name, ["ok"])
         if not session:
             return
         payment = self._new(caller, session)
         self.attempt(caller, payment, ["ok"])
         for name, _ in self.context.members.ready:
             self.attempt(caller, payment, ["ok"], through=name if self.context.settings.hop else None)
-        operation = self.context.contract.idempotency
-        if operation and operation.pay.answers.get("mismatch"):
+        if self.section.pay.answers.get("mismatch"):
             self.attempt(caller, payment, ["mismatch"], other_body=True)
-
-    def quiet(self) -> list[str]:
-        """Nothing acknowledged goes on in the background."""
-        return []
 
     def settle(self) -> None:
         """Half of the doubtful keys are sent again at once, half are left to the service's own completer first."""
         doubtful = [payment for payment in self.payments if not payment.definite]
-        promised_s = self.context.contract.promises.definite_answer_s
+        promised_s = self.promises.definite_answer_s
         spread(self.context, "hop", doubtful[::2], lambda caller, each: self._ask(caller, each, 0.0, promised_s))
         left = doubtful[1::2]
         spread(self.context, "hop", left, lambda caller, each: self._ask(caller, each, promised_s, promised_s))
@@ -187,12 +175,11 @@ class Payments:
     def final(self) -> None:
         """See `Workload.final`: the key is sent again and must get the answer it got."""
         read_back(self.context, [each for each in self.payments if each.acknowledged], self.attempt)
-        idempotency = self.context.contract.idempotency
-        if idempotency and isinstance(idempotency.effects, Operation):
+        if isinstance(self.section.effects, Operation):
             spread(self.context, "hop", self.payments, self._count)
 
     def _count(self, caller: Caller, payment: Payment) -> None:
-        op = Op(self.NAME, "effects", payment.key, session=payment.session.key)
+        op = Op(self.name, "effects", payment.key, session=payment.session.key)
         values = {
             "token": payment.session.token,
             "username": payment.session.user,
@@ -200,4 +187,4 @@ class Payments:
             "reference": payment.key,
             "id": "",
         }
-        caller.call("idempotency.effects", op, values, lambda fields: {"num": float(str(fields["count"]))})
+        caller.call("idempotency.effects", op, values, lambda fields: {"number": float(str(fields["count"]))})

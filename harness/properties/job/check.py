@@ -32,12 +32,14 @@ join for the jobs that the window suspects. O(n log n), independent of how many 
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import ANY_ROLE, Connection, add_bad, conclude, counts, one, start_bad
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.judging.findings import ANY_ROLE, Connection, Findings, one
 from harness.judging.verdict import Result
 
 NAME = "job"
-PROPERTY = "An acknowledged job ends, once, with the right output, and its progress never goes back."
+SENTENCE = "An acknowledged job ends, once, with the right output, and its progress never goes back."
 
 RULES = {
     "lost": "acknowledged, and then unknown",
@@ -63,32 +65,45 @@ _EXAMINED = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, "op WHERE kind IN ('submit', 'status', 'cancel')")
-    start_bad(db)
+Effects = Literal["ledger", "nowhere"]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        effects: where effects can be seen.
+        deduplicates: whether the provider of the effects deduplicates by key, so that one effect a key is promised.
+        fences: whether the provider of the effects refuses a lower fence.
+    """
+
+    name: str = NAME
+    effects: Effects = "ledger"
+    deduplicates: bool = True
+    fences: bool = True
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, "own WHERE kind IN ('submit', 'status', 'cancel')")
     db.execute(_SUSPECT)
-    _of_suspects(db, terms)
-    _progress(db)
-    if terms.job_effects == "ledger":
-        examined["effects"] = int(one(db, "SELECT count(*) FROM effect WHERE kind = 'job'")[0])
-        _fences(db)
+    _of_suspects(found, criteria)
+    _progress(found)
+    if criteria.effects == "ledger":
+        found.examined["effects"] = int(one(db, "SELECT count(*) FROM effect WHERE kind = 'job'")[0])
+        _fences(found)
     vacuous = None
-    if not examined["acknowledged"] or not examined["status_reads"]:
-        vacuous = (
-            f"{examined['acknowledged']} jobs were acknowledged and {examined['status_reads']} states read: "
-            "nothing to judge"
-        )
-    evidence = {"effects_seen_at": terms.job_effects, "provider_fences": terms.ledger_fences}
-    return conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
+    acknowledged, reads = found.examined["acknowledged"], found.examined["status_reads"]
+    if not acknowledged or not reads:
+        vacuous = f"{acknowledged} jobs were acknowledged and {reads} states read: nothing to judge"
+    evidence = {"effects_seen_at": criteria.effects, "provider_fences": criteria.fences}
+    return found.conclude(
         vacuous=vacuous,
         evidence=evidence,
-        among="kind IN ('submit', 'status', 'cancel')",
+        among="(SELECT * FROM own WHERE kind IN ('submit', 'status', 'cancel'))",
         effect_kind="job",
         trials=ANY_ROLE,
     )
@@ -96,13 +111,13 @@ def check(db: Connection, terms: Terms) -> Result:
 
 _SUSPECT = """CREATE OR REPLACE TEMP TABLE suspect AS
 WITH same AS (
-  SELECT arg, min(value) AS before FROM op
+  SELECT arg, min(value) AS before FROM own
   WHERE phase = 'steady' AND kind = 'status' AND state = 'done' AND value IS NOT NULL AND arg IS NOT NULL
   GROUP BY arg HAVING min(value) = max(value)),
 event AS (
   SELECT key, kind, phase, outcome, class, state, value, want, given_id, invoke_ns, return_ns, before,
     NULL::BIGINT AS effect_ns
-  FROM op LEFT JOIN same USING (arg) WHERE kind IN ('submit', 'status', 'cancel')
+  FROM own LEFT JOIN same USING (arg) WHERE kind IN ('submit', 'status', 'cancel')
   UNION ALL
   SELECT reference, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, at_ns
   FROM effect WHERE kind = 'job')
@@ -129,8 +144,8 @@ HAVING ops > 0 AND (id_low <> id_high OR missing > acknowledged OR (final IS NOT
   OR effects > 1 OR (effects = 0 AND done IS NOT NULL))"""
 
 
-def _of_suspects(db: Connection, terms: Terms) -> None:
-    joined = "FROM suspect s JOIN op o ON o.key = s.item AND o.kind IN ('submit', 'status', 'cancel')"
+def _of_suspects(found: Findings, criteria: Criteria) -> None:
+    joined = "FROM suspect s JOIN own o ON o.key = s.item AND o.kind IN ('submit', 'status', 'cancel')"
     first = f"SELECT s.item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops {joined}"
     outputs = "o.state = 'done' AND o.value IS NOT NULL"
     rules = {
@@ -145,36 +160,34 @@ def _of_suspects(db: Connection, terms: Terms) -> None:
         "submitted twice": "o.kind = 'submit' AND o.outcome = 'ok' AND s.id_low <> s.id_high",
     }
     for rule, guilty in rules.items():
-        add_bad(db, rule, f"{first} WHERE {guilty} GROUP BY s.item")
-    if terms.job_effects != "ledger":
+        found.add(rule, f"{first} WHERE {guilty} GROUP BY s.item")
+    if criteria.effects != "ledger":
         return
     none = "[]::BIGINT[] AS ops FROM suspect"
-    if terms.ledger_deduplicates:
-        add_bad(db, "duplicate effect", f"SELECT item, effect_ns AS at_ns, {none} WHERE effects > 1")
+    if criteria.deduplicates:
+        found.add("duplicate effect", f"SELECT item, effect_ns AS at_ns, {none} WHERE effects > 1")
     after = "SELECT item, greatest(cancelled, effect_ns) AS at_ns"
-    add_bad(db, "done though cancelled", f"{after}, {none} WHERE effects > 0 AND cancelled IS NOT NULL")
-    add_bad(
-        db,
+    found.add("done though cancelled", f"{after}, {none} WHERE effects > 0 AND cancelled IS NOT NULL")
+    found.add(
         "done without effect",
         f"SELECT item, done AS at_ns, {none} WHERE effects = 0 AND done IS NOT NULL",
     )
 
 
-def _progress(db: Connection) -> None:
+def _progress(found: Findings) -> None:
     """First in the order of invokes, where a fall is necessary for a violation; then exactly, for the few."""
-    db.execute("""CREATE OR REPLACE TEMP TABLE falling AS
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE falling AS
         SELECT id, key, number, invoke_ns FROM (
           SELECT id, key, number, invoke_ns, max(number) OVER (PARTITION BY key ORDER BY invoke_ns, id
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS highest
-          FROM op WHERE kind = 'status' AND outcome = 'ok' AND number IS NOT NULL)
+          FROM own WHERE kind = 'status' AND outcome = 'ok' AND number IS NOT NULL)
         WHERE number < highest""")
-    add_bad(
-        db,
+    found.add(
         "progress went back",
         """WITH reached AS (
           SELECT key, return_ns, max(number) OVER (PARTITION BY key ORDER BY return_ns
             RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS highest
-          FROM op WHERE kind = 'status' AND outcome = 'ok' AND number IS NOT NULL
+          FROM own WHERE kind = 'status' AND outcome = 'ok' AND number IS NOT NULL
             AND key IN (SELECT key FROM falling)),
         back AS (
           SELECT f.key, min(f.invoke_ns) AS at_ns, arg_min(f.id, f.invoke_ns) AS id,
@@ -182,14 +195,13 @@ def _progress(db: Connection) -> None:
           FROM falling f ASOF JOIN reached r ON f.key = r.key AND f.invoke_ns > r.return_ns
           WHERE f.number < r.highest GROUP BY f.key)
         SELECT b.key AS item, at_ns, [b.id, min(o.id)] AS ops FROM back b
-        JOIN op o ON o.key = b.key AND o.kind = 'status' AND o.number = b.highest AND o.return_ns < b.at_ns
+        JOIN own o ON o.key = b.key AND o.kind = 'status' AND o.number = b.highest AND o.return_ns < b.at_ns
         GROUP BY b.key, at_ns, b.id""",
     )
 
 
-def _fences(db: Connection) -> None:
-    add_bad(
-        db,
+def _fences(found: Findings) -> None:
+    found.add(
         "fence went back",
         """SELECT reference AS item, min(at_ns) AS at_ns, []::BIGINT[] AS ops FROM (
           SELECT reference, at_ns, fence, max(fence) OVER (PARTITION BY reference ORDER BY at_ns, line

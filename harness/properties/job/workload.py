@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import ClassVar
 
 import gevent
 
 from harness.client.caller import Caller, Context, Op, Reply, spread
-from harness.client.visitor import SessionItem, Visitor, login, read_back, seen, session_of
-from harness.contract.model import Contract
+from harness.properties.declared import Declared
+from harness.properties.job.contract import Job
+from harness.properties.promises import CommonPromises
+from harness.properties.visitor import SessionItem, Visitor, login, read_back, seen, session_of
+from harness.properties.workload import Workload
 
 OPEN_A_VISITOR = 3
 ENDED_A_VISITOR = 6
@@ -21,7 +23,7 @@ ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(slots=True)
-class Job:
+class SubmittedJob:
     """One submitted job. `id` is None until a submit was acknowledged."""
 
     key: str
@@ -32,18 +34,13 @@ class Job:
     ended: bool = False
 
 
-class Jobs:
-    """See the module."""
+class JobWorkload(Workload[Job, CommonPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "jobs"
-    PROVES: ClassVar[str] = "an acknowledged job ends once with the right output, whichever worker dies"
-    needs: ClassVar[tuple[str, ...]] = ("session", "job")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        section = context.contract.job
-        assert section is not None
-        self.section = section
+    def __init__(self, context: Context, declared: Declared[Job, CommonPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
+        section = self.section
         names = section.states
         self.states = {
             **dict.fromkeys(names.pending, "pending"),
@@ -56,26 +53,21 @@ class Jobs:
             name: context.fingerprint(repr(_plain(example.output))) if example.output is not None else None
             for name, example in section.examples.items()
         }
-        self.jobs: list[Job] = []
-
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`. Cancels are too few for one in every window."""
-        return ["submit", "status"]
+        self.jobs: list[SubmittedJob] = []
 
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
-        session = session_of(visitor, self.NAME)
+        session = session_of(visitor, self.name)
         if not session:
             return
-        mine = [job for job in visitor.open if isinstance(job, Job) and not job.session.lost]
+        mine = [job for job in visitor.open if isinstance(job, SubmittedJob) and not job.session.lost]
         if len(mine) < OPEN_A_VISITOR and caller.random.random() < 0.5:
             job = self._submit(caller, session)
             if job.id:
                 visitor.open.append(job)
             return
-        ended = [job for job in visitor.ended if isinstance(job, Job)]
+        ended = [job for job in visitor.ended if isinstance(job, SubmittedJob)]
         if mine and (not ended or caller.random.random() < 0.7):
             job = caller.random.choice(mine)
             if self.section.cancel and caller.random.random() < CANCELLED:
@@ -88,9 +80,11 @@ class Jobs:
         elif ended:
             self.status(caller, caller.random.choice(ended))
 
-    def _submit(self, caller: Caller, session: SessionItem, expect: list[str] | None = None, name: str = "") -> Job:
+    def _submit(
+        self, caller: Caller, session: SessionItem, expect: list[str] | None = None, name: str = ""
+    ) -> SubmittedJob:
         example = name or caller.random.choice(sorted(self.section.examples))
-        job = Job(self.context.item("j"), example, session)
+        job = SubmittedJob(self.context.item("j"), example, session)
         self.jobs.append(job)
         values = {
             "token": session.token,
@@ -100,8 +94,8 @@ class Jobs:
             "input": self.section.examples[example].input,
         }
         for _ in range(ATTEMPTS if self.section.submit.retry else 1):
-            op = Op(self.NAME, "submit", job.key, session=session.key, arg=example, expect=expect)
-            reply = caller.call("job.submit", op, values, lambda fields: {"id": str(fields["id"])})
+            op = Op(self.name, "submit", job.key, session=session.key, arg=example, expect=expect)
+            reply = caller.call("job.submit", op, values, lambda fields: {"given_id": str(fields["id"])})
             seen(session, reply)
             if reply.ok:
                 job.id, job.replica = str(reply.fields["id"]), reply.replica
@@ -113,7 +107,7 @@ class Jobs:
     def status(
         self,
         caller: Caller,
-        job: Job,
+        job: SubmittedJob,
         expect: list[str] | None = None,
         avoid: str | None = None,
         through: str | None = None,
@@ -125,13 +119,13 @@ class Jobs:
             shown: dict[str, object] = {"state": state}
             progress = fields.get("progress")
             if isinstance(progress, int | float):
-                shown["num"] = float(progress)
+                shown["number"] = float(progress)
             if state == "done" and "output" in fields:
-                shown["v"] = self.context.fingerprint(repr(_plain(fields["output"])))
+                shown["value"] = self.context.fingerprint(repr(_plain(fields["output"])))
             job.ended = job.ended or state in ENDED
             return shown
 
-        op = Op(self.NAME, "status", job.key, session=job.session.key, arg=job.example, expect=expect)
+        op = Op(self.name, "status", job.key, session=job.session.key, arg=job.example, expect=expect)
         op.want = self.want[job.example]
         values = {
             "token": job.session.token,
@@ -141,9 +135,9 @@ class Jobs:
         }
         return seen(job.session, caller.call("job.status", op, values, observe, avoid, through))
 
-    def cancel(self, caller: Caller, job: Job) -> Reply:
+    def cancel(self, caller: Caller, job: SubmittedJob) -> Reply:
         """Cancel a job, at once after its submit or in the middle of it; too late is an answer like any other."""
-        op = Op(self.NAME, "cancel", job.key, session=job.session.key, arg=job.example)
+        op = Op(self.name, "cancel", job.key, session=job.session.key, arg=job.example)
         values = {"token": job.session.token, "username": job.session.user, "id": job.id or "", "reference": job.key}
         reply = caller.call("job.cancel", op, values, lambda _: {"state": "cancelled"})
         job.ended = job.ended or reply.ok
@@ -151,11 +145,11 @@ class Jobs:
 
     def steady(self, caller: Caller) -> None:
         """One job of each example; their outputs are what later ones are compared with."""
-        session = login(caller, self.NAME, ["ok"])
+        session = login(caller, self.name, ["ok"])
         if not session:
             return
         jobs = [self._submit(caller, session, ["ok"], name) for name in sorted(self.section.examples)]
-        deadline = time.monotonic() + self.context.contract.promises.quiet_deadline_s
+        deadline = time.monotonic() + self.promises.quiet_deadline_s
         for job in jobs:
             while job.id and not job.ended and time.monotonic() < deadline:
                 if not self.status(caller, job, ["ok"]).ok:
@@ -164,9 +158,9 @@ class Jobs:
 
     def quiet(self) -> list[str]:
         """See `Workload.quiet`. The deadline is three times lease, reclaim and back-off together."""
-        deadline = time.monotonic() + self.context.contract.promises.quiet_deadline_s
+        deadline = time.monotonic() + self.promises.quiet_deadline_s
 
-        def wait(caller: Caller, job: Job) -> None:
+        def wait(caller: Caller, job: SubmittedJob) -> None:
             while not job.ended and not job.session.lost and time.monotonic() < deadline:
                 if self.status(caller, job).kind == "missing":
                     return
@@ -175,11 +169,8 @@ class Jobs:
         spread(self.context, "hop", [job for job in self.jobs if job.id and not job.ended], wait, width=32)
         return [job.key for job in self.jobs if job.id and not job.ended]
 
-    def settle(self) -> None:
-        """A submit that was never acknowledged promised nothing."""
-
     def final(self) -> None:
-        """See `Workload.final`."""
+        """Read back what was acknowledged."""
         read_back(self.context, [job for job in self.jobs if job.id], self.status)
 
 

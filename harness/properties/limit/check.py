@@ -23,14 +23,13 @@ difference of two counts, however full it is. O(n log n).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, start_bad
+from harness.judging.findings import Connection, Findings
 from harness.judging.verdict import INF, NS, Result, Verdict
 
-NAME = "rate_limit"
-PROPERTY = "A rate limit holds over all replicas, and refuses nobody who has a turn."
+NAME = "limit"
+SENTENCE = "A rate limit holds over all replicas, and refuses nobody who has a turn."
 
 RULES = {
     "too many": "was admitted more often in one window than is promised",
@@ -40,7 +39,7 @@ RULES = {
 SLEW = 0.01
 MOST_SHOWN = 12
 
-_HITS = "op WHERE workload = 'limits' AND kind = 'hit'"
+_HITS = "own WHERE kind = 'hit'"
 
 _EXAMINED = {
     "users": "count(DISTINCT key)",
@@ -50,32 +49,49 @@ _EXAMINED = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, _HITS)
-    start_bad(db)
-    window_s = terms.limit_window_s or 0.0
-    if terms.limit_most is not None:
-        _too_many(db, int(window_s * (1 - SLEW) * NS), terms.limit_most)
-    if terms.limit_least is not None:
-        _refused_early(db, int(window_s * (1 + SLEW) * NS), terms.limit_least)
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        window_s: length of the window, in seconds.
+        most: how many requests one window admits at most; None: nothing is promised.
+        least: how many requests one window admits at least; None: nothing is promised.
+    """
+
+    name: str = NAME
+    window_s: float | None = None
+    most: int | None = None
+    least: int | None = None
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, _HITS)
+    window_s = criteria.window_s or 0.0
+    if criteria.most is not None:
+        _too_many(found, int(window_s * (1 - SLEW) * NS), criteria.most)
+    if criteria.least is not None:
+        _refused_early(found, int(window_s * (1 + SLEW) * NS), criteria.least)
     vacuous = None
-    if not examined["admitted"] or not examined["refused"]:
-        vacuous = f"{examined['admitted']} requests were admitted and {examined['refused']} refused: nothing to judge"
-    result = conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="workload = 'limits'")
-    if terms.limit_least is None and result.verdict is not Verdict.INVALID:
+    admitted, refused = found.examined["admitted"], found.examined["refused"]
+    if not admitted or not refused:
+        vacuous = f"{admitted} requests were admitted and {refused} refused: nothing to judge"
+    result = found.conclude(vacuous=vacuous, among="own")
+    if criteria.least is None and result.verdict is not Verdict.INVALID:
         told = "requests refused early: the contract names no limit_least"
         return replace(result, could_have_missed=f"{told}; {result.could_have_missed}")
     return result
 
 
-def _too_many(db: Connection, window_ns: int, most: int) -> None:
+def _too_many(found: Findings, window_ns: int, most: int) -> None:
     """Those that had ended by the end of the window, less those that had begun before it: none outlasts a window."""
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE admitted AS
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE admitted AS
         SELECT id, key, invoke_ns, return_ns FROM {_HITS} AND outcome = 'ok'
           AND return_ns - invoke_ns <= {window_ns}""")
-    add_bad(
-        db,
+    found.add(
         "too many",
         f"""WITH begun AS (
           SELECT key, invoke_ns, rank() OVER (PARTITION BY key ORDER BY invoke_ns) - 1 AS before FROM admitted),
@@ -92,13 +108,12 @@ def _too_many(db: Connection, window_ns: int, most: int) -> None:
     )
 
 
-def _refused_early(db: Connection, window_ns: int, least: int) -> None:
+def _refused_early(found: Findings, window_ns: int, least: int) -> None:
     """Those that had begun by the end of the refused one, less those that had ended a window before its begin."""
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE possible AS SELECT key, invoke_ns,
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE possible AS SELECT key, invoke_ns,
         CASE WHEN outcome = 'ok' THEN return_ns ELSE {INF} END AS return_ns
         FROM {_HITS} AND outcome IN ('ok', 'info')""")
-    add_bad(
-        db,
+    found.add(
         "refused early",
         f"""WITH begun AS (
           SELECT key, invoke_ns AS at_ns, count(*) OVER (PARTITION BY key ORDER BY invoke_ns) AS n FROM possible),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from harness.http.operation import Operation
-from harness.yamlfile import Strict
+from harness.properties.promises import CommonPromises
+from harness.yamlfile import Location, Strict
 
 
 class Limit(Strict):
@@ -14,3 +17,22 @@ class Limit(Strict):
     """
 
     hit: Operation
+
+
+class LimitPromises(CommonPromises):
+    """How often a user is admitted in `limit_window_s` seconds: at most `limit_most` times, at least `limit_least`."""
+
+    limit_window_s: float | None = Field(default=None, gt=0)
+    limit_most: int | None = Field(default=None, ge=1)
+    limit_least: int | None = Field(default=None, ge=1)
+
+
+def problems(section: Limit, promises: LimitPromises | None) -> list[tuple[Location, str]]:
+    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    found: list[tuple[Location, str]] = []
+    if promises and None in (promises.limit_window_s, promises.limit_most):
+        message = "needs `limit_window_s` and `limit_most` under `promises`: without them nothing was promised"
+        found.append(((), message))
+    if not section.hit.answers.get("limited"):
+        found.append((("hit",), "`answers` must name `limited`, what a refusal looks like"))
+    return found

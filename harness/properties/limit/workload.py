@@ -5,41 +5,32 @@ Every request counts for its user, whichever of the user's clients sends it and 
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from harness.client.caller import Caller, Context, Op, Reply
-from harness.client.visitor import SessionItem, Visitor, login, seen, session_of
-from harness.contract.model import Contract
+from harness.properties.declared import Declared
+from harness.properties.limit.contract import Limit, LimitPromises
+from harness.properties.visitor import SessionItem, Visitor, login, seen, session_of
+from harness.properties.workload import Workload
 
 REFUSALS = 2
 ASKED_A_WINDOW = 6
 
 
-class Limits:
-    """See the module."""
+class LimitWorkload(Workload[Limit, LimitPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "limits"
-    PROVES: ClassVar[str] = "a rate limit holds over all replicas, and refuses nobody who has a turn"
-    needs: ClassVar[tuple[str, ...]] = ("session", "limit")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        promises = context.contract.promises
-        self.window_s = promises.limit_window_s or 1.0
-        self.most = promises.limit_most or 20
-
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        return ["hit"]
+    def __init__(self, context: Context, declared: Declared[Limit, LimitPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
+        self.window_s = self.promises.limit_window_s or 1.0
+        self.most = self.promises.limit_most or 20
 
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
         if caller.random.random() < 0.1:
             # Another user next, so that every limit is used, and some by several clients.
             visitor.sessions = []
-        session = session_of(visitor, self.NAME)
+        session = session_of(visitor, self.name)
         if not session:
             return
         chance = caller.random.random()
@@ -71,23 +62,13 @@ class Limits:
 
     def hit(self, caller: Caller, session: SessionItem, expect: list[str] | None = None) -> Reply:
         """Ask once."""
-        op = Op(self.NAME, "hit", session.user, session=session.key, user=session.user, expect=expect)
+        op = Op(self.name, "hit", session.user, session=session.key, user=session.user, expect=expect)
         return seen(session, caller.call("limit.hit", op, {"token": session.token, "username": session.user}))
 
     def steady(self, caller: Caller) -> None:
         """See `Workload.steady`. The user of a file may have been asked for by another agent before."""
-        session = login(caller, self.NAME, ["ok"])
+        session = login(caller, self.name, ["ok"])
         if session:
-            self.hit(caller, session, ["ok"] if self.context.contract.users.file is None else None)
+            self.hit(caller, session, ["ok"] if not self.declared.users_from_file else None)
             for _ in range(self.most + 1):
                 self.hit(caller, session, ["ok", "limited"])
-
-    def quiet(self) -> list[str]:
-        """Nothing goes on in the background."""
-        return []
-
-    def settle(self) -> None:
-        """Nothing was promised to a doubtful request."""
-
-    def final(self) -> None:
-        """A limit keeps nothing that could be read again."""

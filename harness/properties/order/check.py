@@ -32,12 +32,14 @@ Cost: one aggregation by racer, one by order. O(n).
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "order"
-PROPERTY = "Of all who ask for an order one gets it, once, and none is left in processing."
+SENTENCE = "Of all who ask for an order one gets it, once, and none is left in processing."
 
 RULES = {
     "two winners": "acknowledged to two who asked for it",
@@ -54,8 +56,8 @@ RULES = {
     "stranded": "still in processing in spite of the promised time after the faults were healed",
 }
 
-_PLACE = "kind = 'place' AND workload = 'orders'"
-_LOOK = "kind = 'inspect' AND workload = 'orders'"
+_PLACE = "kind = 'place'"
+_LOOK = "kind = 'inspect'"
 _EXAMINED = {
     "attempts": f"count(*) FILTER ({_PLACE})",
     "acknowledged": f"count(*) FILTER ({_PLACE} AND outcome = 'ok')",
@@ -77,7 +79,7 @@ SELECT key AS item, arg, any_value("user") AS who,
   arg_min(id, return_ns) FILTER (class = 'refused') AS refused_id,
   min(id) FILTER (class IN ('mismatch', 'missing')) AS wrong_id,
   min(invoke_ns) FILTER (class IN ('mismatch', 'missing')) AS wrong_at
-FROM op WHERE {_PLACE} AND key NOT IN (SELECT item FROM beyond) GROUP BY key, arg"""
+FROM own WHERE {_PLACE} AND key NOT IN (SELECT item FROM beyond) GROUP BY key, arg"""
 
 _RACE = """CREATE OR REPLACE TEMP TABLE race AS
 SELECT item, count(*) FILTER (oks > 0) AS winners, sum(oks) AS oks, sum(doubts) AS doubts,
@@ -88,79 +90,91 @@ SELECT item, count(*) FILTER (oks > 0) AS winners, sum(oks) AS oks, sum(doubts) 
 FROM racer GROUP BY item"""
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, "op")
-    start_bad(db)
-    retention = terms.idempotency_retention_s
+Effects = Literal["ledger", "nowhere"]
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        effects: where effects can be seen.
+        retention_s: how long a key is remembered, in seconds; None: for ever.
+        definite_answer_s: how long a doubtful request may take to get a definite answer, in seconds; None: for ever.
+        deduplicates: whether the provider of the effects deduplicates by key, so that one effect a key is promised.
+    """
+
+    name: str = NAME
+    effects: Effects = "ledger"
+    retention_s: float | None = None
+    definite_answer_s: float | None = None
+    deduplicates: bool = True
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED)
+    retention = criteria.retention_s
     limit = INF if retention is None else int(max(retention - 1, 0) * NS)
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE beyond AS SELECT key AS item FROM op WHERE workload = 'orders'
-        AND kind IN ('place', 'inspect') GROUP BY key
+    db.execute(f"""CREATE OR REPLACE TEMP TABLE beyond AS SELECT key AS item FROM own
+        WHERE kind IN ('place', 'inspect') GROUP BY key
         HAVING max(coalesce(return_ns, invoke_ns)) - min(invoke_ns) > {limit}""")
-    examined["beyond_retention"] = int(one(db, "SELECT count(*) FROM beyond")[0])
+    found.examined["beyond_retention"] = int(one(db, "SELECT count(*) FROM beyond")[0])
     db.execute(_RACER)
     db.execute(_RACE)
-    _answers(db)
-    _looks(db)
-    if terms.order_effects == "ledger":
-        examined["effects"] = int(one(db, "SELECT count(*) FROM effect WHERE kind = 'order'")[0])
-        _effects(db, terms)
-    if terms.definite_answer_s is not None:
-        _stranded(db, int(terms.definite_answer_s * NS))
+    _answers(found)
+    _looks(found)
+    if criteria.effects == "ledger":
+        found.examined["effects"] = int(one(db, "SELECT count(*) FROM effect WHERE kind = 'order'")[0])
+        _effects(found, criteria)
+    if criteria.definite_answer_s is not None:
+        _stranded(found, int(criteria.definite_answer_s * NS))
     raced = one(db, "SELECT count(*) FROM (SELECT item FROM racer GROUP BY item HAVING count(*) > 1)")[0]
     vacuous = None
-    if not examined["acknowledged"]:
+    if not found.examined["acknowledged"]:
         vacuous = "no order was acknowledged: nothing to judge"
     elif not raced:
         vacuous = "no order was asked for by more than one: whether one alone gets it was not seen"
-    return conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
+    return found.conclude(
         vacuous=vacuous,
-        evidence={"effects_seen_at": terms.order_effects, "orders_with_several_racers": int(raced)},
-        among="workload = 'orders' AND kind IN ('place', 'inspect')",
+        evidence={"effects_seen_at": criteria.effects, "orders_with_several_racers": int(raced)},
+        among="(SELECT * FROM own WHERE kind IN ('place', 'inspect'))",
         effect_kind="order",
     )
 
 
-def _answers(db: Connection) -> None:
-    add_bad(
-        db,
+def _answers(found: Findings) -> None:
+    found.add(
         "two winners",
         """SELECT item, max(ok_return) AS at_ns, [min(ok_id), max(ok_id)] AS ops FROM racer WHERE oks > 0
         GROUP BY item HAVING count(*) > 1""",
     )
-    add_bad(
-        db,
+    found.add(
         "winner refused",
         """SELECT item, min(refused_return) AS at_ns, [min(ok_id), min(refused_id)] AS ops FROM racer
         WHERE oks > 0 AND refusals > 0 GROUP BY item""",
     )
-    add_bad(
-        db,
+    found.add(
         "taken by nobody",
         """SELECT item, refused_return AS at_ns, [refused_id] AS ops FROM race
         WHERE refused_return IS NOT NULL AND (possible IS NULL OR possible > refused_return)""",
     )
-    add_bad(
-        db,
+    found.add(
         "key refused",
         """SELECT item, min(wrong_at) AS at_ns, [min(wrong_id)] AS ops FROM racer WHERE wrong_id IS NOT NULL
         GROUP BY item""",
     )
 
 
-def _looks(db: Connection) -> None:
+def _looks(found: Findings) -> None:
     """`processed` is since when it is known to be processed."""
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE look AS
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE look AS
         SELECT o.key AS item, o.id, o."user" AS who, o.class, o.state, o.given_id, o.invoke_ns, o.return_ns,
           r.winners, r.winner, r.ok_return, r.id_low, r.id_high
-        FROM op o JOIN race r ON r.item = o.key WHERE {_LOOK} AND o.class IN ('ok', 'missing')""")
-    add_bad(
-        db,
+        FROM own o JOIN race r ON r.item = o.key WHERE {_LOOK} AND o.class IN ('ok', 'missing')""")
+    found.add(
         "answers differ",
         """WITH shown AS (
           SELECT item, min(given_id) AS low, max(given_id) AS high, max(id) AS id FROM look WHERE class = 'ok'
@@ -171,21 +185,18 @@ def _looks(db: Connection) -> None:
           OR least(r.id_low, coalesce(s.low, r.id_low)) <> greatest(r.id_high, coalesce(s.high, r.id_high)))
         GROUP BY r.item, r.ok_return""",
     )
-    add_bad(
-        db,
+    found.add(
         "lost",
         """SELECT item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM look
         WHERE class = 'missing' AND winners = 1 AND who = winner AND invoke_ns > ok_return GROUP BY item""",
     )
-    add_bad(
-        db,
+    found.add(
         "shown to another",
         """SELECT l.item, min(l.invoke_ns) AS at_ns, [min(l.id)] AS ops FROM look l
         WHERE l.class = 'ok' AND NOT EXISTS (SELECT 1 FROM racer r WHERE r.item = l.item AND r.who = l.who
           AND (CASE WHEN l.winners > 0 THEN r.oks > 0 ELSE r.doubts > 0 AND r.refusals = 0 END)) GROUP BY l.item""",
     )
-    add_bad(
-        db,
+    found.add(
         "processed no more",
         """WITH since AS (
           SELECT item, least(min(return_ns) FILTER (state = 'done'), any_value(ok_return)) AS processed
@@ -195,41 +206,40 @@ def _looks(db: Connection) -> None:
     )
 
 
-def _effects(db: Connection, terms: Terms) -> None:
-    db.execute("""CREATE OR REPLACE TEMP TABLE processed AS
+def _effects(found: Findings, criteria: Criteria) -> None:
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE processed AS
         SELECT r.item, r.oks, r.doubts, r.ok_return, count(e.at_ns) AS effects, max(e.at_ns) AS at_ns,
-          (SELECT min(id) FROM op WHERE key = r.item AND kind = 'place') AS id
+          (SELECT min(id) FROM own WHERE key = r.item AND kind = 'place') AS id
         FROM race r LEFT JOIN effect e ON e.reference = r.item AND e.kind = 'order'
         GROUP BY r.item, r.oks, r.doubts, r.ok_return""")
     rules = {
         "ok without effect": ("ok_return", "oks > 0 AND effects = 0"),
         "effect of a refused one": ("at_ns", "oks = 0 AND doubts = 0 AND effects > 0"),
     }
-    if terms.ledger_deduplicates:
+    if criteria.deduplicates:
         rules["processed twice"] = ("at_ns", "effects > 1")
     for rule, (at, condition) in rules.items():
-        add_bad(db, rule, f"SELECT item, {at} AS at_ns, [id] AS ops FROM processed WHERE {condition}")
+        found.add(rule, f"SELECT item, {at} AS at_ns, [id] AS ops FROM processed WHERE {condition}")
 
 
-def _stranded(db: Connection, promised: int) -> None:
+def _stranded(found: Findings, promised: int) -> None:
     """`healed` is since when nothing but the service itself can have kept an order in processing.
 
     Judged is the last op of each order, by what else there was of it.
     """
     healed = one(
-        db,
+        found.db,
         """SELECT greatest(coalesce((SELECT max(at_ns) FROM phase WHERE name = 'quiet'), 0),
           coalesce((SELECT max(healed_ns) FROM fault), 0))""",
     )[0]
     stuck = "(class = 'in_progress' OR (kind = 'inspect' AND outcome = 'ok' AND state = 'pending'))"
-    add_bad(
-        db,
+    found.add(
         "stranded",
         f"""WITH late AS (
-          SELECT id, key AS item, kind, phase, outcome, class, state, invoke_ns, return_ns FROM op
-          WHERE workload = 'orders' AND kind IN ('place', 'inspect') AND class NOT IN ('refused', 'missing')
-            AND key IN (SELECT item FROM race) AND key IN (SELECT key FROM op WHERE workload = 'orders'
-              AND phase IN ('settle', 'final') AND ({stuck} OR (kind = 'place' AND outcome = 'info')))),
+          SELECT id, key AS item, kind, phase, outcome, class, state, invoke_ns, return_ns FROM own
+          WHERE kind IN ('place', 'inspect') AND class NOT IN ('refused', 'missing')
+            AND key IN (SELECT item FROM race) AND key IN (SELECT key FROM own
+              WHERE phase IN ('settle', 'final') AND ({stuck} OR (kind = 'place' AND outcome = 'info')))),
         newest AS (SELECT item, max(invoke_ns) AS invoke_ns FROM late GROUP BY item),
         last AS (SELECT item, max(id) AS id FROM late JOIN newest USING (item, invoke_ns) GROUP BY item),
         beside AS (

@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from harness.http.operation import Operation
-from harness.yamlfile import Strict
+from harness.placeholders import placeholders
+from harness.properties.promises import CommonPromises
+from harness.yamlfile import Location, Strict
 
 
 class OrderStates(Strict):
@@ -35,3 +37,12 @@ class Order(Strict):
         if "state" not in self.show.extract:
             raise ValueError("`extract` of `show` must say where the `state` is")
         return self
+
+
+def problems(section: Order, promises: CommonPromises | None) -> list[tuple[Location, str]]:
+    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    written = placeholders([section.place.path, section.place.headers, section.place.body])
+    return [
+        (("place",), f"the `{{{name}}}` stands nowhere in the request")
+        for name in sorted({"key", "reference"} - written)
+    ]

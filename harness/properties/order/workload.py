@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
 
 import gevent
 
 from harness.client.caller import Caller, Context, Op, Reply, spread
-from harness.client.visitor import SessionItem, Visitor, login, read_back, seen
-from harness.contract.model import Contract
+from harness.properties.declared import Declared
+from harness.properties.order.contract import Order
+from harness.properties.promises import CommonPromises
+from harness.properties.visitor import SessionItem, Visitor, login, read_back, seen
+from harness.properties.workload import Workload
 
 ATTEMPTS = 5
 ASK_AGAIN_S = 0.15
@@ -36,7 +38,7 @@ class Racer:
 
 
 @dataclass(slots=True)
-class Order:
+class ContestedOrder:
     """One order, and who asks for it. `winner` is who was told to have it, `replica` who told."""
 
     key: str
@@ -46,36 +48,27 @@ class Order:
     replica: str | None = None
 
 
-class Orders:
-    """See the module."""
+class OrderWorkload(Workload[Order, CommonPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "orders"
-    PROVES: ClassVar[str] = "of all who ask for an order one gets it, once, and none is left in processing"
-    needs: ClassVar[tuple[str, ...]] = ("session", "order")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        section = context.contract.order
-        assert section is not None
+    def __init__(self, context: Context, declared: Declared[Order, CommonPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
+        section = self.section
         states = section.states
         self.states = {**dict.fromkeys(states.pending, "pending"), **dict.fromkeys(states.done, "done")}
-        self.orders: list[Order] = []
-
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        return ["place", "inspect"]
+        self.orders: list[ContestedOrder] = []
 
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
         visitor.sessions = [item for item in visitor.sessions if item.live]
         if len(visitor.sessions) < SESSIONS_A_VISITOR:
-            item = login(caller, self.NAME)
+            item = login(caller, self.name)
             visitor.sessions += [item] if item else []
             if not visitor.sessions:
                 return
-        ended = [order for order in visitor.ended if isinstance(order, Order) and order.winner]
+        ended = [order for order in visitor.ended if isinstance(order, ContestedOrder) and order.winner]
         chance = caller.random.random()
         if ended and chance < 0.4:
             self._again(caller, caller.random.choice(ended))
@@ -91,13 +84,13 @@ class Orders:
             self.inspect(caller, order)
             visitor.ended = list[object]([*ended, order])[-ENDED_A_VISITOR:]
 
-    def _new(self, caller: Caller, sessions: list[SessionItem]) -> Order:
-        order = Order(self.context.item("o"), caller.random.randint(1, 99))
+    def _new(self, caller: Caller, sessions: list[SessionItem]) -> ContestedOrder:
+        order = ContestedOrder(self.context.item("o"), caller.random.randint(1, 99))
         order.racers = [Racer(self.context.item("k"), session) for session in sessions]
         self.orders.append(order)
         return order
 
-    def _race(self, caller: Caller, order: Order, twice: bool) -> None:
+    def _race(self, caller: Caller, order: ContestedOrder, twice: bool) -> None:
         """All racers at once; `twice`: the first of them sends its request twice at once."""
 
         def other(racer: Racer) -> None:
@@ -110,7 +103,7 @@ class Orders:
         self._until_definite(caller, order, order.racers[0])
         gevent.joinall(others, raise_error=True)
 
-    def _again(self, caller: Caller, order: Order) -> None:
+    def _again(self, caller: Caller, order: ContestedOrder) -> None:
         """An order of before: its winner looks, or sends the same again; or somebody else looks."""
         losers = [racer for racer in order.racers if racer is not order.winner]
         chance = caller.random.random()
@@ -121,7 +114,7 @@ class Orders:
         else:
             self.inspect(caller, order)
 
-    def _until_definite(self, caller: Caller, order: Order, racer: Racer) -> None:
+    def _until_definite(self, caller: Caller, order: ContestedOrder, racer: Racer) -> None:
         for _ in range(ATTEMPTS):
             if racer.definite or racer.session.lost:
                 return
@@ -129,17 +122,17 @@ class Orders:
             if not racer.definite and reply.kind != "error":
                 caller.pause(ASK_AGAIN_S, ASK_AGAIN_S)
 
-    def place(self, caller: Caller, order: Order, racer: Racer, expect: list[str] | None = None) -> Reply:
+    def place(self, caller: Caller, order: ContestedOrder, racer: Racer, expect: list[str] | None = None) -> Reply:
         """One racer asks for the order once."""
         fingerprint = self.context.fingerprint
         arg = fingerprint(f"{racer.key}/{order.quantity}/{order.key}")
         session = racer.session
-        op = Op(self.NAME, "place", order.key, session=session.key, user=session.user, arg=arg, expect=expect)
+        op = Op(self.name, "place", order.key, session=session.key, user=session.user, arg=arg, expect=expect)
         values = {**self._values(order, racer), "key": racer.key, "amount": order.quantity}
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
-            shown: dict[str, object] = {"v": fingerprint(repr(sorted(fields.items())))}
-            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+            shown: dict[str, object] = {"value": fingerprint(repr(sorted(fields.items())))}
+            return {**shown, "given_id": str(fields["id"])} if "id" in fields else shown
 
         reply = caller.call("order.place", op, values, observe)
         racer.last_ns = time.monotonic_ns()
@@ -151,7 +144,7 @@ class Orders:
     def inspect(
         self,
         caller: Caller,
-        order: Order,
+        order: ContestedOrder,
         expect: list[str] | None = None,
         avoid: str | None = None,
         through: str | None = None,
@@ -160,21 +153,21 @@ class Orders:
         """A racer, else the winner, looks at the order."""
         racer = racer or order.winner or order.racers[0]
         session = racer.session
-        op = Op(self.NAME, "inspect", order.key, session=session.key, user=session.user, expect=expect)
+        op = Op(self.name, "inspect", order.key, session=session.key, user=session.user, expect=expect)
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
             shown: dict[str, object] = {"state": self.states.get(str(fields["state"]), str(fields["state"]))}
-            return {**shown, "id": str(fields["id"])} if "id" in fields else shown
+            return {**shown, "given_id": str(fields["id"])} if "id" in fields else shown
 
         return seen(session, caller.call("order.show", op, self._values(order, racer), observe, avoid, through))
 
     @staticmethod
-    def _values(order: Order, racer: Racer) -> dict[str, object]:
+    def _values(order: ContestedOrder, racer: Racer) -> dict[str, object]:
         return {"token": racer.session.token, "username": racer.session.user, "reference": order.key}
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`."""
-        sessions = [item for item in (login(caller, self.NAME, ["ok"]) for _ in range(2)) if item]
+        """Make one correct pass before any fault."""
+        sessions = [item for item in (login(caller, self.name, ["ok"]) for _ in range(2)) if item]
         if len(sessions) < 2:
             return
         order = self._new(caller, sessions)
@@ -187,25 +180,21 @@ class Orders:
         if first.session.user != second.session.user:
             self.inspect(caller, order, ["missing"], racer=second)
 
-    def quiet(self) -> list[str]:
-        """Nothing acknowledged goes on in the background."""
-        return []
-
     def settle(self) -> None:
         """Half of the doubtful are asked for again at once, half are left to the service's own completer first."""
         doubtful = [(order, racer) for order in self.orders for racer in order.racers if not racer.definite]
-        promised_s = self.context.contract.promises.definite_answer_s
+        promised_s = self.promises.definite_answer_s
         for part, wait_s in ((doubtful[::2], 0.0), (doubtful[1::2], promised_s)):
             spread(self.context, "hop", part, partial(self._ask, wait_s))
 
-    def _ask(self, wait_s: float, caller: Caller, pair: tuple[Order, Racer]) -> None:
+    def _ask(self, wait_s: float, caller: Caller, pair: tuple[ContestedOrder, Racer]) -> None:
         order, racer = pair
         if racer.session.lost:
             return
         gevent.sleep(max(0.0, racer.last_ns / 1e9 + wait_s - time.monotonic()))
         if wait_s:
             self.inspect(caller, order, racer=racer)
-        deadline = time.monotonic() + self.context.contract.promises.definite_answer_s
+        deadline = time.monotonic() + self.promises.definite_answer_s
         while not racer.definite and not racer.session.lost:
             reply = self.place(caller, order, racer)
             if racer.definite or time.monotonic() > deadline:
@@ -220,7 +209,7 @@ class Orders:
         read_back(self.context, won, self.inspect)
         spread(self.context, "hop", won, self._once_more)
 
-    def _once_more(self, caller: Caller, order: Order) -> None:
+    def _once_more(self, caller: Caller, order: ContestedOrder) -> None:
         if order.winner:
             self.place(caller, order, order.winner)
         losers = [racer for racer in order.racers if racer is not order.winner]

@@ -28,12 +28,13 @@ an ASOF join by register gives each backward zone the one forward zone that it c
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, start_bad
+from dataclasses import dataclass
+
+from harness.judging.findings import Connection, Findings
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "preference"
-PROPERTY = "A user's preferences read as if there were one copy: each read gives the latest value written."
+SENTENCE = "A user's preferences read as if there were one copy: each read gives the latest value written."
 
 RULES = {
     "stale": "a value was read, or written, that another one had replaced",
@@ -43,7 +44,7 @@ RULES = {
     "version forked": "one version has two values, so that one change is lost",
 }
 
-_OPS = "op WHERE workload = 'preferences' AND kind IN ('get', 'put')"
+_OPS = "own WHERE kind IN ('get', 'put')"
 _GET = "kind = 'get' AND outcome = 'ok' AND value IS NOT NULL"
 
 _EXAMINED = {
@@ -55,18 +56,33 @@ _EXAMINED = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, _OPS)
-    start_bad(db)
-    _clusters(db, int((terms.preference_staleness_s or 0) * NS))
-    _values(db)
-    _zones(db)
-    _versions(db)
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        staleness_s: by how much a read may be behind the latest acknowledged write, in seconds; None: not at all.
+    """
+
+    name: str = NAME
+    staleness_s: float | None = None
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, _OPS)
+    _clusters(db, int((criteria.staleness_s or 0) * NS))
+    _values(found)
+    _zones(found)
+    _versions(found)
     vacuous = None
-    if not examined["writes"] or not examined["reads"]:
-        vacuous = f"{examined['writes']} writes and {examined['reads']} reads were answered: nothing to judge"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, among="workload = 'preferences'")
+    if not found.examined["writes"] or not found.examined["reads"]:
+        vacuous = (
+            f"{found.examined['writes']} writes and {found.examined['reads']} reads were answered: nothing to judge"
+        )
+    return found.conclude(vacuous=vacuous, among="own")
 
 
 def _clusters(db: Connection, stale_ns: int) -> None:
@@ -92,28 +108,26 @@ def _clusters(db: Connection, stale_ns: int) -> None:
         WHERE reads > 0 OR wrote = 'ok'""")
 
 
-def _values(db: Connection) -> None:
+def _values(found: Findings) -> None:
     rules = {
         "never written": "wrote IS NULL AND NOT initial",
         "failed write": "wrote = 'fail'",
         "before its write": "read_ns < written_ns",
     }
     for rule, guilty in rules.items():
-        add_bad(
-            db,
+        found.add(
             rule,
             f"""SELECT key AS item, min(read_ns) AS at_ns, [arg_min(read_op, read_ns)] AS ops FROM cluster
             WHERE {guilty} GROUP BY key""",
         )
 
 
-def _zones(db: Connection) -> None:
-    db.execute("""CREATE OR REPLACE TEMP TABLE forward AS SELECT *,
+def _zones(found: Findings) -> None:
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE forward AS SELECT *,
           max(s) OVER before AS until, arg_max(last_op, s) OVER before AS until_op
         FROM cluster WHERE f < s
         WINDOW before AS (PARTITION BY key ORDER BY f, s ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)""")
-    add_bad(
-        db,
+    found.add(
         "stale",
         """SELECT key AS item, min(at_ns) AS at_ns, arg_min(ops, at_ns) AS ops FROM (
           SELECT key, until AS at_ns, [first_op, until_op] AS ops FROM forward WHERE f < until
@@ -125,9 +139,8 @@ def _zones(db: Connection) -> None:
     )
 
 
-def _versions(db: Connection) -> None:
-    add_bad(
-        db,
+def _versions(found: Findings) -> None:
+    found.add(
         "version forked",
         f"""SELECT key AS item, min(at_ns) AS at_ns, arg_min(ops, at_ns) AS ops FROM (
           SELECT key, max(invoke_ns) AS at_ns, [arg_min(id, held), arg_max(id, held)] AS ops FROM (

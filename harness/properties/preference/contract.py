@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from harness.http.operation import Operation
+from harness.properties.promises import CommonPromises
 from harness.yamlfile import Strict
 
 
@@ -30,3 +31,9 @@ class Preference(Strict):
     def versioned(self) -> bool:
         """Whether a change names the version that it replaces."""
         return "version" in self.get.extract
+
+
+class PreferencePromises(CommonPromises):
+    """By how many seconds a read may be behind the latest acknowledged change; left out: not at all."""
+
+    preference_staleness_s: float | None = Field(default=None, ge=0)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
 
 from harness.client.caller import Caller, Context, Op, Reply
-from harness.client.visitor import SessionItem, Visitor, login, read_back, seen, session_of
-from harness.contract.model import Contract
+from harness.properties.declared import Declared
+from harness.properties.preference.contract import Preference, PreferencePromises
+from harness.properties.visitor import SessionItem, Visitor, login, read_back, seen, session_of
+from harness.properties.workload import Workload
 
 OURS = re.compile(r"v-(?:[0-9a-f]+-)?\d+-\d+")
 
@@ -27,32 +28,21 @@ class Register:
     changed: bool = False
 
 
-class Preferences:
-    """See the module."""
+class PreferenceWorkload(Workload[Preference, PreferencePromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "preferences"
-    PROVES: ClassVar[str] = "preferences read as if there were one copy: the last acknowledged change, at every replica"
-    needs: ClassVar[tuple[str, ...]] = ("session", "preference")
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        section = context.contract.preference
-        assert section is not None
-        self.section = section
+    def __init__(self, context: Context, declared: Declared[Preference, PreferencePromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
         self.registers: dict[str, Register] = {}
 
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        return ["get", "put"]
-
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
         if caller.random.random() < 0.05:
             # Another user next, so that every register is used, and some by several clients.
             visitor.sessions = []
-        session = session_of(visitor, self.NAME)
+        session = session_of(visitor, self.name)
         if not session:
             return
         register = self._register(session)
@@ -101,28 +91,28 @@ class Preferences:
     def _observe(self, fields: dict[str, object]) -> dict[str, object]:
         """Values of our own are shown as they are; whatever else there is may be somebody's."""
         value = str(fields["value"])
-        return {"v": value if OURS.fullmatch(value) else self.context.fingerprint(value), **self._version(fields)}
+        return {"value": value if OURS.fullmatch(value) else self.context.fingerprint(value), **self._version(fields)}
 
     @staticmethod
     def _version(fields: dict[str, object]) -> dict[str, object]:
         return {"state": str(fields["version"])} if "version" in fields else {}
 
     def _op(self, kind: str, register: Register, expect: list[str] | None) -> Op:
-        return Op(self.NAME, kind, register.user, session=register.session.key, user=register.user, expect=expect)
+        return Op(self.name, kind, register.user, session=register.session.key, user=register.user, expect=expect)
 
     @staticmethod
     def _values(register: Register) -> dict[str, object]:
         return {"token": register.session.token, "username": register.user}
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`."""
-        session = login(caller, self.NAME, ["ok"])
+        """Make one correct pass before any fault."""
+        session = login(caller, self.name, ["ok"])
         if not session:
             return
         register = self._register(session)
         found = self.get(caller, register, ["ok"])
         # Users of a file are those of every agent, whose changes may come between.
-        alone = self.context.contract.users.file is None
+        alone = not self.declared.users_from_file
         written = self.put(caller, register, found.fields, ["ok"] if alone else None)
         want = str(written.fields["written"]) if alone else None
         for name, _ in self.context.members.ready:
@@ -130,13 +120,6 @@ class Preferences:
         if self.section.versioned and self.section.put.answers.get("mismatch"):
             self.put(caller, register, found.fields, ["mismatch"])
 
-    def quiet(self) -> list[str]:
-        """Nothing goes on in the background."""
-        return []
-
-    def settle(self) -> None:
-        """A doubtful change stays doubtful: whoever cares reads, and writes another value."""
-
     def final(self) -> None:
-        """See `Workload.final`."""
+        """Read back what was acknowledged."""
         read_back(self.context, [each for each in self.registers.values() if each.changed], self.get)

@@ -33,12 +33,13 @@ Cost: one aggregation by session, then a join of the suspects alone. O(n).
 
 from __future__ import annotations
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from dataclasses import dataclass
+
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "session"
-PROPERTY = "An acknowledged session is there until it is revoked or expires, and never after."
+SENTENCE = "An acknowledged session is there until it is revoked or expires, and never after."
 
 RULES = {
     "phantom": "answered as a session before its log-in was sent",
@@ -51,50 +52,70 @@ RULES = {
 }
 
 _EXAMINED = {
-    "sessions": "count(*) FILTER (kind = 'login' AND outcome = 'ok')",
-    "present_reads": "count(*) FILTER (seen = 'present' AND kind <> 'logout')",
+    "sessions": "count(*) FILTER (session_use = 'begin' AND outcome = 'ok')",
+    "present_reads": "count(*) FILTER (seen = 'present' AND session_use <> 'end')",
     "absent_reads": "count(*) FILTER (seen = 'absent')",
-    "revokes": "count(*) FILTER (kind = 'logout' AND outcome = 'ok')",
+    "revokes": "count(*) FILTER (session_use = 'end' AND outcome = 'ok')",
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, "op WHERE session IS NOT NULL")
-    start_bad(db)
-    _suspects(db, terms)
-    examined["ambiguous"] = int(one(db, "SELECT count(*) FROM suspect WHERE logins > 1")[0])
-    _judge(db, terms)
-    _lost(db, terms)
-    _refused(db)
-    _crossed(db)
-    reads = examined["present_reads"] + examined["absent_reads"]
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        session_ttl_s: how long a session lives, in seconds; None: nothing is promised, and no expiry is judged.
+        refresh_grace_s: how long a rotated refresh token still gets its successor, in seconds; None: nothing is
+            promised.
+        clock_leeway_s: by how much the service's clock may differ from ours, in seconds.
+    """
+
+    name: str = NAME
+    session_ttl_s: float | None = None
+    refresh_grace_s: float | None = None
+    clock_leeway_s: float = 1.0
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, "op WHERE session IS NOT NULL")
+    _suspects(db, criteria)
+    found.examined["ambiguous"] = int(one(db, "SELECT count(*) FROM suspect WHERE logins > 1")[0])
+    _judge(found, criteria)
+    _lost(found, criteria)
+    _refused(found)
+    _crossed(found)
+    reads = found.examined["present_reads"] + found.examined["absent_reads"]
     vacuous = None
-    if not examined["sessions"] or not reads:
-        vacuous = f"{examined['sessions']} sessions were acknowledged and {reads} reads answered: nothing to judge"
-    return conclude(db, NAME, PROPERTY, RULES, examined, vacuous=vacuous, item="session", among="workload <> 'hostile'")
+    if not found.examined["sessions"] or not reads:
+        vacuous = (
+            f"{found.examined['sessions']} sessions were acknowledged and {reads} reads answered: nothing to judge"
+        )
+    return found.conclude(vacuous=vacuous, item="session", among="op")
 
 
-def _suspects(db: Connection, terms: Terms) -> None:
+def _suspects(db: Connection, criteria: Criteria) -> None:
     """Sessions that break a rule or may: the condition for `lost` is only necessary here."""
-    renewed = _ns(terms.session_ttl_s, terms.leeway_s)
+    renewed = _ns(criteria.session_ttl_s, criteria.clock_leeway_s)
     db.execute(f"""CREATE OR REPLACE TEMP TABLE suspect AS
         SELECT session AS item,
-          count(*) FILTER (kind = 'login' AND outcome = 'ok') AS logins,
-          count(*) FILTER (kind = 'login' AND outcome = 'info') AS doubtful,
-          count(*) FILTER (kind = 'login' AND outcome = 'fail') AS failed,
-          min(invoke_ns) FILTER (kind = 'login' AND outcome = 'ok') AS ok_invoke,
-          min(invoke_ns) FILTER (kind = 'login' AND outcome = 'info') AS info_invoke,
-          min(return_ns) FILTER (kind = 'login' AND outcome = 'ok') AS ok_return,
-          max(return_ns) FILTER (kind IN ('login', 'refresh') AND outcome = 'ok') AS renewed,
-          min(return_ns) FILTER (seen = 'present' AND kind <> 'logout') AS seen_return,
-          max(invoke_ns) FILTER (seen = 'present' AND kind <> 'logout') AS seen_invoke,
-          min(invoke_ns) FILTER (kind = 'logout' AND outcome <> 'fail') AS revoke_invoke,
-          min(return_ns) FILTER (kind = 'logout' AND outcome = 'ok') AS revoke_return,
+          count(*) FILTER (session_use = 'begin' AND outcome = 'ok') AS logins,
+          count(*) FILTER (session_use = 'begin' AND outcome = 'info') AS doubtful,
+          count(*) FILTER (session_use = 'begin' AND outcome = 'fail') AS failed,
+          min(invoke_ns) FILTER (session_use = 'begin' AND outcome = 'ok') AS ok_invoke,
+          min(invoke_ns) FILTER (session_use = 'begin' AND outcome = 'info') AS info_invoke,
+          min(return_ns) FILTER (session_use = 'begin' AND outcome = 'ok') AS ok_return,
+          max(return_ns) FILTER (session_use IN ('begin', 'renew') AND outcome = 'ok') AS renewed,
+          min(return_ns) FILTER (seen = 'present' AND session_use <> 'end') AS seen_return,
+          max(invoke_ns) FILTER (seen = 'present' AND session_use <> 'end') AS seen_invoke,
+          min(invoke_ns) FILTER (session_use = 'end' AND outcome <> 'fail') AS revoke_invoke,
+          min(return_ns) FILTER (session_use = 'end' AND outcome = 'ok') AS revoke_return,
           max(invoke_ns) FILTER (seen = 'absent') AS absent_invoke,
           min(return_ns) FILTER (seen = 'absent') AS absent_return
-        FROM op WHERE session IS NOT NULL AND workload <> 'hostile'
-          AND (seen IS NOT NULL OR kind IN ('login', 'logout'))
+        FROM op WHERE session IS NOT NULL
+          AND (seen IS NOT NULL OR session_use IN ('begin', 'end'))
         GROUP BY session
         HAVING logins > 1 OR seen_return < coalesce(ok_invoke, info_invoke) OR seen_invoke > revoke_return
           OR (logins = 0 AND doubtful = 0 AND failed > 0 AND seen_return IS NOT NULL)
@@ -108,29 +129,28 @@ def _ns(limit_s: float | None, more_s: float) -> str:
     return "NULL" if limit_s is None else str(int((limit_s + more_s) * NS))
 
 
-def _judge(db: Connection, terms: Terms) -> None:
-    reads = "JOIN op o ON o.session = s.item AND o.seen = 'present' AND o.kind <> 'logout'"
+def _judge(found: Findings, criteria: Criteria) -> None:
+    reads = "JOIN op o ON o.session = s.item AND o.seen = 'present' AND o.session_use <> 'end'"
     clear = "s.logins <= 1"
     shown = "SELECT s.item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops FROM suspect s"
     rules = {
         "phantom": (f"{clear} AND s.logins + s.doubtful > 0", "o.return_ns < coalesce(s.ok_invoke, s.info_invoke)"),
         "zombie": (clear, "o.invoke_ns > s.revoke_return"),
-        "expired": (clear, f"o.invoke_ns > s.renewed + {_ns(terms.session_ttl_s, terms.leeway_s)}"),
+        "expired": (clear, f"o.invoke_ns > s.renewed + {_ns(criteria.session_ttl_s, criteria.clock_leeway_s)}"),
         "present after failed log-in": ("s.logins = 0 AND s.doubtful = 0 AND s.failed > 0", "true"),
     }
     for rule, (which, guilty) in rules.items():
-        add_bad(db, rule, f"{shown} {reads} WHERE {which} AND {guilty} GROUP BY s.item")
+        found.add(rule, f"{shown} {reads} WHERE {which} AND {guilty} GROUP BY s.item")
 
 
-def _lost(db: Connection, terms: Terms) -> None:
+def _lost(found: Findings, criteria: Criteria) -> None:
     """`end` is when its life may end by itself; `theft` when a repeated refresh may have ended it."""
-    end = "NULL" if terms.session_ttl_s is None else f"start + {int((terms.session_ttl_s - 1) * NS)}"
-    if terms.refresh_grace_s is None:
+    end = "NULL" if criteria.session_ttl_s is None else f"start + {int((criteria.session_ttl_s - 1) * NS)}"
+    if criteria.refresh_grace_s is None:
         theft = "min(second)"
     else:
-        theft = f"min(first) + {int(max(terms.refresh_grace_s - 1, 0) * NS)}"
-    add_bad(
-        db,
+        theft = f"min(first) + {int(max(criteria.refresh_grace_s - 1, 0) * NS)}"
+    found.add(
         "lost",
         f"""WITH span AS (
           SELECT item, coalesce(ok_invoke, info_invoke) AS start, least(ok_return, seen_return, revoke_return) AS u,
@@ -138,13 +158,13 @@ def _lost(db: Connection, terms: Terms) -> None:
           FROM suspect WHERE logins = 1 OR (logins = 0 AND doubtful > 0)),
         repeated AS (
           SELECT session AS item, min(invoke_ns) AS first, min(invoke_ns, 2)[2] AS second FROM op
-          WHERE kind = 'refresh' AND class <> 'no_effect' AND session IN (SELECT item FROM span)
+          WHERE session_use = 'renew' AND class <> 'no_effect' AND session IN (SELECT item FROM span)
           GROUP BY session, arg HAVING count(*) > 1),
         replayed AS (SELECT item, {theft} AS theft FROM repeated GROUP BY item),
         begun AS (SELECT session AS item, any_value("user") AS who, min(invoke_ns) AS since FROM op
-          WHERE kind = 'login' AND session IN (SELECT item FROM span) GROUP BY session),
+          WHERE session_use = 'begin' AND session IN (SELECT item FROM span) GROUP BY session),
         ended AS (SELECT b.item, min(e.invoke_ns) AS ended FROM begun b JOIN op e ON e."user" = b.who
-          WHERE e.kind IN ('logout_all', 'grant') AND e.outcome <> 'fail'
+          WHERE e.session_use = 'end_all' AND e.outcome <> 'fail'
             AND (e.outcome = 'info' OR e.return_ns > b.since) GROUP BY b.item)
         SELECT item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops
         FROM span LEFT JOIN replayed USING (item) LEFT JOIN ended USING (item)
@@ -155,23 +175,21 @@ def _lost(db: Connection, terms: Terms) -> None:
     )
 
 
-def _refused(db: Connection) -> None:
-    add_bad(
-        db,
+def _refused(found: Findings) -> None:
+    found.add(
         "refused",
         """SELECT o.session AS item, min(o.invoke_ns) AS at_ns, [min(o.id)] AS ops FROM op o
         LEFT JOIN (SELECT key AS name, min(return_ns) FILTER (outcome = 'ok') AS there
           FROM op WHERE kind = 'signup' GROUP BY key) u ON u.name = o."user"
-        WHERE o.kind = 'login' AND o.class = 'refused' AND (u.name IS NULL OR u.there < o.invoke_ns)
+        WHERE o.session_use = 'begin' AND o.class = 'refused' AND (u.name IS NULL OR u.there < o.invoke_ns)
         GROUP BY o.session""",
     )
 
 
-def _crossed(db: Connection) -> None:
-    add_bad(
-        db,
+def _crossed(found: Findings) -> None:
+    found.add(
         "crossed",
-        """SELECT session AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM op
-        WHERE kind = 'read' AND workload = 'sessions' AND class = 'ok' AND want <> value AND session IS NOT NULL
+        """SELECT session AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM own
+        WHERE kind = 'read' AND class = 'ok' AND want <> value AND session IS NOT NULL
         GROUP BY session""",
     )

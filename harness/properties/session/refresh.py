@@ -32,14 +32,13 @@ Cost: one aggregation by token over the refreshes, and joins by token. O(n).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from harness.judging.criteria import Terms
-from harness.judging.findings import Connection, add_bad, conclude, counts, one, start_bad
+from harness.judging.findings import Connection, Findings, one
 from harness.judging.verdict import INF, NS, Result
 
 NAME = "refresh"
-PROPERTY = "Each refresh token has one successor, and the newest of a session is never refused."
+SENTENCE = "Each refresh token has one successor, and the newest of a session is never refused."
 
 RULES = {
     "forked": "one refresh token gave different successors",
@@ -57,44 +56,57 @@ _EXAMINED = {
 }
 
 
-def check(db: Connection, terms: Terms) -> Result:
-    """See the module."""
-    examined = counts(db, _EXAMINED, "op WHERE kind = 'refresh'")
-    start_bad(db)
+@dataclass(frozen=True)
+class Criteria:
+    """What the check judges by.
+
+    Attributes:
+        name: name under which the property is declared; its ops bear it.
+        refresh_ttl_s: how long a refresh token lives, in seconds; None: nothing is promised.
+        refresh_grace_s: how long a rotated refresh token still gets its successor, in seconds; None: nothing is
+            promised.
+        refresh_reuse_revokes: a refresh token that is presented after its grace ends the session.
+        clock_leeway_s: by how much the service's clock may differ from ours, in seconds.
+    """
+
+    name: str = "session"
+    refresh_ttl_s: float | None = None
+    refresh_grace_s: float | None = None
+    refresh_reuse_revokes: bool = False
+    clock_leeway_s: float = 1.0
+
+
+def check(db: Connection, criteria: Criteria) -> Result:
+    """Judge the history as the module says."""
+    found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
+    found.count(_EXAMINED, "op WHERE session_use = 'renew'")
     _tokens(db)
-    add_bad(
-        db,
+    found.add(
         "forked",
         """SELECT item, at_ns, [low, high] AS ops FROM (
           SELECT any_value(session) AS item, max(invoke_ns) AS at_ns, arg_min(id, value) AS low,
             arg_max(id, value) AS high FROM op
-          WHERE kind = 'refresh' AND outcome = 'ok' AND arg IN (SELECT arg FROM token WHERE low <> high)
+          WHERE session_use = 'renew' AND outcome = 'ok' AND arg IN (SELECT arg FROM token WHERE low <> high)
           GROUP BY arg)""",
     )
-    add_bad(
-        db,
+    found.add(
         "ancestor accepted",
         """SELECT r.item, r.last_ok AS at_ns, [r.last_ok_id, s.first_ok_id] AS ops
         FROM token r JOIN token s ON s.arg = r.low WHERE r.last_ok > s.ok_return
         UNION SELECT r.item, r.last_ok, [r.last_ok_id, s.first_ok_id]
         FROM token r JOIN token s ON s.arg = r.high WHERE r.low <> r.high AND r.last_ok > s.ok_return""",
     )
-    if examined["refused"]:
-        _refusals(db, terms)
-    if terms.refresh_reuse_revokes and terms.refresh_grace_s is not None:
-        examined["late_reuses"] = _late(db, int((terms.refresh_grace_s + terms.leeway_s) * NS))
-    vacuous = None if examined["refreshes"] else "no refresh was accepted: nothing to judge"
-    result = conclude(
-        db,
-        NAME,
-        PROPERTY,
-        RULES,
-        examined,
+    if found.examined["refused"]:
+        _refusals(found, criteria)
+    if criteria.refresh_reuse_revokes and criteria.refresh_grace_s is not None:
+        found.examined["late_reuses"] = _late(found, int((criteria.refresh_grace_s + criteria.clock_leeway_s) * NS))
+    vacuous = None if found.examined["refreshes"] else "no refresh was accepted: nothing to judge"
+    result = found.conclude(
         vacuous=vacuous,
         item="session",
-        among="kind IN ('login', 'refresh', 'logout')",
+        among="(SELECT * FROM op WHERE session_use IN ('begin', 'renew', 'end'))",
     )
-    if examined.get("late_reuses") == 0:
+    if found.examined.get("late_reuses") == 0:
         untried = "reuse after the grace, which never came: the run is too short for it"
         return replace(result, could_have_missed=f"{untried}; {result.could_have_missed}".removesuffix("; "))
     return result
@@ -107,47 +119,46 @@ def _tokens(db: Connection) -> None:
           min(return_ns) FILTER (outcome = 'ok') AS ok_return, max(invoke_ns) FILTER (outcome = 'ok') AS last_ok,
           arg_min(id, return_ns) FILTER (outcome = 'ok') AS first_ok_id,
           arg_max(id, invoke_ns) FILTER (outcome = 'ok') AS last_ok_id, count(*) AS attempts
-        FROM op WHERE kind = 'refresh' AND class <> 'no_effect' AND arg IS NOT NULL GROUP BY arg""")
+        FROM op WHERE session_use = 'renew' AND class <> 'no_effect' AND arg IS NOT NULL GROUP BY arg""")
 
 
-def _late(db: Connection, limit_ns: int) -> int:
+def _late(found: Findings, limit_ns: int) -> int:
     """Judges what was presented `limit_ns` after it had been rotated; returns how often that was answered."""
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE late AS SELECT o.id, o.session, o.class, o.invoke_ns, o.return_ns
-        FROM op o JOIN token t ON t.arg = o.arg WHERE o.kind = 'refresh'
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE late AS SELECT o.id, o.session, o.class, o.invoke_ns, o.return_ns
+        FROM op o JOIN token t ON t.arg = o.arg WHERE o.session_use = 'renew'
           AND o.class IN ('ok', 'refused', 'absent') AND o.invoke_ns > t.ok_return + {limit_ns}""")
-    add_bad(
-        db,
+    found.add(
         "late reuse accepted",
         """SELECT session AS item, min(invoke_ns) AS at_ns, [arg_min(id, invoke_ns)] AS ops FROM late
         WHERE class = 'ok' GROUP BY session""",
     )
-    add_bad(
-        db,
+    found.add(
         "family lives on",
         """SELECT l.session AS item, min(p.invoke_ns) AS at_ns, [any_value(l.id), arg_min(p.id, p.invoke_ns)] AS ops
         FROM (SELECT session, min(return_ns) AS caught, arg_min(id, return_ns) AS id FROM late GROUP BY session) l
         JOIN op p ON p.session = l.session AND p.seen = 'present' AND p.invoke_ns > l.caught GROUP BY l.session""",
     )
-    return int(one(db, "SELECT count(*) FROM late")[0])
+    return int(one(found.db, "SELECT count(*) FROM late")[0])
 
 
-def _refusals(db: Connection, terms: Terms) -> None:
+def _refusals(found: Findings, criteria: Criteria) -> None:
     """`no_longer` is when the session may have ended, `others` when somebody else first presented the token."""
-    grace = int(max((terms.refresh_grace_s or 0) - 1, 0) * NS)
-    theft = f"min(first) + {grace}" if terms.refresh_grace_s is not None else "min(first)"
-    life = "NULL" if terms.refresh_ttl_s is None else f"login + {int((terms.refresh_ttl_s - 1) * NS)}"
+    grace = int(max((criteria.refresh_grace_s or 0) - 1, 0) * NS)
+    theft = f"min(first) + {grace}" if criteria.refresh_grace_s is not None else "min(first)"
+    life = "NULL" if criteria.refresh_ttl_s is None else f"login + {int((criteria.refresh_ttl_s - 1) * NS)}"
     in_session = "session IN (SELECT session FROM refusal)"
-    db.execute("""CREATE OR REPLACE TEMP TABLE refusal AS SELECT id, session, arg, invoke_ns, return_ns FROM op
-        WHERE kind = 'refresh' AND class IN ('refused', 'absent') AND arg IS NOT NULL""")
-    db.execute(f"""CREATE OR REPLACE TEMP TABLE judged AS WITH
-        life AS (SELECT session, min(invoke_ns) FILTER (kind = 'login') AS login,
-            coalesce(min(invoke_ns) FILTER (kind = 'logout'), {INF}) AS revoked
-          FROM op WHERE kind IN ('login', 'logout') AND outcome <> 'fail' AND {in_session} GROUP BY session),
+    found.db.execute("""CREATE OR REPLACE TEMP TABLE refusal AS SELECT id, session, arg, invoke_ns, return_ns FROM op
+        WHERE session_use = 'renew' AND class IN ('refused', 'absent') AND arg IS NOT NULL""")
+    found.db.execute(f"""CREATE OR REPLACE TEMP TABLE judged AS WITH
+        life AS (SELECT session, min(invoke_ns) FILTER (session_use = 'begin') AS login,
+            coalesce(min(invoke_ns) FILTER (session_use = 'end'), {INF}) AS revoked
+          FROM op WHERE session_use IN ('begin', 'end') AND outcome <> 'fail' AND {in_session} GROUP BY session),
         replay AS (SELECT item AS session, {theft} AS theft FROM token WHERE attempts > 1 GROUP BY item),
         issued AS (SELECT value AS arg, min(return_ns) AS issued FROM op
-          WHERE kind IN ('login', 'refresh') AND outcome = 'ok' AND value IN (SELECT arg FROM refusal) GROUP BY value),
+          WHERE session_use IN ('begin', 'renew') AND outcome = 'ok' AND value IN (SELECT arg FROM refusal)
+          GROUP BY value),
         two AS (SELECT arg, min(invoke_ns, 2) AS earliest FROM op
-          WHERE kind = 'refresh' AND class <> 'no_effect' AND arg IN (SELECT arg FROM refusal) GROUP BY arg)
+          WHERE session_use = 'renew' AND class <> 'no_effect' AND arg IN (SELECT arg FROM refusal) GROUP BY arg)
         SELECT r.id, r.session, r.invoke_ns, r.return_ns, earliest[1] AS first,
           CASE WHEN r.invoke_ns = earliest[1] THEN coalesce(earliest[2], {INF}) ELSE earliest[1] END AS others,
           least(coalesce(low.first, {INF}), coalesce(high.first, {INF})) AS successor
@@ -155,13 +166,11 @@ def _refusals(db: Connection, terms: Terms) -> None:
         JOIN life ON life.session = r.session LEFT JOIN replay ON replay.session = r.session
         JOIN token t ON t.arg = r.arg LEFT JOIN token low ON low.arg = t.low LEFT JOIN token high ON high.arg = t.high
         WHERE r.return_ns < least(revoked, coalesce({life}, {INF}), coalesce(theft, {INF}))""")
-    add_bad(
-        db,
+    found.add(
         "newest refused",
         "SELECT session AS item, invoke_ns AS at_ns, [id] AS ops FROM judged WHERE others >= return_ns",
     )
-    add_bad(
-        db,
+    found.add(
         "refused in grace",
         f"""SELECT session AS item, invoke_ns AS at_ns, [id] AS ops FROM judged
         WHERE others < return_ns AND return_ns <= first + {grace} AND successor >= return_ns""",

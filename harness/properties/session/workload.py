@@ -8,11 +8,12 @@ the contract promises it, a token is presented long after its grace: that is a t
 from __future__ import annotations
 
 import time
-from typing import ClassVar
 
 from harness.client.caller import Caller, Context, Op, Reply, spread
-from harness.client.visitor import SessionItem, Visitor, login, read_back
-from harness.contract.model import Contract
+from harness.properties.declared import Declared
+from harness.properties.session.contract import Session, SessionPromises
+from harness.properties.visitor import SessionItem, Visitor, login, read_back
+from harness.properties.workload import Workload
 
 KEPT_A_VISITOR = 4
 REFRESHED_AT_THE_END = 300
@@ -21,37 +22,26 @@ SPENT_MARGIN_S = 1.5
 """How long after its grace a token is taken for spent; more than the leeway that a check leaves to clocks."""
 
 
-class Sessions:
-    """See the module."""
+class SessionWorkload(Workload[Session, SessionPromises]):
+    """Issue the ops as the module says."""
 
-    NAME: ClassVar[str] = "sessions"
-    PROVES: ClassVar[str] = "an acknowledged session is there until it is revoked or expires, and never after"
-    needs: ClassVar[tuple[str, ...]] = ("session",)
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        session = context.contract.session
-        assert session is not None
+    def __init__(self, context: Context, declared: Declared[Session, SessionPromises]) -> None:
+        """Begin with no items."""
+        super().__init__(context, declared)
+        session = self.section
         self.refreshes = session.refresh is not None
         self.logs_out = session.logout is not None
         self.shows_user = "user" in session.read.extract
         self.items: list[SessionItem] = []
 
-    @staticmethod
-    def kinds(contract: Contract) -> list[str]:
-        """See `Workload.kinds`."""
-        session = contract.session
-        optional = {"refresh": session and session.refresh, "logout": session and session.logout}
-        return ["login", "read", *(name for name, there in optional.items() if there)]
-
     def step(self, visitor: Visitor) -> None:
-        """See `Workload.step`."""
+        """Do what one visitor does next."""
         caller = visitor.caller
         live = [item for item in visitor.sessions if item.live]
         visitor.ended = [*visitor.ended, *live[:-KEPT_A_VISITOR]][-LEFT_A_VISITOR:]
         visitor.sessions = live[-KEPT_A_VISITOR:]
         if not visitor.sessions or caller.random.random() < 0.14:
-            item = login(caller, self.NAME)
+            item = login(caller, self.name)
             if item:
                 self.items.append(item)
                 visitor.sessions.append(item)
@@ -72,7 +62,7 @@ class Sessions:
 
     def _present_again(self, caller: Caller, item: SessionItem) -> None:
         """An older token within half the grace of its own rotation, so that the answer is promised."""
-        grace_ns = (self.context.contract.promises.refresh_grace_s or 0) * 1e9 / 2
+        grace_ns = (self.promises.refresh_grace_s or 0) * 1e9 / 2
         steps = caller.random.choice((2, 3))
         if len(item.chain) < steps or time.monotonic_ns() - item.rotated_ns[-(steps - 1)] > grace_ns:
             self.refresh(caller, item, item.chain[-1])
@@ -81,7 +71,7 @@ class Sessions:
 
     def _spent(self, visitor: Visitor) -> SessionItem | None:
         """A session of the visitor whose first refresh token has been rotated long ago."""
-        promises = self.context.contract.promises
+        promises = self.promises
         if not (self.refreshes and promises.refresh_reuse_revokes) or promises.refresh_grace_s is None:
             return None
         since_ns = time.monotonic_ns() - (promises.refresh_grace_s + SPENT_MARGIN_S) * 1e9
@@ -107,14 +97,14 @@ class Sessions:
     ) -> Reply:
         """Read the session; the answer must be its owner's."""
         fingerprint = self.context.fingerprint
-        op = Op(self.NAME, "read", item.key, session=item.key, user=item.user, expect=expect)
+        op = Op(self.name, "read", item.key, session=item.key, user=item.user, expect=expect)
         if self.shows_user:
             op.want = fingerprint(item.user)
         reply = caller.call(
             "session.read",
             op,
             {"token": item.token, "username": item.user},
-            (lambda fields: {"v": fingerprint(str(fields["user"]))}) if self.shows_user else None,
+            (lambda fields: {"value": fingerprint(str(fields["user"]))}) if self.shows_user else None,
             avoid,
             through,
         )
@@ -124,9 +114,11 @@ class Sessions:
     def refresh(self, caller: Caller, item: SessionItem, presented: str, expect: list[str] | None = None) -> Reply:
         """Present a refresh token. Only an answer to the newest one moves the session on."""
         fingerprint = self.context.fingerprint
-        op = Op(self.NAME, "refresh", item.key, session=item.key, arg=fingerprint(presented), expect=expect)
+        op = Op(self.name, "refresh", item.key, session=item.key, arg=fingerprint(presented), expect=expect)
         values = {"refresh": presented, "token": item.token}
-        reply = caller.call("session.refresh", op, values, lambda fields: {"v": fingerprint(str(fields["refresh"]))})
+        reply = caller.call(
+            "session.refresh", op, values, lambda fields: {"value": fingerprint(str(fields["refresh"]))}
+        )
         if presented == item.chain[-1]:
             item.unsure = reply.doubtful or (item.unsure and not reply.ok)
         if reply.ok and presented == item.chain[-1]:
@@ -139,7 +131,7 @@ class Sessions:
 
     def logout(self, caller: Caller, item: SessionItem, expect: list[str] | None = None) -> Reply:
         """Revoke the session."""
-        op = Op(self.NAME, "logout", item.key, session=item.key, expect=expect)
+        op = Op(self.name, "logout", item.key, session=item.key, expect=expect)
         refresh = item.chain[-1] if item.chain else ""
         reply = caller.call("session.logout", op, {"token": item.token, "refresh": refresh})
         item.revoked = item.revoked or reply.ok
@@ -147,8 +139,8 @@ class Sessions:
         return reply
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`."""
-        item = login(caller, self.NAME, ["ok"])
+        """Make one correct pass before any fault."""
+        item = login(caller, self.name, ["ok"])
         if not item:
             return
         self.items.append(item)
@@ -161,10 +153,6 @@ class Sessions:
             self.logout(caller, item, ["ok"])
             self.read(caller, item, ["absent"])
 
-    def quiet(self) -> list[str]:
-        """Nothing goes on in the background."""
-        return []
-
     def settle(self) -> None:
         """A doubtful log-out stays doubtful: nothing was promised. The newest refresh tokens must have outlived it all.
 
@@ -175,5 +163,5 @@ class Sessions:
             spread(self.context, "hop", held, lambda caller, item: self.refresh(caller, item, item.chain[-1]))
 
     def final(self) -> None:
-        """See `Workload.final`."""
+        """Read back what was acknowledged."""
         read_back(self.context, self.items, self.read)

@@ -12,8 +12,7 @@ import pytest
 
 from harness.faults import Cut, Fault, Kill, Pause, Restart, Roll, Scale, Switch
 from harness.supervision.rollout import Rollout
-
-from .test_nemesis import Stage, eventually, staged
+from tests.unit.faults.test_nemesis import Stage, eventually, staged
 
 
 @pytest.fixture

@@ -116,7 +116,8 @@ class Proof:
             return child  # type: ignore[no-any-return]
 
         monkeypatch.setattr(prover.subprocess, "Popen", popen)
-        self.prover = Prover(folder, folder, 1)
+        self.problems: list[str] = []
+        self.prover = Prover(folder, folder, 1, on_problem=self.problems.append)
         self.heard: list[Finding] = []
 
     def wait_up(self) -> None:
@@ -146,22 +147,27 @@ def test_a_signal_ends_the_runs_of_a_proof_and_waits_for_them(
 
     before = signal.getsignal(number)
     threading.Thread(target=send, daemon=True).start()
-    with pytest.raises(Interrupted, match=f"interrupted by {number.name}") as interrupted:
-        proof.prover.prove([Trial("a.yaml", None, seed) for seed in (1, 2)], proof.heard.append)
+    trials = [Trial("a.yaml", None, seed) for seed in (1, 2)]
+    with (
+        Stoppable(lambda text: None) as stoppable,
+        pytest.raises(Interrupted, match=f"interrupted by {number.name}") as interrupted,
+    ):
+        proof.prover.prove(trials, proof.heard.append, stoppable)
     assert interrupted.value.exit_code == 130
     assert [child.returncode for child in proof.children] == [130] and proof.heard == []
     assert signal.getsignal(number) is before
 
 
 def test_a_run_that_ends_neither_in_time_nor_when_asked_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prover, "RUN_DEADLINE_S", 0.5)
     monkeypatch.setattr(prover, "GRACE_S", 0.3)
     proof = Proof(tmp_path, monkeypatch, "deaf")
     found = proof.prover.prove([Trial("a.yaml", None, 1)], proof.heard.append)
     assert [(each.verdict, each.exit_code, each.right) for each in found] == [("unknown", 5, False)]
-    assert "a.yaml: the run ended with -9 and no result" in capsys.readouterr().err
+    assert [text.partition(": the run ended")[0] for text in proof.problems] == ["a.yaml"]
+    assert "the run ended with -9 and no result" in proof.problems[0]
     assert [child.returncode for child in proof.children] == [-signal.SIGKILL]
 
 

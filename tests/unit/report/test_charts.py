@@ -54,7 +54,7 @@ def test_a_fault_is_shaded_at_the_same_place_in_every_panel() -> None:
             ("309", "251"),
             ("961.6", "100.4"),
         ]
-        assert "kill &lt;b&gt;, injected 2.500 s, landed 2.600 s, healed 5.000 s" in picture
+        assert "kill &lt;b&gt;, injected at 2.500 s, landed at 2.600 s, healed at 5.000 s" in picture
         assert "not seen to land, not seen to heal" in picture
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from harness.report import html, view
-
-from . import example
+from tests.support import example_runs as example
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 HOSTILE = [
@@ -104,15 +103,15 @@ def test_the_page_is_whole_offline_and_says_its_verdict(folders: dict[str, Path]
 def test_every_section_of_a_valid_run(folders: dict[str, Path]) -> None:
     page = page_of(folders["valid"])
     for said in [
-        "No violation in 12 checks over 9,640 ops, with 12 of 12 faults landed.",
+        "12 checks found no violation in 9,640 ops; 12 of 12 faults took effect.",
         "What this run proves Acknowledged sessions",
         "4 × kill replica",
         "harness run scenarios/kill.yaml --seed 20261121",
-        "What it could have missed A violation that one fault in four",
+        "What this check could have missed A violation that one fault in four",
         "exit seen: -9; ready again",
-        "640 ops before or after this stretch",
+        "640 ops came before or after the time that is drawn",
         "saga The contract declares no saga.",
-        "latency p99 250 ms",
+        "latency p99 250 ms – not measured",
         "13 replicas 6 workers",
     ]:
         assert said in page.text
@@ -131,10 +130,10 @@ def test_an_invalid_run_shows_its_witnesses_open(folders: dict[str, Path]) -> No
     assert "11 violations of what clients were promised, found by 3 checks." in page.text
     assert "session 3 zombie" in page.text
     assert "61 ms after its revoke was acknowledged" in page.text
-    assert "Seeded on purpose: revocation-cached no-fence" in page.text
+    assert "Bugs seeded on purpose: revocation-cached no-fence" in page.text
     assert page.tags["figure"] == 3
     assert sum(1 for tag, name, _ in page.attributes if (tag, name) == ("details", "open")) == 3
-    assert "fault 9: kill replica-6, injected 20.300 s, landed 20.331 s, healed 21.900 s" in page.text
+    assert "fault 9: kill replica-6, injected at 20.300 s, landed at 20.331 s, healed at 21.900 s" in page.text
     assert "never" in page.text
     links = {value[1:] for _, name, value in page.attributes if name == "href"}
     assert links <= {value for _, name, value in page.attributes if name == "id"}
@@ -144,7 +143,7 @@ def test_an_unknown_run_says_what_was_missing(folders: dict[str, Path]) -> None:
     page = page_of(folders["unknown"])
     assert "The run cannot be judged, because: 2 of 12 faults did not land" in page.text
     assert "agent crashed agent-0 exited with status 1" in page.text
-    assert "2 torn lines in the run folder" in page.text
+    assert "2 lines of the run folder could not be read" in page.text
     assert "no member of that name was ready" in page.text
 
 

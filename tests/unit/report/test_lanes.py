@@ -11,8 +11,7 @@ from harness.report import parts
 from harness.report.lanes import LEFT, RIGHT, WIDTH, Rows, Scale, layout
 from harness.report.parts import Witness
 from harness.report.timeline import Band
-
-from .example import DOUBLED, ZOMBIE
+from tests.support.example_runs import DOUBLED, ZOMBIE
 
 BANDS = [Band(9, "kill replica-6", "", 20.3, 21.9, 20.331), Band(8, "scale 3->5", "", 18.0, None)]
 

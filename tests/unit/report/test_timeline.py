@@ -9,9 +9,8 @@ import pytest
 from harness.report import timeline
 from harness.report.history import History
 from harness.report.timeline import Band, Bin, Frame, Step
-
-from . import example
-from .example import ns, op
+from tests.support import example_runs as example
+from tests.support.example_runs import ns, op
 
 FRAME = Frame(example.ORIGIN_NS, 1.0)
 

@@ -11,9 +11,8 @@ import pytest
 from harness.errors import UsageError
 from harness.report import html, view
 from harness.report.timeline import Band
-
-from . import example
-from .example import ns
+from tests.support import example_runs as example
+from tests.support.example_runs import ns
 
 
 @pytest.fixture
@@ -67,7 +66,9 @@ def test_every_value_of_a_tiny_run(tiny: Path) -> None:
     assert (shown.slos[0].threshold, shown.slos[0].measured) == ("5 s", "1.5 s")
     assert shown.timeline is not None
     assert shown.timeline.bins == []
-    assert shown.notes == ["The run folder holds no history.parquet; harness check RUN writes it."]
+    assert shown.notes == [
+        "The run folder has no history.parquet, so that no op is shown; harness check RUN writes the file."
+    ]
 
 
 def test_faults_known_only_to_the_nemesis_are_shown(tiny: Path) -> None:
@@ -98,7 +99,9 @@ def test_torn_and_foreign_lines_are_left_out(tiny: Path) -> None:
 
 def test_a_damaged_history_is_said_without_its_path(tiny: Path) -> None:
     (tiny / "history.parquet").write_bytes(b"PAR1 cut in the middle")
-    assert view.load(tiny).notes == ["history.parquet cannot be read; harness check RUN writes it anew."]
+    assert view.load(tiny).notes == [
+        "history.parquet cannot be read, so that no op is shown; harness check RUN writes it anew."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,4 +142,4 @@ def test_a_verdict_that_is_not_known_is_never_taken_for_valid(tmp_path: Path) ->
     (tmp_path / "results.json").write_text('{"schema": 1, "verdict": "VALID"}')
     shown = view.load(tmp_path)
     assert shown.verdict == "unknown"
-    assert "no verdict that is known" in shown.notes[-1]
+    assert "a verdict that this version does not know" in shown.notes[-1]

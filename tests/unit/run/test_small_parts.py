@@ -31,10 +31,16 @@ from harness.platforms.base import Member
 from harness.prove.prover import Finding, Prover, Trial, trials_for
 from harness.redact import redact_files
 from harness.reference.listing import first_sentence
+from harness.run.events import (
+    AgentStatus,
+    CountsScraped,
+    MembersReady,
+    PhaseBegun,
+    ProblemFound,
+)
 from harness.run.service_metrics import Scraper, counts
-from harness.signals import Stoppable
-
-from .service import CONTRACT
+from harness.signals import Stoppable, uninterrupted
+from tests.support.service import CONTRACT
 
 # -- shares and arrivals
 
@@ -77,7 +83,7 @@ def test_settings_go_to_an_agent_and_arrive_whole():
     contract = Contract.model_validate(CONTRACT)
     made = AgentSettings(
         agent=1, seed=2, journal="j", master="00", contract=contract, users=[("a", "b")], balancer=("h", 1), hop=True,
-        clients={"sessions/hop": 3}, rate_per_s=None, duration_s=1, think_s=(0, 1), timeout_s=2,
+        clients={"session/hop": 3}, rate_per_s=None, duration_s=1, think_s=(0, 1), timeout_s=2,
     )  # fmt: skip
     assert AgentSettings.model_validate_json(made.model_dump_json(by_alias=True)) == made
 
@@ -106,8 +112,8 @@ def test_a_full_disk_is_said():
 
 def test_events_of_damaged_and_missing_files(tmp_path: Path):
     path = tmp_path / "x.jsonl"
-    path.write_bytes(b'{"e": 1}\n[1]\n\nnull\n{"e": 2}\r\n\xff\n{"e": 3')
-    assert rundir.events(path) == [{"e": 1}, {"e": 2}]
+    path.write_bytes(b'{"e":"a","at":1}\n[1]\n\nnull\n{"e":"b"}\n{"e":"c","at":2}\r\n\xff\n{"e":"d"')
+    assert rundir.events(path) == [{"e": "a", "at": 1}, {"e": "c", "at": 2}]
     assert rundir.events(tmp_path / "none") == []
 
 
@@ -222,7 +228,7 @@ def test_counts_of_an_exposition():
     assert counts("x <html> {", metrics) == {"/profile": 0.0, "/never": 0.0}
 
 
-def test_only_ready_replicas_are_scraped_and_the_dead_are_left_out(tmp_path: Path):
+def test_only_ready_replicas_are_scraped_and_the_dead_are_left_out():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200 if self.path == "/metrics" else 404)
@@ -243,21 +249,17 @@ def test_only_ready_replicas_are_scraped_and_the_dead_are_left_out(tmp_path: Pat
         Member("replica-3", "replica", "127.0.0.1", 1, None, "ready"),
         Member("worker-1", "worker", "127.0.0.1", None, None, "ready"),
     ]
-    record = rundir.Record(tmp_path / "metrics.jsonl")
-    made = Scraper(Metrics(counter="http_requests_total", routes=["/profile"]), record, lambda: members, "X-Boot")
+    told: list[CountsScraped] = []
+    made = Scraper(Metrics(counter="http_requests_total", routes=["/profile"]), told.append, lambda: members, "X-Boot")
     made.once()
     made.stop()
     made.stop()
     server.shutdown()
     server.server_close()
     thread.join()
-    (found,) = rundir.events(tmp_path / "metrics.jsonl")
-    assert (found["e"], found["replica"], found["boot"], found["series"]) == (
-        "scrape",
-        "replica-1",
-        "boot-9",
-        {"/profile": 9.0},
-    )
+    (found,) = told
+    assert (found.replica, found.boot, found.series) == ("replica-1", "boot-9", {"/profile": 9.0})
+    assert found.asked_ns < found.at_ns
 
 
 # -- signals
@@ -300,6 +302,19 @@ def test_a_signal_before_and_after_the_run_interrupts_nothing_midway():
         with pytest.raises(Interrupted, match="before the run began"), stoppable.armed():
             reached.append(1)
         assert reached == []
+
+
+def test_a_signal_is_not_kept_when_an_error_leaves_what_must_not_be_interrupted():
+    with (
+        Stoppable(lambda text: None) as stoppable,
+        pytest.raises(Interrupted, match="interrupted by SIGINT"),
+        stoppable.armed(),
+        uninterrupted(),
+    ):
+        signal.raise_signal(signal.SIGINT)
+        raise EnvironmentFailure("the disk is full")
+    with uninterrupted():
+        """Would raise here, in the midst of the cleaning up."""
 
 
 def test_after_the_last_run_of_a_process_signals_change_its_answer_no_more():
@@ -380,19 +395,19 @@ def test_progress_is_one_line_an_event_where_there_is_no_terminal(monkeypatch: p
     monkeypatch.setenv("FORCE_COLOR", "1")
     out = io.StringIO()
     with Progress(out) as progress:
-        progress.event("phase", "deploying " + "x" * 200)
-        progress.status(0, {"ops": 5})
-        progress.members("3 ready")
-        progress.event("problem", "[red]replica-1 died")
+        progress(PhaseBegun("deploy"))
+        progress(AgentStatus(0, {"ops": 5}))
+        progress(MembersReady(3, 0))
+        progress(ProblemFound("environment", "[red]replica-1 died " + "x" * 200))
     lines = out.getvalue().splitlines()
-    assert [line.partition(" s ")[2] for line in lines] == ["▸ deploying " + "x" * 200, "! [red]replica-1 died"]
+    assert [line.partition(" s ")[2] for line in lines] == ["▸ deploying", "! [red]replica-1 died " + "x" * 200]
     assert "\x1b" not in out.getvalue()
 
 
 def test_quiet_is_quiet():
     out = io.StringIO()
     with Progress(out, quiet=True) as progress:
-        progress.event("problem", "x")
+        progress(ProblemFound("environment", "x"))
     assert out.getvalue() == ""
 
 
@@ -403,14 +418,14 @@ def test_the_live_view_shows_counters_and_leaves_problems_behind():
 
     out = Terminal()
     with Progress(out) as progress:
-        progress.event("phase", "load and faults")
-        progress.status(0, {"ops": 1000, "info": 3})
-        progress.status(1, {"ops": 234, "info": 1})
-        progress.members("3 replicas ready")
-        progress.event("problem", "replica-1 died")
+        progress(PhaseBegun("load"))
+        progress(AgentStatus(0, {"ops": 1000, "info": 3}))
+        progress(AgentStatus(1, {"ops": 234, "info": 1}))
+        progress(MembersReady(3, 2))
+        progress(ProblemFound("environment", "replica-1 died"))
     shown = out.getvalue()
     assert "1,234" in shown
-    assert "3 replicas ready" in shown
+    assert "3 replicas, 2 workers ready" in shown
     assert "replica-1 died" in shown.splitlines()[-1], "what went wrong stays when the live view is gone"
 
 

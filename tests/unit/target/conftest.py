@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from target_world import SHORT_LEASES, World, free_port, running_ledger, wait_for_port
+
+from tests.support.target_world import SHORT_LEASES, World, free_port, running_ledger, wait_for_port
 
 
 @pytest.fixture(scope="session")

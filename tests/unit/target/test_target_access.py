@@ -9,10 +9,10 @@ from typing import Any
 import jwt
 import pytest
 import redis
-from target_world import ADMIN, SECRET, Crash, Replica, World, crash_before, told
 
 from target_service.routes import ROUTERS
 from target_service.tokens import MOST_BYTES, kid_of
+from tests.support.target_world import ADMIN, SECRET, Crash, Replica, World, crash_before, told
 
 OLD, NEW = SECRET, "fedcba9876543210-another-secret-fedcba9876543210-fedcba9876543210"
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 import redis
-from target_world import Answer, Crash, Replica, World, told
+
+from tests.support.target_world import Answer, Crash, Replica, World, told
 
 
 async def add(replica: Replica, token: str, key: str, item: str = "book", quantity: int = 2) -> Answer:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 import redis
-from target_world import Crash, Replica, World, crash_before, eventually, told
 
 from target_service.completer import COMPLETE_AT_ONCE
+from tests.support.target_world import Crash, Replica, World, crash_before, eventually, told
 
 KINDS = {
     "payment": (

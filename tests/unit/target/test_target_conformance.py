@@ -11,19 +11,19 @@ from typing import Any, Literal
 import pytest
 import schemathesis
 import uvicorn
-from asking import ROUTES, Asker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import FailureGroup
 from schemathesis.openapi.checks import JsonSchemaError, UndefinedContentType, UndefinedStatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from target_world import DEADLINE_S, World, free_port, running_ledger, wait_for_port
 
 from target_service import openapi
 from target_service.app import create_app
 from target_service.headers import KEY
 from target_service.parts import Parts, assemble
+from tests.support.target_asking import ROUTES, Asker
+from tests.support.target_world import DEADLINE_S, World, free_port, running_ledger, wait_for_port
 
 INEXACT = {
     "POST /payment": "how many decimal places a number may have, JSON schema cannot say",

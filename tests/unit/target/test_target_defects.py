@@ -9,14 +9,14 @@ from typing import Any
 import jwt
 import pytest
 import yaml
-from job_defects import JOB_BUGS
-from order_defects import ORDER_BUGS
-from payment_defects import PAYMENT_BUGS
-from target_world import SHORT_LEASES, Crash, Replica, World, crash_before, eventually, told
 
 import target_service
 from target_service.jobs import Claim, StaleClaim
 from target_service.parts import defect_names
+from tests.support.target_job_defects import JOB_BUGS
+from tests.support.target_order_defects import ORDER_BUGS
+from tests.support.target_payment_defects import PAYMENT_BUGS
+from tests.support.target_world import SHORT_LEASES, Crash, Replica, World, crash_before, eventually, told
 
 FOLDER = Path(target_service.__file__).parent
 Bug = Callable[[World, Replica, Replica], Awaitable[bool]]
@@ -130,9 +130,16 @@ async def another_device_stays_logged_in(world: World, first: Replica, second: R
 
 
 async def duplicates_charge_twice(world: World, first: Replica, second: Replica) -> bool:
-    world.ledger.delay_s = 0.05
     token = (await first.user())["access_token"]
-    await asyncio.gather(first.pay(token, "k1"), second.pay(token, "k1"))
+    charge = first.service.ledger.post
+
+    async def after_the_other(effect: Any) -> None:
+        """The duplicate comes when the first request has looked, and has not charged."""
+        await second.pay(token, "k1")
+        await charge(effect)
+
+    first.service.ledger.post = after_the_other  # type: ignore[method-assign]
+    assert (await first.pay(token, "k1")).status == 201
     return len(world.ledger.of("r1")) == 2
 
 
@@ -305,6 +312,8 @@ SETTINGS = {
     "refresh-reuse-undetected": {"REFRESH_GRACE_S": "0.05"},
     # A window that is longer than a stall: one in which nobody asks ends it.
     "window-put-off": {"LIMIT_PER_S": "2"},
+    # A lease that outlasts a stall: else the clean service charges under the next fence, and rightly so.
+    "check-then-set": {"PAYMENT_LEASE_S": "20", "LEASE_S": "20", "LEDGER_TIMEOUT_S": "10"},
     **dict.fromkeys(
         ("key-stored-after-effect", "new-downstream-key", "no-fence", "lock-without-ttl", "lease-never-resumed"),
         SHORT_LEASES,

@@ -13,7 +13,8 @@ import psutil
 import pytest
 import redis
 import requests
-from target_world import DEADLINE_S, World, free_port, wait_for_port
+
+from tests.support.target_world import DEADLINE_S, World, free_port, wait_for_port
 
 PACKAGE = Path(__file__).parents[3] / "target_service"
 WHO = {"username": "ada", "password": "lovelace"}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import redis
-from target_world import World, told
+
+from tests.support.target_world import World, told
 
 PROBLEM = "application/problem+json"
 

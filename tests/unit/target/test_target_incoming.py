@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from asking import ROUTES, Asker
-from target_world import DEADLINE_S, World, free_port, running_ledger, wait_for_port
+
+from tests.support.target_asking import ROUTES, Asker
+from tests.support.target_world import DEADLINE_S, World, free_port, running_ledger, wait_for_port
 
 BODYLESS = sorted(name for name, route in ROUTES.items() if route.body_field is None)
 SMUGGLED = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 import pytest
 import redis
-from target_world import Replica, World, eventually, told
 
 from target_service import work
 from target_service.jobs import Claim, Jobs, StaleClaim
+from tests.support.target_world import Replica, World, eventually, told
 
 NUMBERS = [3, 1, 4, 1, 5]
 OUTPUT = {"sum": 14, "count": 5, "max": 5}

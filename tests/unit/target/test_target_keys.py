@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import redis
 from fastapi.routing import APIRoute
-from target_world import World, told
 
 from target_service import openapi
 from target_service.routes import ROUTERS
+from tests.support.target_world import World, told
 
 KEYED = [
     f"{method} {route.path}"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import redis
-from target_world import Replica, World, told
-from test_target_state import ENDPOINTS
-from test_target_trips import counted
 
 from target_service.limits import Limit
 from target_service.settings import SettingsError
+from tests.support.target_world import Replica, World, told
+from tests.unit.target.test_target_state import ENDPOINTS
+from tests.unit.target.test_target_trips import counted
 
 
 async def ask(replica: Replica, token: str) -> int:

@@ -3,10 +3,10 @@
 import json
 
 import redis
-from asking import BODIES, ROUTES
-from target_world import Replica, World, told
 
 from target_service import openapi
+from tests.support.target_asking import BODIES, ROUTES
+from tests.support.target_world import Replica, World, told
 
 KEYED = [name for name, route in ROUTES.items() if "required_idempotency_key" in openapi.calls(route)]
 MATCHED = [name for name, route in ROUTES.items() if "required_match" in openapi.calls(route)]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import redis
-from target_world import Answer, Crash, Replica, World, crash_before, eventually, told
+
+from tests.support.target_world import Answer, Crash, Replica, World, crash_before, eventually, told
 
 
 async def place(

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 import redis
-from target_world import Answer, Crash, Replica, World, crash_before, told
+
+from tests.support.target_world import Answer, Crash, Replica, World, crash_before, told
 
 GOOD = {"theme": "dark", "language": "de-DE", "timezone": "Europe/Berlin"}
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 import requests
-from target_world import DEADLINE_S, World, free_port, wait_for_port
+
+from tests.support.target_world import DEADLINE_S, World, free_port, wait_for_port
 
 
 def test_every_answer_names_replica_and_boot_even_to_what_is_no_http(world: World) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import jwt
 import pytest
 import redis
-from target_world import SECRET, World, told
 
 from target_service.tokens import kid_of
+from tests.support.target_world import SECRET, World, told
 
 GOOD = {
     "iss": "target-service",

@@ -1,10 +1,10 @@
 """What the service refuses to start with."""
 
 import pytest
-from target_world import World
 
 from target_service.parts import chosen_parts
 from target_service.settings import SettingsError, load
+from tests.support.target_world import World
 
 SOUND = {"TARGET_TEST_MODE": "", "ARGON2_TIME_COST": "2", "ARGON2_MEMORY_KIB": "19456"}
 

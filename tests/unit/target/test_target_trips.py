@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from asking import ROUTES, TRIPS, Asker
-from target_world import Replica, World, free_port, running_ledger, told, wait_for_port
 
 from target_service import state
+from tests.support.target_asking import ROUTES, TRIPS, Asker
+from tests.support.target_world import Replica, World, free_port, running_ledger, told, wait_for_port
 
 DECLARED = {name: state.number(trips) for each in state.states() for name, trips in each.trips.items()} | state.PROBES
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 import redis
-from asking import BODIES, ROUTES, own
-from target_world import Replica, World, eventually, told
 
 from target_service import state
+from tests.support.target_asking import BODIES, ROUTES, own
+from tests.support.target_world import Replica, World, eventually, told
 
 SHORT = {
     # Longer than one turn of it all takes on a slow machine: whose token has ended has no orders.

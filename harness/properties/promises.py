@@ -1,0 +1,27 @@
+"""Promises that no single property owns. A property's own promises stand in its room and build on these."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from harness.yamlfile import Strict
+
+
+class CommonPromises(Strict):
+    """What clients were promised, in seconds. What is left out was not promised, and nothing is judged by it.
+
+    Those with a default bound how long the harness waits before it calls something unfinished.
+    """
+
+    definite_answer_s: float = Field(default=5, gt=0)
+    lease_s: float = Field(default=5, gt=0)
+    reclaim_s: float = Field(default=2, ge=0)
+    backoff_s: float = Field(default=2, ge=0)
+    idempotency_retention_s: float | None = Field(default=None, gt=0)
+    ledger_deduplicates: bool = True
+    ledger_fences: bool = True
+
+    @property
+    def quiet_deadline_s(self) -> float:
+        """How long acknowledged work may take to end once the faults are healed."""
+        return 3 * (self.lease_s + self.reclaim_s + self.backoff_s)
