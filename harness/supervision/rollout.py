@@ -45,21 +45,21 @@ class Rollout:
         """One after another; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
         healer = self.supervisor.self_healing
         if healer is not None:
-            return self._watched(healer, lambda: healer.roll(self.role, self.environment))
+            return self._by_platform(healer, lambda: healer.roll(self.role, self.environment))
         before = self.supervisor.renew(self.role, self.environment)
-        return self._whole(lambda: self._one_by_one(before), before)
+        return self._by_supervisor(lambda: self._one_by_one(before), before)
 
     def switch(self) -> str:
         """All at one stroke; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
         healer = self.supervisor.self_healing
         if healer is not None:
             wanted = (self.role, self.environment, self.deadline_s, self.abort)
-            return self._watched(healer, lambda: healer.switch(*wanted))
+            return self._by_platform(healer, lambda: healer.switch(*wanted))
         before = self.supervisor.renew(self.role, self.environment)
-        return self._whole(lambda: self._at_once(before), before)
+        return self._by_supervisor(lambda: self._at_once(before), before)
 
-    def _watched(self, healer: SelfHealing, begin: Callable[[], None]) -> str:
-        before = [member.name for member in self._mine()]
+    def _by_platform(self, healer: SelfHealing, begin: Callable[[], None]) -> str:
+        before = [member.name for member in self._members()]
         try:
             begin()
             self.old.extend(before)
@@ -71,7 +71,7 @@ class Rollout:
                 raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
             raise
 
-    def _whole(self, change: Callable[[], None], before: list[str]) -> str:
+    def _by_supervisor(self, change: Callable[[], None], before: list[str]) -> str:
         try:
             change()
             return self._replaced(before)
@@ -96,7 +96,7 @@ class Rollout:
         self.supervisor.surge(self.role, 0)
 
     def _is_gone(self, name: str) -> bool:
-        return name not in {member.name for member in self._mine()}
+        return name not in {member.name for member in self._members()}
 
     def _at_once(self, before: list[str]) -> None:
         wanted = self.supervisor.desired[self.role]
@@ -105,29 +105,29 @@ class Rollout:
             self.supervisor.surge(self.role, count, held=True)
             self._wait(partial(self._are_held, before, count))
         self.supervisor.surge(self.role, wanted)
-        self.supervisor.admit([member.name for member in self._fresh(before) if member.held])
+        self.supervisor.admit([member.name for member in self._new(before) if member.held])
         self.supervisor.surge(self.role, 0)
         self._retire([member.name for member in self._living(before)], before)
 
     def _are_held(self, before: list[str], count: int) -> bool:
-        return sum(member.held and member.state == "ready" for member in self._fresh(before)) >= count
+        return sum(member.held and member.state == "ready" for member in self._new(before)) >= count
 
     def _give_up(self) -> None:
         """The wanted number again; those that were held, and stay, get their share of the requests."""
         self.supervisor.surge(self.role, 0)
         self.supervisor.set_desired(self.role, self.supervisor.desired[self.role])
-        left = [member.name for member in self._mine() if member.held and member.state in LIVING]
+        left = [member.name for member in self._members() if member.held and member.state in LIVING]
         if left:
             self.supervisor.admit(left)
 
     def _retire(self, names: list[str], before: list[str]) -> None:
-        successors = [member.name for member in self._fresh(before) if member.state == "ready"]
+        successors = [member.name for member in self._new(before) if member.state == "ready"]
         self.old.extend(names)
         self.supervisor.retire(names, *successors[-1:])
 
     def _replaced(self, before: list[str]) -> str:
         def settled() -> str | None:
-            mine = self._mine()
+            mine = self._members()
             if any(member.name in before for member in mine) or self._count("ready") != len(mine):
                 return None
             wanted = self.supervisor.desired[self.role]
@@ -144,16 +144,16 @@ class Rollout:
         left_s = max(0.0, self._until - time.monotonic())
         self.supervisor.wait_for(self.role, lambda: "so" if holds() else None, left_s, self.abort)
 
-    def _mine(self) -> list[Member]:
+    def _members(self) -> list[Member]:
         """Members of the role that are there, the stopping ones too."""
         members = self.supervisor.platform.members()
         return [member for member in members if member.role == self.role and member.state in {*LIVING, "stopping"}]
 
     def _living(self, names: list[str]) -> list[Member]:
-        return [member for member in self._mine() if member.name in names and member.state in LIVING]
+        return [member for member in self._members() if member.name in names and member.state in LIVING]
 
-    def _fresh(self, before: list[str]) -> list[Member]:
-        return [member for member in self._mine() if member.name not in before and member.state in LIVING]
+    def _new(self, before: list[str]) -> list[Member]:
+        return [member for member in self._members() if member.name not in before and member.state in LIVING]
 
     def _count(self, state: str) -> int:
-        return sum(member.state == state and not member.held for member in self._mine())
+        return sum(member.state == state and not member.held for member in self._members())

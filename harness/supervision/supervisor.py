@@ -25,7 +25,7 @@ _CHOSEN_S = 5.0
 
 
 @dataclass
-class _Due:
+class _Vacancy:
     """A replacement to come. `dead` is the member it replaces, None when the wanted number grew."""
 
     at: float
@@ -60,18 +60,18 @@ class Supervisor:
         self._stop_grace_s, self._replace_after_s = stop_grace_s, replace_after_s
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
-        self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
+        self._vacancies: dict[Role, list[_Vacancy]] = {role: [] for role in ROLES}
         self._successions: dict[Role, Succession] = {role: Succession() for role in ROLES}
         self._surge: dict[Role, int] = dict.fromkeys(ROLES, 0)
-        self._holding: set[Role] = set()
-        self._beginning = threading.Lock()
-        self._accounted: set[str] = set()
+        self._begun_held: set[Role] = set()
+        self._starting = threading.Lock()
+        self._known_dead: set[str] = set()
         self._replaced: dict[str, str] = {}
         self._been_ready: set[str] = set()
-        self._asked: set[str] = set()
-        self._told: set[str] = set()
+        self._being_polled: set[str] = set()
+        self._problems_told: set[str] = set()
         self._telling = threading.RLock()
-        self._silent = False
+        self._is_over = False
         self._stopping: list[threading.Thread] = []
         self._end = threading.Event()
         self._wake = threading.Event()
@@ -99,7 +99,7 @@ class Supervisor:
         for thread in self._stopping:
             thread.join(max(0.0, until - time.monotonic()))
         with self._telling:
-            self._silent = True
+            self._is_over = True
         self._look()
 
     def _loop(self) -> None:
@@ -114,25 +114,25 @@ class Supervisor:
     def _tick(self) -> None:
         self._look()
         for text in self.platform.failures():
-            self._say(text, self._on_loss)
+            self._tell_once(text, self._on_loss)
         for text in self.platform.problems():
             self._problem(text)
         for role in ROLES:
             self._replace(role)
         for member in self.platform.members():
-            if member.state in POLLED and member.name not in self._asked:
-                self._asked.add(member.name)
-                self._pool.submit(self._ask, member)
+            if member.state in POLLED and member.name not in self._being_polled:
+                self._being_polled.add(member.name)
+                self._pool.submit(self._poll, member)
         self._look()
 
-    def _ask(self, member: Member) -> None:
+    def _poll(self, member: Member) -> None:
         try:
             is_ready = self.platform.ready(member)
         except HarnessError as error:
             self._problem(f"{member.name} cannot be asked whether it is ready: {error}")
             return
         finally:
-            self._asked.discard(member.name)
+            self._being_polled.discard(member.name)
         # Only news are told at once: were every answer a reason to look again, members would be asked without pause.
         if is_ready != (member.state == "ready"):
             self._wake.set()
@@ -148,49 +148,49 @@ class Supervisor:
         self._on_change(list(members))
 
     def _problem(self, text: str) -> None:
-        self._say(text, self._on_problem)
+        self._tell_once(text, self._on_problem)
 
-    def _say(self, text: str, tell: Callable[[str], None]) -> None:
+    def _tell_once(self, text: str, tell: Callable[[str], None]) -> None:
         with self._telling:
-            if text not in self._told and not self._silent:
-                self._told.add(text)
+            if text not in self._problems_told and not self._is_over:
+                self._problems_told.add(text)
                 tell(text)
 
     # -- the wanted number
 
     def _replace(self, role: Role) -> None:
         if self.self_healing is not None:
-            self._match(role)
+            self._note_successors(role)
             return
         now = time.monotonic()
         with self._changed:
-            missing = self._account(role, now)
-            ripe = [due for due in self._due[role][:missing] if due.at <= now]
-            self._due[role] = [due for due in self._due[role] if due not in ripe]
+            missing = self._vacancies_of(role, now)
+            ripe = [due for due in self._vacancies[role][:missing] if due.at <= now]
+            self._vacancies[role] = [due for due in self._vacancies[role] if due not in ripe]
         for due in ripe:
             if self._end.is_set():
                 return
-            self._begin(role, due)
+            self._fill(role, due)
 
-    def _match(self, role: Role) -> None:
+    def _note_successors(self, role: Role) -> None:
         """The platform has replaced the dead by itself: here is noted who took whose place."""
         with self._changed:
             mine = [member for member in self.platform.members() if member.role == role]
             self._replaced.update(self._successions[role].look(mine, self.desired[role]))
             self._changed.notify_all()
 
-    def _account(self, role: Role, now: float) -> int:
+    def _vacancies_of(self, role: Role, now: float) -> int:
         """Brings the list of replacements to come in line with what is missing; returns how many that are."""
         mine = [member for member in self.platform.members() if member.role == role]
-        due = self._due[role]
+        due = self._vacancies[role]
         wanted = self.desired[role] + self._surge[role]
         missing = max(0, wanted - sum(member.state in LIVING for member in mine))
         for member in mine:
-            if member.state not in LIVING and member.name not in self._accounted:
-                self._accounted.add(member.name)
-                due.append(_Due(now + self._replace_after_s, member.name))
+            if member.state not in LIVING and member.name not in self._known_dead:
+                self._known_dead.add(member.name)
+                due.append(_Vacancy(now + self._replace_after_s, member.name))
         while len(due) < missing:
-            due.append(_Due(now, None))
+            due.append(_Vacancy(now, None))
         for surplus in due[missing:]:
             if surplus.dead is not None:
                 self._replaced[surplus.dead] = NOT_WANTED
@@ -198,14 +198,14 @@ class Supervisor:
         self._changed.notify_all()
         return missing
 
-    def _begin(self, role: Role, due: _Due) -> None:
+    def _fill(self, role: Role, due: _Vacancy) -> None:
         try:
-            with self._beginning:
-                member = self._able(Startable).start(role, held=role in self._holding)
+            with self._starting:
+                member = self._able(Startable).start(role, held=role in self._begun_held)
         except EnvironmentFailure as error:
             self._problem(f"a {role} could not be started: {error}")
             with self._changed:
-                self._due[role].append(_Due(time.monotonic() + self._replace_after_s, due.dead))
+                self._vacancies[role].append(_Vacancy(time.monotonic() + self._replace_after_s, due.dead))
             return
         with self._changed:
             if due.dead is not None:
@@ -248,7 +248,7 @@ class Supervisor:
         A stop that is not seen is put into `stop_failures` and told as a problem.
         """
         with self._changed:
-            self._accounted.update(names)
+            self._known_dead.update(names)
             self._replaced.update(dict.fromkeys(names, successor))
         for name in names:
             thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
@@ -271,7 +271,7 @@ class Supervisor:
 
     def renew(self, role: Role, environment: Mapping[str, str]) -> list[str]:
         """From now on members of a new version are begun; returns the living ones of the old, the oldest first."""
-        with self._beginning, self._changed:
+        with self._starting, self._changed:
             self._able(Renewable).renew(role, environment)
             return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
 
@@ -279,7 +279,7 @@ class Supervisor:
         """Wants so many beyond the wanted number for the time being; those begun from now on are `held`, or not."""
         with self._changed:
             self._surge[role] = count
-            (self._holding.add if held else self._holding.discard)(role)
+            (self._begun_held.add if held else self._begun_held.discard)(role)
         self._wake.set()
 
     def admit(self, names: Sequence[str]) -> None:
@@ -343,13 +343,13 @@ class Supervisor:
             ready = sum(member.role == role and member.state == "ready" for member in members)
             if stopped:
                 return f"{len(stopped)} exited, {ready} {role}s ready"
-            lost = self._seats(role, members) - ready
+            lost = self._filled_places(role, members) - ready
             missing = f", {lost} lost to other faults meanwhile" if lost > 0 else ""
             return f"{ready} {role}s ready{missing}" if ready + max(0, lost) >= count else None
 
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
 
-    def _seats(self, role: Role, members: list[Member]) -> int:
+    def _filled_places(self, role: Role, members: list[Member]) -> int:
         """Places that have been filled by a ready member, and are, or are being filled again."""
         living = {member.name for member in members if member.state in LIVING}
         taken = 0

@@ -21,8 +21,11 @@ _STARTING_S = 1.0
 _SIGKILLED = 128 + 9
 
 
-class Acts:
-    """The acts of one run. `front` is the network of the balancer; `who` is the member, for the texts."""
+class ContainerActions:
+    """What is done to the containers of one run.
+
+    `front` is the network of the balancer. `who`, an argument of most methods, names the member in texts.
+    """
 
     def __init__(self, api: docker.APIClient, watch: Watch, front: str | None) -> None:
         self._api, self._watch, self._front = api, watch, front

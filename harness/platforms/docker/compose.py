@@ -257,7 +257,7 @@ class Project:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asked first: it then waits for what the engine is doing for it."""
+    """Probed first: it then waits for what the engine is doing for it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             with suppress(ProcessLookupError):

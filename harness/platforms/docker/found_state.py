@@ -72,7 +72,7 @@ def note_ending(up: Up, entry: Entry, grace_s: float) -> None:
             text = f"{entry.name} is not told to end, for that cannot be noted in {place}: {error}"
             raise FaultNotSeen(text) from error
 
-    up.acts.announce(entry.name, entry.container, announced, lambda was_sent: _note_sent(place, note, was_sent))
+    up.actions.announce(entry.name, entry.container, announced, lambda was_sent: _note_sent(place, note, was_sent))
 
 
 def _note_sent(place: Path, note: _Noted, was_sent: bool) -> None:

@@ -21,12 +21,12 @@ from harness.platforms.common.deploying import deploy_whole, wait_for_all
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
 from harness.platforms.docker import abandoned, attach, clone, found_state, log_files
-from harness.platforms.docker.actions import Acts
+from harness.platforms.docker.actions import ContainerActions
 from harness.platforms.docker.compose import Model, Project, lacking, prepared
 from harness.platforms.docker.description import DOCKER
 from harness.platforms.docker.engine import LABEL, booted_s, connect, host, remove, standing, things, translated
 from harness.platforms.docker.event_watch import Watch
-from harness.platforms.docker.readiness import Asker
+from harness.platforms.docker.readiness import ReadinessProbe
 from harness.platforms.docker.state import Entry, Up
 from harness.signals import uninterrupted
 
@@ -78,12 +78,12 @@ class DockerPlatform:
         project = Project(deployment.run_id, deployment.directory, compose.file, host(), log)
         port = ports.take()
         model = prepared(project.resolve(), compose, deployment, port)
-        with uninterrupted(), ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
+        with uninterrupted(), ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
             watch = Watch(api, f"{LABEL}={deployment.run_id}", time.time() - 1)
             front = self._network(compose, model, project)
-            asker, acts = Asker(deployment, port), Acts(api, watch, front)
-            self._up = up = Up(deployment, compose, api, held.pop_all(), ports, port, front, watch, asker, acts)
+            probe, actions = ReadinessProbe(deployment, port), ContainerActions(api, watch, front)
+            self._up = up = Up(deployment, compose, api, locks.pop_all(), ports, port, front, watch, probe, actions)
         project.build(model)
         until = time.monotonic() + deployment.deadline_s
         counts = {compose.replica: deployment.replicas}
@@ -196,7 +196,7 @@ class DockerPlatform:
             with translated(f"{entry.name} cannot be given requests"):
                 self._join(up, entry)
         until = time.monotonic() + _ADMIT_S
-        while waiting := [entry for entry in waiting if not up.asker.is_shown(entry, len(up.members.rows))]:
+        while waiting := [entry for entry in waiting if not up.probe.is_shown(entry, len(up.members.rows))]:
             if time.monotonic() > until:
                 raise EnvironmentFailure(f"{waiting[0].name} cannot be given requests: {waiting[0].said}")
             time.sleep(_POLL_S)
@@ -211,8 +211,8 @@ class DockerPlatform:
         def ask(entry: Entry) -> tuple[bool, str | None]:
             with up.members.lock:
                 others = sum(each.state in LIVING for each in up.members.rows.values())
-            is_ready = entry.begun.is_set() and not entry.cut and up.asker.is_ready(entry)
-            is_ready = is_ready and (entry.held or up.asker.is_shown(entry, others))
+            is_ready = entry.begun.is_set() and not entry.cut and up.probe.is_ready(entry)
+            is_ready = is_ready and (entry.held or up.probe.is_shown(entry, others))
             entry.been_ready |= is_ready
             return is_ready, entry.boot
 
@@ -223,7 +223,7 @@ class DockerPlatform:
     def kill(self, name: str) -> str:
         def kill(up: Up, entry: Entry) -> str:
             found_state.note_ending(up, entry, 0)
-            return up.acts.kill(name, entry.container)
+            return up.actions.kill(name, entry.container)
 
         return self._do(name, "killed", "killed", kill)
 
@@ -231,20 +231,20 @@ class DockerPlatform:
         def stop(up: Up, entry: Entry) -> str:
             signal = entry.inspected["Config"].get("StopSignal") or "SIGTERM"
             found_state.note_ending(up, entry, grace_s)
-            return up.acts.stop(name, entry.container, signal, grace_s, entry.been_ready)
+            return up.actions.stop(name, entry.container, signal, grace_s, entry.been_ready)
 
         return self._do(name, "stopping", "gone", stop)
 
     def pause(self, name: str) -> str:
-        return self._do(name, "paused", "paused", lambda up, entry: up.acts.freeze(name, entry.container, True))
+        return self._do(name, "paused", "paused", lambda up, entry: up.actions.freeze(name, entry.container, True))
 
     def resume(self, name: str) -> str:
-        return self._do(name, "paused", "unready", lambda up, entry: up.acts.freeze(name, entry.container, False))
+        return self._do(name, "paused", "unready", lambda up, entry: up.actions.freeze(name, entry.container, False))
 
     def cut(self, name: str) -> str:
         def cut(up: Up, entry: Entry) -> str:
             entry.cut = True
-            return up.acts.leave(name, entry.container)
+            return up.actions.leave(name, entry.container)
 
         return self._do(name, "unready", "unready", cut)
 
@@ -253,7 +253,7 @@ class DockerPlatform:
 
     @staticmethod
     def _join(up: Up, entry: Entry) -> str:
-        seen, entry.inspected = up.acts.join(entry.name, entry.container, up.templates[entry.role])
+        seen, entry.inspected = up.actions.join(entry.name, entry.container, up.templates[entry.role])
         entry.host = clone.address(entry.inspected, up.front)
         entry.shown, entry.shown_ns = False, time.monotonic_ns()
         entry.held = entry.cut = False
@@ -330,7 +330,7 @@ class DockerPlatform:
                 failed.append(str(error))
         up.watch.close()
         up.ports.release()
-        up.held.close()
+        up.locks.close()
         if failed:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: {'; '.join(failed)}")
 

@@ -15,16 +15,16 @@ from harness.platforms.base import Deployment, Member, Role, State
 from harness.platforms.common.members import MemberTable
 from harness.platforms.common.ports import Ports
 from harness.platforms.docker import clone, log_files
-from harness.platforms.docker.actions import Acts
+from harness.platforms.docker.actions import ContainerActions
 from harness.platforms.docker.clone import Inspected
 from harness.platforms.docker.engine import LABEL
 from harness.platforms.docker.event_watch import Watch
-from harness.platforms.docker.readiness import Asked, Asker
+from harness.platforms.docker.readiness import Probed, ReadinessProbe
 from harness.redact import redact_command
 
 
 @dataclass
-class Entry(Asked):
+class Entry(Probed):
     """One replica or worker. `container` is empty until it has been created, `begun` set once that was tried."""
 
     state: State = "starting"
@@ -51,13 +51,13 @@ class Up:
     deployment: Deployment
     compose: Compose
     api: docker.APIClient
-    held: ExitStack
+    locks: ExitStack
     ports: Ports
     port: int
     front: str | None
     watch: Watch
-    asker: Asker
-    acts: Acts
+    probe: ReadinessProbe
+    actions: ContainerActions
     parts: dict[str, str] = field(default_factory=dict)
     templates: dict[str, Inspected] = field(default_factory=dict)
     renewed: dict[str, dict[str, str]] = field(default_factory=dict)

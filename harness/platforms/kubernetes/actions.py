@@ -25,15 +25,15 @@ class Up:
     """What exists once a deployment has begun."""
 
     def __init__(
-        self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool, held: contextlib.ExitStack
+        self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool, locks: contextlib.ExitStack
     ) -> None:
-        self.deployment, self.part, self.cluster, self.local, self.held = deployment, part, cluster, local, held
+        self.deployment, self.part, self.cluster, self.local, self.locks = deployment, part, cluster, local, locks
         self.namespace = part.attach or manifests.namespace_of(deployment.run_id)
         self.selectors: dict[str, Mapping[str, str]] = {}
         self.roster = Roster(boots_are_asked=deployment.boot_header is not None)
         self.workloads: dict[Role, str] = {"replica": part.replica, "worker": part.worker or ""}
         self.versions: dict[Role, int] = {"replica": 1, "worker": 1}
-        self.beside: set[str] = set()
+        self.second_deployments: set[str] = set()
         self.watch: PodWatch | None = None
         self.logs: dict[tuple[str, int], LogFollower] = {}
         self.processes: dict[str, list[Found]] = {}

@@ -20,8 +20,7 @@ from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment, Role
 from harness.platforms.common import procfs
-from harness.platforms.kubernetes import namespace as namespaces
-from harness.platforms.kubernetes import node
+from harness.platforms.kubernetes import namespace, node
 from harness.platforms.kubernetes.api import Cluster, Refused, items
 from harness.platforms.kubernetes.changes import REPLACE
 from harness.platforms.kubernetes.found_state import Undo, of_deployment, of_service
@@ -274,7 +273,7 @@ class _Back:
         ours = [dict(each["spec"]["selector"].get("matchLabels") or {}) for each in added]
         chosen = (_get(self._cluster, self._place())["spec"].get("selector") or {}).items()
         mine = set()
-        for pod in namespaces.pods(self._cluster, self._name):
+        for pod in namespace.pods(self._cluster, self._name):
             labels = (pod["metadata"].get("labels") or {}).items()
             is_ours = any(each.items() <= labels for each in ours)
             if chosen and chosen <= labels and not is_ours and seen(pod).ready and not seen(pod).leaving:
@@ -299,10 +298,10 @@ class _Back:
 
 
 def _thawed(cluster: Cluster, name: str) -> list[str]:
-    if not namespaces.is_local(cluster):
+    if not namespace.is_local(cluster):
         return []
     done = []
-    for pod in namespaces.pods(cluster, name):
+    for pod in namespace.pods(cluster, name):
         frozen = [each for each in node.processes(pod["metadata"]["uid"]) if "T" in procfs.states(each.pid)]
         if frozen:
             done.append(f"thawed pod {pod['metadata']['name']}: {node.thaw(pod['metadata']['uid'], name)}")

@@ -207,12 +207,12 @@ def renewed(workload: Object, environment: Mapping[str, str], stamp: str) -> Obj
     return {"spec": {"template": {"metadata": {"annotations": annotations}, **({"spec": spec} if spec else {})}}}
 
 
-def name_beside(name: str, version: int) -> str:
+def name_of_second(name: str, version: int) -> str:
     """What a Deployment of another version is called; with some versions, what the one of that name is."""
     return f"{re.sub(r'-v[0-9]+$', '', name)}-v{version}"
 
 
-def beside(
+def second_deployment(
     workload: Object, environment: Mapping[str, str], name: str, version: str, annotations: Mapping[str, str]
 ) -> Object:
     """A Deployment like this one, of another name and version; the annotations say whose it is."""

@@ -9,8 +9,7 @@ from typing import Any
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Standing
 from harness.platforms.common.lock import here
-from harness.platforms.kubernetes import node
-from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes import node, second_deployment
 from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable, items
 from harness.platforms.kubernetes.manifests import HOST, LEASE, MANAGED, OURS, RUN, namespace, namespace_of
 from harness.platforms.kubernetes.second_deployment import now
@@ -62,7 +61,7 @@ def _not_made(error: Refused, name: str) -> str:
     )
 
 
-def keep(cluster: Cluster, run_id: str) -> None:
+def renew_lease(cluster: Cluster, run_id: str) -> None:
     """Shows that the run is in progress."""
     patch = {"metadata": {"annotations": {LEASE: now()}}}
     cluster.ask("PATCH", f"/api/v1/namespaces/{namespace_of(run_id)}", patch, kind="application/merge-patch+json")
@@ -99,7 +98,7 @@ def runs(cluster: Cluster) -> dict[str, Standing]:
 def _marks(cluster: Cluster) -> dict[str, dict[str, str]]:
     """The annotations of all namespaces of runs, and of Deployments in those of others, by run."""
     found = cluster.ask("GET", "/api/v1/namespaces", query={"labelSelector": f"{MANAGED}={OURS}"})
-    marks = [besides.marks_of(each) for each in [*besides.found(cluster), *items(found)]]
+    marks = [second_deployment.marks_of(each) for each in [*second_deployment.found(cluster), *items(found)]]
     return {each[RUN]: each for each in marks if RUN in each}
 
 

@@ -28,13 +28,7 @@ from harness.platforms.abilities import Pausable
 from harness.platforms.base import DEAD, Deployment, Member, Role, State
 from harness.platforms.common.deploying import deploy_whole
 from harness.platforms.common.lock import check_run_id, hold_name, hold_target
-from harness.platforms.kubernetes import actions as acts
-from harness.platforms.kubernetes import attach as attaching
-from harness.platforms.kubernetes import deploy as deploying
-from harness.platforms.kubernetes import manifests, node
-from harness.platforms.kubernetes import namespace as namespaces
-from harness.platforms.kubernetes import recover as recovering
-from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes import actions, attach, deploy, manifests, namespace, node, recover, second_deployment
 from harness.platforms.kubernetes.actions import Up
 from harness.platforms.kubernetes.api import Cluster, Object, Refused
 from harness.platforms.kubernetes.changes import Changes
@@ -74,13 +68,13 @@ class KubernetesPlatform:
     @functools.cached_property
     def _sees_processes(self) -> bool:
         try:
-            return namespaces.is_local(Cluster.connect())
+            return namespace.is_local(Cluster.connect())
         except Refused:
             return False
         except EnvironmentFailure:
             return True
 
-    missing = staticmethod(deploying.missing)
+    missing = staticmethod(deploy.missing)
 
     # -- deploying
 
@@ -95,8 +89,8 @@ class KubernetesPlatform:
             raise EnvironmentFailure("the contract does not say how to start on kubernetes: add start.kubernetes")
         deployment.logs.mkdir(parents=True, exist_ok=True)
         cluster = Cluster.connect()
-        deploying.require_near(cluster, deployment.allowed)
-        local = namespaces.is_local(cluster)
+        deploy.require_near(cluster, deployment.allowed)
+        local = namespace.is_local(cluster)
         (self._make if part.attach is None else self._take)(deployment, part, cluster, local)
         up = self._deployed()
         with uninterrupted():
@@ -110,21 +104,21 @@ class KubernetesPlatform:
     def _make(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
         written = manifests.read(part.manifests, deployment.directory)
         wanted = manifests.changed(written, deployment)
-        placed = deploying.placed(cluster, [*manifests.secrets(deployment), *wanted])
-        deploying.build(cluster, deployment, local, manifests.images(wanted))
-        with uninterrupted(), contextlib.ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
-            namespaces.create(cluster, deployment.run_id)
-            self._up = up = Up(deployment, part, cluster, local, held.pop_all())
-        deploying.apply(cluster, up.namespace, placed)
+        placed = deploy.placed(cluster, [*manifests.secrets(deployment), *wanted])
+        deploy.build(cluster, deployment, local, manifests.images(wanted))
+        with uninterrupted(), contextlib.ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
+            namespace.create(cluster, deployment.run_id)
+            self._up = up = Up(deployment, part, cluster, local, locks.pop_all())
+        deploy.apply(cluster, up.namespace, placed)
 
     def _take(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
         name = str(part.attach)
-        with contextlib.ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
-            held.enter_context(hold_target(recovering.target(cluster, name), is_first=True))
-            chosen = attaching.selectors(cluster, deployment, part, name)
-            self._up = Up(deployment, part, cluster, local, held.pop_all())
+        with contextlib.ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
+            locks.enter_context(hold_target(recover.target(cluster, name), is_first=True))
+            chosen = attach.selectors(cluster, deployment, part, name)
+            self._up = Up(deployment, part, cluster, local, locks.pop_all())
         self._up.selectors = chosen
 
     def _await(self, up: Up, until: float) -> None:
@@ -139,12 +133,12 @@ class KubernetesPlatform:
             short = [role for role, count in counts.items() if ready.count(role) < count]
             unreached = ""
             if not short and all(other.ready or other.done for other in others):
-                up.balancer, unreached = deploying.address(up.cluster, up.namespace, up.part, up.deployment.allowed)
+                up.balancer, unreached = deploy.address(up.cluster, up.namespace, up.part, up.deployment.allowed)
                 if up.balancer:
                     return
             pods = [*others, *(life.about for life in lives.values())]
             is_late = time.monotonic() > until
-            why = deploying.why_not_up(pods, is_late)
+            why = deploy.why_not_up(pods, is_late)
             if why or is_late:
                 said = [each.said for each in lives.values() if each.role in short and each.state not in DEAD]
                 because = said[0] if said else unreached
@@ -156,7 +150,7 @@ class KubernetesPlatform:
     def _failure(self, up: Up, name: str, what: str) -> EnvironmentFailure:
         mine = [life.name for life in up.roster.lives.values() if name in (life.about.name, f"{life.role}s")]
         lines = self.log_tail(name) or (self.log_tail(mine[0]) if mine else "")
-        return deploying.failure(up.namespace, name, what, lines)
+        return deploy.failure(up.namespace, name, what, lines)
 
     # -- what the cluster tells
 
@@ -197,7 +191,7 @@ class KubernetesPlatform:
             with up.roster.members.lock:
                 leaving = [life for life in up.roster.lives.values() if life.state == "stopping"]
             for life in leaving:
-                if acts.has_ended(up, life):
+                if actions.has_ended(up, life):
                     with up.roster.members.lock:
                         if life.state == "stopping":
                             up.roster.members.move(life, "gone")
@@ -242,7 +236,7 @@ class KubernetesPlatform:
             is_ready = life.about.ready and life.has_settled()
             if life.role == "worker" or not life.about.ip:
                 return is_ready, None
-            is_good, boot = acts.ask(up, life)
+            is_good, boot = actions.ask(up, life)
             return is_ready and is_good, boot
 
         return up.roster.members.poll(member.name, ask)
@@ -250,16 +244,16 @@ class KubernetesPlatform:
     # -- what is done to a member
 
     def kill(self, name: str) -> str:
-        return self._do(name, "killed", "killed", acts.kill)
+        return self._do(name, "killed", "killed", actions.kill)
 
     def stop(self, name: str, grace_s: float) -> str:
-        return self._do(name, "stopping", "gone", lambda up, life: acts.evict(up, life, grace_s))
+        return self._do(name, "stopping", "gone", lambda up, life: actions.evict(up, life, grace_s))
 
     def pause(self, name: str) -> str:
-        return self._do(name, "paused", "paused", lambda up, life: acts.in_node(up, life, node.freeze))
+        return self._do(name, "paused", "paused", lambda up, life: actions.in_node(up, life, node.freeze))
 
     def resume(self, name: str) -> str:
-        return self._do(name, "paused", _thawed, lambda up, life: acts.in_node(up, life, node.thaw))
+        return self._do(name, "paused", _thawed, lambda up, life: actions.in_node(up, life, node.thaw))
 
     def _do(
         self, name: str, during: State, after: State | Callable[[Life], State], action: Callable[[Up, Life], str]
@@ -304,8 +298,8 @@ class KubernetesPlatform:
         if not self._closing.is_set():
             self._closing.set()
             with up.roster.members.lock:
-                acts.thaw_all(up)
-            failed = deploying.save_record(
+                actions.thaw_all(up)
+            failed = deploy.save_record(
                 up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
             )
         if self._changes:
@@ -320,7 +314,7 @@ class KubernetesPlatform:
         except EnvironmentFailure as error:
             failed.append(str(error))
         else:
-            up.held.close()
+            up.locks.close()
         with up.roster.members.lock:
             followers = list(up.logs.values())
         until = time.monotonic() + (_LAST_WORDS_S if up.part.attach is None else 0.0)
@@ -332,22 +326,22 @@ class KubernetesPlatform:
     @staticmethod
     def _leave_as_found(up: Up) -> None:
         if up.part.attach is None:
-            namespaces.remove(up.cluster, up.deployment.run_id)
+            namespace.remove(up.cluster, up.deployment.run_id)
         elif up.deployment.found is not None:
-            recovering.settle(up.deployment.found)
+            recover.settle(up.deployment.found)
 
     def renew_lease(self) -> None:
         up = self._up
         if up is not None and up.part.attach is None:
-            namespaces.keep(up.cluster, up.deployment.run_id)
+            namespace.renew_lease(up.cluster, up.deployment.run_id)
         elif up is not None:
-            besides.keep(up.cluster, list(up.beside))
+            second_deployment.renew_lease(up.cluster, list(up.second_deployments))
 
-    runs = staticmethod(recovering.runs)
-    restore = staticmethod(recovering.settle)
-    leftovers = staticmethod(recovering.leftovers)
-    remove = staticmethod(recovering.remove)
-    thaw_left = staticmethod(recovering.thaw)
+    runs = staticmethod(recover.runs)
+    restore = staticmethod(recover.settle)
+    leftovers = staticmethod(recover.leftovers)
+    remove = staticmethod(recover.remove)
+    thaw_left = staticmethod(recover.thaw)
 
     # -- helpers
 

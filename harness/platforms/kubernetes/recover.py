@@ -10,10 +10,7 @@ from pathlib import Path
 
 from harness.platforms.base import Standing
 from harness.platforms.common.lock import hold_target
-from harness.platforms.kubernetes import attach as attaching
-from harness.platforms.kubernetes import namespace as namespaces
-from harness.platforms.kubernetes import node
-from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes import attach, namespace, node, second_deployment
 from harness.platforms.kubernetes.api import Cluster, Unreachable, is_configured
 
 
@@ -33,7 +30,7 @@ def runs() -> dict[str, Standing]:
     """See `harness.platforms.base.Platform`. Raises `NotConfigured` where nothing names a cluster."""
     cluster = Cluster.connect()
     with _understood(cluster):
-        return namespaces.runs(cluster)
+        return namespace.runs(cluster)
 
 
 def leftovers(run_id: str) -> list[str]:
@@ -42,7 +39,7 @@ def leftovers(run_id: str) -> list[str]:
         return []
     cluster = Cluster.connect()
     with _understood(cluster):
-        return [*namespaces.leftovers(cluster, run_id), *besides.leftovers(cluster, run_id)]
+        return [*namespace.leftovers(cluster, run_id), *second_deployment.leftovers(cluster, run_id)]
 
 
 def remove(run_id: str) -> list[str]:
@@ -55,10 +52,10 @@ def remove(run_id: str) -> list[str]:
         return []
     cluster = Cluster.connect()
     with _understood(cluster):
-        found = namespaces.leftovers(cluster, run_id)
+        found = namespace.leftovers(cluster, run_id)
         if found:
-            namespaces.remove(cluster, run_id)
-        return [*(f"removed {each}" for each in found), *besides.remove(cluster, run_id)]
+            namespace.remove(cluster, run_id)
+        return [*(f"removed {each}" for each in found), *second_deployment.remove(cluster, run_id)]
 
 
 def thaw(run_id: str, name: str, container: str) -> str:
@@ -68,7 +65,7 @@ def thaw(run_id: str, name: str, container: str) -> str:
     """
     if not re.fullmatch(r"[0-9a-f]{64}", container):
         return f"{name} had no container yet"
-    if not namespaces.is_local(Cluster.connect()):
+    if not namespace.is_local(Cluster.connect()):
         return f"{name} ran on another machine: it was not frozen from here"
     if not node.processes(container):
         return f"{name} is not there any more"
@@ -94,6 +91,6 @@ def settle(found: Path) -> list[str]:
         return []
     cluster = Cluster.connect()
     with hold_target(target(cluster, name)), _understood(cluster):
-        done = attaching.restore(found)
+        done = attach.restore(found)
         found.unlink(missing_ok=True)
     return done

@@ -45,7 +45,7 @@ def marks(run_id: str, before: str, service: str) -> dict[str, str]:
     return {RUN: run_id, HOST: here(), LEASE: now(), BESIDE: before, SERVICE: service}
 
 
-def keep(cluster: Cluster, paths: Collection[str]) -> None:
+def renew_lease(cluster: Cluster, paths: Collection[str]) -> None:
     """Shows on these Deployments that their run is in progress; one that is gone by now needs it no more."""
     patch = {"metadata": {"annotations": {LEASE: now()}}}
     for path in paths:

@@ -46,11 +46,11 @@ class ProcessPlatform(Hoppable, Sticky):
 
     def _bring_up(self, deployment: Deployment) -> None:
         until = time.monotonic() + deployment.deadline_s
-        with uninterrupted(), ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
+        with uninterrupted(), ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
             deployment.logs.mkdir(parents=True, exist_ok=True)
             directory = leftovers.make_work_directory(deployment.run_id)
-            self._up = up = Up(deployment, directory, Ports(), held.pop_all())
+            self._up = up = Up(deployment, directory, Ports(), locks.pop_all())
         with uninterrupted():
             checks = self._start_parts(up)
         self._await(up, checks, until)
@@ -259,7 +259,7 @@ class ProcessPlatform(Hoppable, Sticky):
         if up.directory.exists():
             left.append(f"directory {up.directory}")
         up.ports.release()
-        up.held.close()
+        up.locks.close()
         if left:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}")
 

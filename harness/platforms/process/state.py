@@ -45,7 +45,7 @@ class Up:
     Attributes:
         directory: The work directory of the run; gone with it.
         ports: The ports of the run.
-        held: The name that the run holds.
+        locks: The name that the run holds.
         control: The token that the ledger's control asks for.
         parts: The processes beside the members, by name.
         renewed: By role the variables that members of a new version get.
@@ -54,7 +54,7 @@ class Up:
     deployment: Deployment
     directory: Path
     ports: Ports
-    held: ExitStack
+    locks: ExitStack
     control: str = field(default_factory=lambda: secrets.token_hex(16))
     parts: dict[str, Child] = field(default_factory=dict)
     members: MemberTable[Entry] = field(default_factory=lambda: MemberTable(_has_exited))
