@@ -22,12 +22,17 @@ __all__ = ["Context", "Fault", "Lasting", "Span"]
 
 @dataclass
 class Context:
-    """What a fault works with. `target` is None for a fault that has no single victim.
+    """What a fault works with.
 
-    `abort` is set when the run heals: what lasts for a time ends then. `give_up` is set when the run is to be torn
-    down at once: then nothing waits for a replacement either. `undo` carries out what the fault said would undo it
-    (`Fault.undo`), and returns how that was seen. `stopped` is filled by a fault that chooses its victims
-    itself: the members that it stopped gracefully, recorded however it ends.
+    Attributes:
+        platform: Where the target runs.
+        supervisor: Keeps the wanted number of members.
+        target: The victim; None for a fault that has no single one.
+        abort: Set when the run heals: what lasts for a time ends then.
+        give_up: Set when the run is to be torn down at once: then nothing waits for a replacement either.
+        undo: Carries out what the fault said would undo it (`Fault.undo`), and returns how that was seen.
+        stopped: Filled by a fault that chooses its victims itself: the members that it stopped gracefully. Recorded
+            however the fault ends.
     """
 
     platform: Platform
@@ -40,12 +45,16 @@ class Context:
 
     @property
     def victim(self) -> Member:
-        """The target of a fault that needs one."""
+        """The target, for a fault that needs one."""
         assert self.target is not None
         return self.target
 
     def able(self, ability: type[Ability]) -> Ability:
-        """Return the platform as one that has the ability. Raises `FaultNotSeen` where the platform has not."""
+        """Return the platform as one that has the ability.
+
+        Raises:
+            FaultNotSeen: The platform has not the ability, or not on this machine.
+        """
         found = offered(self.platform, ability)
         if found is None:
             raise FaultNotSeen(f"the platform {self.platform.name} is not {ability.__name__}: choose another one")
@@ -82,20 +91,28 @@ class Fault(Trigger):
     min_ready: Annotated[int, Field(ge=0)] = 1
 
     def undo(self, context: Context) -> Undo:
-        """Return what undoes the fault; on disk before the fault is injected, whoever carries it out."""
+        """Return what undoes the fault. It is on the disk before the fault is injected, whoever carries it out."""
         return Nothing()
 
     def describe(self, context: Context) -> str:
-        """The target as the record names it."""
+        """Return the target as the record names it."""
         return context.victim.name
 
     @abstractmethod
     def inject(self, context: Context) -> str:
-        """Does it and returns how it was seen to land. Raises `FaultNotSeen` (or another failure) if it was not."""
+        """Do it, and return how it was seen to land.
+
+        Raises:
+            FaultNotSeen: The effect was not seen. Any other failure counts as the same.
+        """
 
     @abstractmethod
     def heal(self, context: Context) -> str:
-        """Wait until the fault is over, and return how that was seen. Raises if it was not."""
+        """Wait until the fault is over, and return how that was seen.
+
+        Raises:
+            EnvironmentFailure: It was not seen to be over.
+        """
 
 
 class Lasting(Fault):

@@ -32,7 +32,7 @@ def _victims(context: Context) -> dict[str, list[str]]:
 
 
 class Nemesis:
-    """One run's faults: `start` when the load starts, `heal_all` when it has ended, however it ended."""
+    """The faults of one run: `start` when the load starts, `heal_all` when the load has ended, however it ended."""
 
     def __init__(
         self,
@@ -44,7 +44,16 @@ class Nemesis:
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_problem: Callable[[str], None] | None = None,
     ) -> None:
-        """`record` is the run's faults.jsonl. `on_event` gets each of its lines, `on_problem` what spoils the run."""
+        """Prepare the faults of a plan.
+
+        Args:
+            plan: The faults in the order of their times.
+            platform: Where the target runs.
+            supervisor: Keeps the wanted number of members.
+            record: The run's faults.jsonl.
+            on_event: Gets each line of the record.
+            on_problem: Gets what spoils the run.
+        """
         self._plan, self._platform, self._supervisor = list(plan), platform, supervisor
         self._record = FaultRecord(record, on_event)
         self._log = UndoLog(self._record, LiveTarget(platform, supervisor))
@@ -63,7 +72,7 @@ class Nemesis:
     # -- when
 
     def start(self, start_ns: int) -> None:
-        """Begins; `start_ns` (monotonic) is the start of the load, from which all times of the plan count."""
+        """Begin. All times of the plan count from `start_ns` (monotonic), the start of the load."""
         self._clock = threading.Thread(target=self._run, args=(start_ns,), name="nemesis", daemon=True)
         self._clock.start()
 
@@ -145,7 +154,7 @@ class Nemesis:
 
     @contextmanager
     def _victim(self, planned: Planned) -> Iterator[Member | None]:
-        """A ready member that no other fault has, kept for this one until it is healed."""
+        """Yield a ready member that no other fault has, and keep it for this fault until that is over."""
         if not planned.fault.needs_target:
             yield None
             return
@@ -183,10 +192,17 @@ class Nemesis:
     # -- undoing
 
     def heal_all(self, why: str = "the load ended before it was due", wait_s: float = 30.0) -> list[str]:
-        """Inject no fault from now on, and carry out all that is open in the undo log.
+        """Inject no fault from now on, and carry out all that is open in the undo log. Look again at the end.
 
-        `wait_s` bounds the wait for the declared numbers to be ready; 0 does not wait (a tear-down follows).
-        Looks again at the end. Returns what could not be healed; may be called again, from any thread.
+        May be called again, from any thread.
+
+        Args:
+            why: Why faults that were never due are recorded as failed.
+            wait_s: How long to wait until the declared numbers of members are ready; 0 when a tear-down follows, which
+                needs no numbers.
+
+        Returns:
+            What could not be healed, one line each.
         """
         with self._healing:
             self._abort.set()
@@ -225,7 +241,7 @@ class Nemesis:
         return problems
 
     def _still_frozen(self) -> list[str]:
-        """Look again: after all was undone no member is frozen, but for those that could not be thawed."""
+        """Look again, and name members that are frozen though nothing is open for them."""
         known = {each.member for each in self._log.open().values() if isinstance(each, OfMember)}
         frozen = [member.name for member in self._platform.members() if member.state == "paused"]
         return [f"not thawed: {name} is frozen, and no fault says so" for name in frozen if name not in known]

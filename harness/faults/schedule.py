@@ -11,7 +11,7 @@ from harness.faults.base import Fault
 
 @dataclass(frozen=True)
 class Planned:
-    """One fault that is due. `pick`, from 0 up to 1, chooses the victim among those there at the time."""
+    """One fault that is due at a time. `pick`, from 0 up to 1, chooses the victim among the members there at that time."""
 
     number: int
     fault: Fault
@@ -20,10 +20,10 @@ class Planned:
 
 
 def plan(faults: Sequence[Fault], duration_s: float, seed: int) -> list[Planned]:
-    """All faults of a run of `duration_s`, numbered from 1 in the order of their times.
+    """Return all faults of a run of `duration_s`, numbered from 1 in the order of their times.
 
-    The same arguments give the same plan. Each entry draws from a stream of its own, so that adding one at the
-    end does not move the others. A time after the load stays planned, for it must be seen not to have landed.
+    The same arguments give the same plan. Each entry draws from a stream of its own, so that adding one at the end does
+    not move the others. A time after the load stays planned, because the record must show that the fault did not land.
     """
     due = []
     for index, fault in enumerate(faults):

@@ -38,7 +38,11 @@ class Undo(Protocol):
     failed: ClassVar[str]
 
     def carry_out(self, hands: Hands) -> str:
-        """Do it and return how that was seen. Raises `FaultNotSeen`, or another `EnvironmentFailure`."""
+        """Do it, and return how that was seen.
+
+        Raises:
+            FaultNotSeen: The effect was not seen. Other kinds of `EnvironmentFailure` mean the same.
+        """
 
     def record(self) -> dict[str, Any]:
         """Return the action as the record has it."""
@@ -195,12 +199,21 @@ class UndoLog:
     """The undo actions of a run in progress: each is on disk before its fault is injected."""
 
     def __init__(self, record: FaultRecord, hands: Hands) -> None:
-        """`record` is the run's faults.jsonl, `hands` carry the actions out."""
+        """Make the log of a run.
+
+        Args:
+            record: The run's faults.jsonl.
+            hands: Carry the actions out.
+        """
         self._record, self._hands = record, hands
         self._open: dict[int, Undo] = {}
 
     def intend(self, number: int, undo: Undo, **members: Any) -> None:
-        """Write what is about to be done and what would undo it. Raises `OSError` when that is not on the disk."""
+        """Write what is about to be done, and what would undo it.
+
+        Raises:
+            OSError: The line is not on the disk. Then nothing may be done.
+        """
         self._record.write("intent", number, **members, undo=undo.record())
         if undo != Nothing():
             self._open[number] = undo

@@ -26,9 +26,15 @@ from harness.supervision.supervisor import Supervisor
 
 @dataclass
 class Rollout:
-    """One change of version. `environment` is what the new version has; it may be empty: the same version anew.
+    """One change of version.
 
-    `old` is filled with the members of the old version as they are asked to end, and stays as it is if it fails.
+    Attributes:
+        supervisor: Keeps the wanted number of members meanwhile.
+        role: Whose members are replaced.
+        environment: The variables of the new version; empty for the same version anew.
+        deadline_s: How long the whole may take.
+        abort: Ends the rollout when it is set.
+        old: Is filled with the members of the old version as they are asked to end, and stays as it is on a failure.
     """
 
     supervisor: Supervisor
@@ -42,7 +48,11 @@ class Rollout:
         self._until = time.monotonic() + self.deadline_s
 
     def roll(self) -> str:
-        """One after another; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
+        """Replace the old members one after another, and return how that was seen.
+
+        Raises:
+            EnvironmentFailure: It was not seen in time, or `abort` was set.
+        """
         healer = self.supervisor.self_healing
         if healer is not None:
             return self._by_platform(healer, lambda: healer.roll(self.role, self.environment))
@@ -50,7 +60,11 @@ class Rollout:
         return self._by_supervisor(lambda: self._one_by_one(before), before)
 
     def switch(self) -> str:
-        """All at one stroke; returns how it was seen. `EnvironmentFailure` if it was not in time, or on `abort`."""
+        """Replace all old members at one stroke, and return how that was seen.
+
+        Raises:
+            EnvironmentFailure: It was not seen in time, or `abort` was set.
+        """
         healer = self.supervisor.self_healing
         if healer is not None:
             wanted = (self.role, self.environment, self.deadline_s, self.abort)
@@ -113,7 +127,7 @@ class Rollout:
         return sum(member.held and member.state == "ready" for member in self._new(before)) >= count
 
     def _give_up(self) -> None:
-        """The wanted number again; those that were held, and stay, get their share of the requests."""
+        """Want the number of before again; new members that stay get their share of the requests."""
         self.supervisor.surge(self.role, 0)
         self.supervisor.set_desired(self.role, self.supervisor.desired[self.role])
         left = [member.name for member in self._members() if member.held and member.state in LIVING]
@@ -145,7 +159,7 @@ class Rollout:
         self.supervisor.wait_for(self.role, lambda: "so" if holds() else None, left_s, self.abort)
 
     def _members(self) -> list[Member]:
-        """Members of the role that are there, the stopping ones too."""
+        """Return the members of the role that are there, the stopping ones too."""
         members = self.supervisor.platform.members()
         return [member for member in members if member.role == self.role and member.state in {*LIVING, "stopping"}]
 

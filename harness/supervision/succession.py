@@ -13,7 +13,7 @@ NOT_WANTED = ""
 
 
 class Succession:
-    """One role's. `look` is to be called with every change of its members."""
+    """Who succeeded whom in one role. `look` is to be called with every change of its members."""
 
     def __init__(self) -> None:
         self._known: set[str] | None = None
@@ -22,7 +22,14 @@ class Succession:
         self._early: list[str] = []
 
     def look(self, members: Sequence[Member], wanted: int) -> dict[str, str]:
-        """What is new: dead or leaving member to successor, `NOT_WANTED` when fewer are wanted than there were."""
+        """Take note of the members, and return what is new: by a dead or leaving member its successor.
+
+        The successor is `NOT_WANTED` when fewer members are wanted than there were.
+
+        Args:
+            members: All members of the role.
+            wanted: How many of them are wanted.
+        """
         first = self._known is None
         known = self._known if self._known is not None else {member.name for member in members}
         mine = sorted(members, key=lambda member: member.number)

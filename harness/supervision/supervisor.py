@@ -26,14 +26,14 @@ _CHOSEN_S = 5.0
 
 @dataclass
 class _Vacancy:
-    """A replacement to come. `dead` is the member it replaces, None when the wanted number grew."""
+    """A place to be filled at a time (monotonic). `dead` is the member that had it, None when the wanted number grew."""
 
     at: float
     dead: str | None
 
 
 class Supervisor:
-    """`start()` it after the deployment, `stop()` it before the tear-down."""
+    """Keeps the wanted number of members alive. `start()` it after the deployment, `stop()` it before the tear-down."""
 
     def __init__(
         self,
@@ -46,10 +46,18 @@ class Supervisor:
         on_problem: Callable[[str], None] | None = None,
         on_loss: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
+        """Prepare the supervision of a deployed target.
 
-        `on_loss` gets in its place what became of a part beside the members. All have to return
-        soon, for the supervisor waits.
+        The callbacks have to return soon, because the supervisor waits for them.
+
+        Args:
+            platform: Where the target runs.
+            desired: By role the wanted number of members.
+            on_change: Gets the full list of members on every change.
+            stop_grace_s: How long a member may take to end when it is stopped because fewer are wanted.
+            replace_after_s: How long the place of a dead member stays empty.
+            on_problem: Gets what makes the run untrustworthy, each text once.
+            on_loss: Gets in its place what became of a part beside the members (store, ledger, balancer).
         """
         self.platform = platform
         self.self_healing = offered(platform, SelfHealing)
@@ -81,14 +89,16 @@ class Supervisor:
     # -- its life
 
     def start(self) -> None:
-        """Looks once, so that `members()` is true from now on, then goes on in its thread."""
+        """Look at the members once, so that `members()` is true from now on, then go on in a thread."""
         self._look()
         self._thread.start()
 
     def stop(self, deadline_s: float = 2.0) -> None:
-        """Tells the last change; nothing is started, asked or told after it returns. May be called twice.
+        """Tell the last change; nothing is started, asked or told after this returns. May be called twice.
 
-        A member still draining after the deadline is left to the tear-down, which ends it and the wait for it.
+        Args:
+            member that still drains after the deadline is left to the tear-down, which ends the member and the wait for
+                it.
         """
         until = time.monotonic() + deadline_s
         self._end.set()
@@ -173,14 +183,14 @@ class Supervisor:
             self._fill(role, due)
 
     def _note_successors(self, role: Role) -> None:
-        """The platform has replaced the dead by itself: here is noted who took whose place."""
+        """Note who took whose place, where the platform has replaced the dead by itself."""
         with self._changed:
             mine = [member for member in self.platform.members() if member.role == role]
             self._replaced.update(self._successions[role].look(mine, self.desired[role]))
             self._changed.notify_all()
 
     def _vacancies_of(self, role: Role, now: float) -> int:
-        """Brings the list of replacements to come in line with what is missing; returns how many that are."""
+        """Bring the vacancies of a role in line with the members that are missing; return how many are missing."""
         mine = [member for member in self.platform.members() if member.role == role]
         due = self._vacancies[role]
         wanted = self.desired[role] + self._surge[role]
@@ -213,10 +223,10 @@ class Supervisor:
             self._changed.notify_all()
 
     def set_desired(self, role: Role, count: int) -> list[str]:
-        """Wants this many from now on. The newest members too many are stopped; their names are returned.
+        """Want so many members of a role from now on, and return the names of those that are stopped for it.
 
-        A stop that is not seen is put into `stop_failures` and told as a problem. A platform that controls its members
-        chooses them itself, and is waited for.
+        The newest of the surplus are stopped. A stop that is not seen is put into `stop_failures` and told as a
+        problem. A platform that heals itself chooses its surplus members, and is waited for.
         """
         if self.self_healing is not None:
             return self._scale(self.self_healing, role, count)
@@ -243,9 +253,12 @@ class Supervisor:
             self._end.wait(_POLL_S / 2)
 
     def retire(self, names: Sequence[str], successor: str = NOT_WANTED) -> None:
-        """Begins to stop them gracefully, for good; `successor` has taken their place already, if it was taken at all.
+        """Begin to stop members gracefully, for good.
 
-        A stop that is not seen is put into `stop_failures` and told as a problem.
+        Args:
+            stop that is not seen is put into `stop_failures` and told as a problem.
+            names: The members to stop.
+            successor: The member that has taken their place already, if any has.
         """
         with self._changed:
             self._known_dead.update(names)
@@ -270,27 +283,45 @@ class Supervisor:
     # -- another version, see `harness.supervision.rollout`
 
     def renew(self, role: Role, environment: Mapping[str, str]) -> list[str]:
-        """From now on members of a new version are begun; returns the living ones of the old, the oldest first."""
+        """Begin members of a new version from now on; return the living ones of the old version, the oldest first.
+
+        Raises:
+            EnvironmentFailure: The platform cannot begin another version.
+        """
         with self._starting, self._changed:
             self._able(Renewable).renew(role, environment)
             return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
 
     def surge(self, role: Role, count: int, held: bool = False) -> None:
-        """Wants so many beyond the wanted number for the time being; those begun from now on are `held`, or not."""
+        """Want so many members beyond the wanted number for the time being.
+
+        Args:
+            role: Whose members.
+            count: How many more; 0 ends the surge.
+            held: Members that are begun from now on are held back from requests.
+        """
         with self._changed:
             self._surge[role] = count
             (self._begun_held.add if held else self._begun_held.discard)(role)
         self._wake.set()
 
     def admit(self, names: Sequence[str]) -> None:
-        """Lets requests go to replicas that were held, and tells everybody before it returns."""
+        """Let requests go to replicas that were held, and tell everybody before this returns.
+
+        Raises:
+            EnvironmentFailure: The balancer does not take one of them.
+        """
         self._able(Admitting).admit(names)
         self._look()
 
     def wait_for(
         self, role: Role, settled: Callable[[], str | None], deadline_s: float, abort: threading.Event | None
     ) -> str:
-        """Waits until `settled` says how it was seen. `EnvironmentFailure` after the deadline, or on `abort`."""
+        """Wait until `settled` returns how something was seen, and return that.
+
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
+        """
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
 
     def _able(self, ability: type[Ability]) -> Ability:
@@ -302,21 +333,22 @@ class Supervisor:
     # -- asking it
 
     def members(self) -> list[Member]:
-        """The list last given to `on_change`."""
+        """Return the list that was last given to `on_change`."""
         with self._changed:
             return list(self._members)
 
     def ready(self, role: Role) -> list[Member]:
-        """The ready members of a role that are not held, the oldest first."""
+        """Return the ready members of a role that are not held, the oldest first."""
         return sorted(
             (m for m in self.platform.members() if m.role == role and m.state == "ready" and not m.held),
             key=lambda member: member.number,
         )
 
     def wait_ready(self, role: Role, count: int, deadline_s: float, abort: threading.Event | None = None) -> str:
-        """Waits until exactly `count` are ready and none is coming or going; returns how that was seen.
+        """Wait until exactly `count` members are ready and none is coming or going; return how that was seen.
 
-        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
 
         def settled() -> str | None:
@@ -328,11 +360,20 @@ class Supervisor:
     def wait_scaled(
         self, role: Role, stopped: list[str], deadline_s: float, abort: threading.Event | None = None
     ) -> str:
-        """Waits until the number given to `set_desired` is reached; `stopped` is what that returned.
+        """Wait until the number given to `set_desired` is reached, and return how that was seen.
 
-        Fewer: the stopped ones have exited. More: so many have been ready, and those of them that another fault
-        took since are being replaced; were all to be ready in one moment, frequent kills would hide the growth.
-        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        With fewer members wanted, the stopped ones have exited. With more, so many have been ready, and those of them
+        that another fault has taken since are being replaced: were all to be ready in one moment, frequent kills would
+        hide the growth.
+
+        Args:
+            role: Whose number.
+            stopped: What `set_desired` returned.
+            deadline_s: How long to wait.
+            abort: Ends the wait when it is set.
+
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
         count = self.desired[role]
 
@@ -350,7 +391,7 @@ class Supervisor:
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
 
     def _filled_places(self, role: Role, members: list[Member]) -> int:
-        """Places that have been filled by a ready member, and are, or are being filled again."""
+        """Count the places that a ready member has filled, and that are filled or being filled again."""
         living = {member.name for member in members if member.state in LIVING}
         taken = 0
         for name in self._been_ready:
@@ -363,9 +404,13 @@ class Supervisor:
         return taken
 
     def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
-        """Waits until the member that took the place of a dead one (or of its dead successor) is ready.
+        """Wait until the successor of a dead member is ready, and return how that was seen.
 
-        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        Args:
+            successor that died is replaced too: then the last in the line is waited for.
+
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
 
         def settled() -> str | None:

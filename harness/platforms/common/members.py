@@ -47,7 +47,12 @@ class MemberTable(Generic[AnyRow]):
     """All members of one run. `lock` guards the states; it may be held around several calls."""
 
     def __init__(self, has_ended: Callable[[AnyRow], bool] = lambda row: False) -> None:
-        """`has_ended` says whether a living member has died by itself; where that is told otherwise, never."""
+        """Make an empty table.
+
+        Args:
+            has_ended: Says whether a living member has died by itself. Left out where the platform is told of that in
+                another way.
+        """
         self.lock = threading.RLock()
         self.rows: dict[str, AnyRow] = {}
         self._has_ended = has_ended
@@ -126,15 +131,16 @@ class MemberTable(Generic[AnyRow]):
     ) -> str:
         """Do something to a member, and return how its effect was seen.
 
+        After a failure the member has its state of before again, or is gone.
+
         Args:
             name: The member.
             during: Its state while `action` is under way.
-            after: Its state once the effect was seen, or what tells it then.
-            action: Does it; returns how the effect was seen, and raises when it was not.
+            after: Its state once the effect was seen, or what tells the state then.
+            action: Does it. Returns how the effect was seen, and raises when it was not; what it raises comes through.
 
         Raises:
-            FaultNotSeen: there is no such member, or it is dead already. What `action` raises comes through; then the
-                member has its state of before again, or is gone.
+            FaultNotSeen: There is no such member, or it is dead already.
         """
         row = self.find(name)
         with self.lock:

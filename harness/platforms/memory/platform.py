@@ -77,7 +77,7 @@ class MemoryPlatform(Hoppable):
         return []
 
     def deploy(self, deployment: Deployment) -> None:
-        """The launchers are called, their programs are not run; one whose command is empty fails."""
+        """Call the launchers, run nothing. A program whose command is empty fails."""
         deploy_whole(deployment, self._deployment is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
@@ -126,7 +126,7 @@ class MemoryPlatform(Hoppable):
         self.renewed[role] = {**self.renewed.get(role, {}), **environment}
 
     def crash(self, name: str) -> None:
-        """The member dies by itself."""
+        """Let the member die by itself."""
         self._target.members.move(self._target.members.find(name), "gone")
 
     def kill(self, name: str) -> str:

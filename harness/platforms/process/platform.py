@@ -41,7 +41,11 @@ class ProcessPlatform(Hoppable, Sticky):
     missing = staticmethod(requirements.missing)
 
     def deploy(self, deployment: Deployment) -> None:
-        """Store and ledger are up before the first replica begins; all replicas and workers begin together."""
+        """Bring the target up: the parts beside the members first, then all replicas and workers together.
+
+        Raises:
+            EnvironmentFailure: Something did not come up; then nothing is left.
+        """
         deploy_whole(deployment, self._up is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
@@ -106,7 +110,7 @@ class ProcessPlatform(Hoppable, Sticky):
         return HOST, up.balancer.port
 
     def ledger(self) -> tuple[str, str]:
-        """URL of the ledger and the token its control asks for."""
+        """Return the URL of the ledger, and the token that its control asks for."""
         up = self._deployed()
         return up.ledger_url, up.control
 
@@ -153,7 +157,7 @@ class ProcessPlatform(Hoppable, Sticky):
         return launcher(slot)
 
     def _forget_dead(self, up: Up) -> None:
-        """Keeps the last few dead members, drops the older, and takes all dead ones out of the balancer."""
+        """Keep the last few dead members, drop the older ones, and take all dead ones out of the balancer."""
         dead = up.members.dead()
         up.members.forget(dead[:-_DEAD_KEPT])
         for entry in dead:
@@ -184,7 +188,7 @@ class ProcessPlatform(Hoppable, Sticky):
         return entry.healthy, boot
 
     def _balanced(self, entry: Entry) -> bool:
-        """Whether the balancer knows it: told when it is first ready, so that no request finds it half up."""
+        """Say whether the balancer knows the member: it is told when the member is first ready, and not before."""
         up = self._deployed()
         if entry.port is None or entry.balanced or entry.held or up.balancer is None:
             return True
@@ -241,7 +245,11 @@ class ProcessPlatform(Hoppable, Sticky):
     # -- the end
 
     def tear_down(self) -> None:
-        """Asks the members to end, gives them a moment, ends the rest; then looks for what is left."""
+        """Ask the members to end, give them a moment, end the rest; then look for what is left.
+
+        Raises:
+            EnvironmentFailure: Naming what is still there.
+        """
         up = self._up
         if up is None:
             return
