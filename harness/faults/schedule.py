@@ -11,7 +11,14 @@ from harness.faults.base import Fault
 
 @dataclass(frozen=True)
 class Planned:
-    """One fault that is due at a time. `pick`, from 0 up to 1, chooses the victim among the members there at that time."""
+    """One fault that is due at a time.
+
+    Attributes:
+        number: The number of the fault in the plan, from 1.
+        fault: What is done.
+        at_s: When it is due, in seconds from the start of the load.
+        pick: From 0 up to 1; chooses the victim among the members that are there at that time.
+    """
 
     number: int
     fault: Fault

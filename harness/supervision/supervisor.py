@@ -26,7 +26,7 @@ _CHOSEN_S = 5.0
 
 @dataclass
 class _Vacancy:
-    """A place to be filled at a time (monotonic). `dead` is the member that had it, None when the wanted number grew."""
+    """A place to be filled, at a time (monotonic). `dead` is the member that had it; None when more are wanted."""
 
     at: float
     dead: str | None

@@ -31,9 +31,10 @@ _NUMBER = "com.docker.compose.container-number"
 
 
 def take(deployment: Deployment, compose: Compose, name: str) -> Up:
-    """The members and parts of the running project `name`. Nothing of it is changed.
+    """Return the members and parts of the running project `name`. Nothing of the project is changed.
 
-    Raises `EnvironmentFailure` when it is not there, or is not as the contract and the scenario say.
+    Raises:
+        EnvironmentFailure: The project is not there, or is not as the contract and the scenario say.
     """
     api = connect()
     with ExitStack() as locks:
@@ -82,7 +83,7 @@ def _of(inspected: Inspected) -> tuple[str, int]:
 
 
 def _template(inspected: Inspected, run_id: str) -> Inspected:
-    """What others are made like: they are the run's, and go with it; the engine does not bring them back."""
+    """Return what further members are made like: they carry the run's label, and the engine does not restart them."""
     made = copy.deepcopy(inspected)
     made["Config"]["Labels"] |= {LABEL: run_id, PLACE: here()}
     made["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
@@ -133,9 +134,10 @@ def _front(found: list[Inspected], compose: Compose, name: str) -> str | None:
 
 
 def leave(up: Up, names: dict[str, str]) -> None:
-    """Brings it back, then takes away what the run added; the logs and the ledger's record are kept before.
+    """Keep the logs and the ledger's record, bring the project back, then remove what the run added.
 
-    Raises `EnvironmentFailure` naming what is still there, or is not as it was.
+    Raises:
+        EnvironmentFailure: Naming what is still there, or is not as it was.
     """
     # A stop that still waits would kill what has been brought back meanwhile.
     up.actions.close()

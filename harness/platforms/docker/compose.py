@@ -64,7 +64,7 @@ _NOISE = re.compile(r"^ ?(Container|Network|Volume|Image) .* (Creat|Start|Wait|H
 
 
 def lacking() -> list[str]:
-    """What is missing on this machine beside the engine, with how to get it."""
+    """Return what is missing on this machine beside the engine, with how to get it."""
     try:
         done = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, timeout=10, check=False)
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def lacking() -> list[str]:
 
 
 def project_of(run_id: str) -> str:
-    """The Compose project of a run: its id in the letters that Compose allows."""
+    """Return the name of a run's Compose project: the run's id in the letters that Compose allows."""
     return "harness-" + re.sub(r"[^a-z0-9_-]", "-", run_id.lower())
 
 
@@ -184,7 +184,11 @@ class Project:
         return project_of(self.run_id)
 
     def resolve(self) -> Model:
-        """The user's file with all that it includes and interpolates."""
+        """Return the user's file with all that it includes and interpolates.
+
+        Raises:
+            EnvironmentFailure: Compose cannot read the file.
+        """
         place = self.directory / self.file
         if not place.is_file():
             raise EnvironmentFailure(f"there is no Compose file {place}: correct start.compose.file in the contract")
@@ -197,12 +201,20 @@ class Project:
         return model
 
     def build(self, model: Model) -> None:
-        """Builds the images that the file says how to build; unchanged ones come from the engine's cache."""
+        """Build the images that the file says how to build; unchanged ones come from the engine's cache.
+
+        Raises:
+            EnvironmentFailure: An image cannot be built.
+        """
         if any(service.get("build") for service in model["services"].values()):
             self._say(["build"], model, _BUILD_S, "build")
 
     def up(self, model: Model, counts: dict[str, int], deadline_s: float) -> None:
-        """Creates and starts everything, `counts` containers of the services named there."""
+        """Create and start everything, with `counts` containers of the services named there.
+
+        Raises:
+            EnvironmentFailure: Something cannot be started.
+        """
         scale = [word for name, count in counts.items() for word in ("--scale", f"{name}={count}")]
         self._say(["up", "--detach", "--no-build", "--no-color", *scale], model, deadline_s, "bring up")
 
@@ -257,7 +269,7 @@ class Project:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Probed first: it then waits for what the engine is doing for it."""
+    """End Compose: asked first, it waits for what the engine is doing for it; killed if it does not end."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             with suppress(ProcessLookupError):

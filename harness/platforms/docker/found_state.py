@@ -32,12 +32,12 @@ _LOOK_S = 0.1
 
 
 def target_of(name: str) -> str:
-    """What one run at a time may have: the project `name` of this engine."""
+    """Return what the project `name` of this engine is called as a target, which one run at a time may have."""
     return f"project {name} of the engine {host()}"
 
 
 def note(found: list[Inspected], name: str, place: Path) -> None:
-    """Notes how the project `name` was found: what runs of it."""
+    """Note in a file how the project `name` was found: what runs of it."""
     noted = [
         {
             "id": each["Id"],
@@ -55,9 +55,12 @@ def note(found: list[Inspected], name: str, place: Path) -> None:
 
 
 def note_ending(up: Up, entry: Entry, grace_s: float) -> None:
-    """Notes that a member is about to be told to end, and how long it may take. To be called before it is told.
+    """Note that a member is about to be told to end, and how long it may take. To be called before it is told.
 
-    Of what the run has made nothing is noted, for that goes. Raises `FaultNotSeen` when it cannot be noted.
+    Of what the run has made nothing is noted, because that is removed.
+
+    Raises:
+        FaultNotSeen: It cannot be noted.
     """
     place = up.deployment.found
     if place is None or entry.is_of(up.deployment.run_id):
@@ -76,7 +79,7 @@ def note_ending(up: Up, entry: Entry, grace_s: float) -> None:
 
 
 def _note_sent(place: Path, note: _Noted, was_sent: bool) -> None:
-    """Confirms what `note_ending` noted, or takes it back."""
+    """Confirm what `note_ending` noted, or take it back."""
     # Without it the container is told once more; what a fault came to must not depend on that.
     with suppress(OSError):
         _append(place, {**note, "sent": was_sent})
@@ -92,7 +95,7 @@ def _append(place: Path, line: _Noted) -> None:
 
 
 def _noted(place: Path) -> tuple[str, list[_Noted], dict[str, _Noted]]:
-    """The project, its containers, and by the id of a container how it was last told to end."""
+    """Return the project, its containers, and by the id of a container how it was last told to end."""
     first, *more = place.read_text(encoding="utf-8").splitlines()
     noted, endings = json.loads(first), list[_Noted]()
     for line in more:
@@ -150,7 +153,7 @@ def _restored(api: docker.APIClient, noted: list[_Noted], endings: dict[str, _No
 
 
 def _ended(api: docker.APIClient, noted: _Noted, ending: _Noted, begun: float) -> Iterator[str]:
-    """Only the life that was told to end is ended: one that was begun since is what is wanted."""
+    """End the life that was told to end, and no other: one that was begun since is what is wanted."""
     container, name = noted["id"], noted["name"]
 
     def lives() -> bool:

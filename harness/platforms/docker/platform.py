@@ -146,7 +146,14 @@ class DockerPlatform:
             return [entry.member() for entry in up.members.all()]
 
     def start(self, role: Role, held: bool = False) -> Member:
-        """The container is made in a thread: it takes a good part of a second, and several may be wanted at once."""
+        """Begin a member and return it; its container is made in a thread.
+
+        That takes a good part of a second, and several members may be wanted at once.
+
+        Raises:
+            EnvironmentFailure: No member of the role was deployed, of which another could be made, or it cannot be held
+                back.
+        """
         up = self._deployed()
         if role not in up.templates:
             raise EnvironmentFailure(f"no {role} was deployed, of which another could be made: deploy at least one")
@@ -180,7 +187,7 @@ class DockerPlatform:
             entry.begun.set()
 
     def _forget_dead(self, up: Up) -> None:
-        """Keeps the last few dead members; of the older only the log, and the container if the run did not make it."""
+        """Keep the last few dead members; of older ones keep the log, and the container if the run did not make it."""
         old = [entry for entry in up.members.dead() if entry.container][:-_DEAD_KEPT]
         up.members.forget(old)
         for entry in old:
@@ -190,7 +197,7 @@ class DockerPlatform:
                     up.api.remove_container(entry.container, v=True)
 
     def admit(self, names: Sequence[str]) -> None:
-        """Returns when the balancer has been seen to send requests to all of them."""
+        """Let requests go to these replicas, and return when the balancer has been seen to send some to all of them."""
         up, waiting = self._deployed(), [self._deployed().members.find(name) for name in names]
         for entry in waiting:
             with translated(f"{entry.name} cannot be given requests"):
@@ -308,7 +315,11 @@ class DockerPlatform:
     # -- the end
 
     def tear_down(self) -> None:
-        """Ends the members and then the ledger, keeps the logs and the ledger's record, removes all, looks again."""
+        """End the members and then the ledger, keep the logs and the ledger's record, remove all, and look again.
+
+        Raises:
+            EnvironmentFailure: Naming what is still there, or could not be kept.
+        """
         up = self._up
         if up is None:
             return

@@ -20,9 +20,9 @@ _LOOKS_MAX = 60
 
 @dataclass
 class Probed:
-    """What is known of one member by asking. `begun_ns` is 0 until it runs; times are monotonic.
+    """What is known of one member by asking. `begun_ns` is 0 until the member runs; times are monotonic.
 
-    Requests that went to it before `shown_ns` do not show that the balancer knows it now.
+    Requests that went to the member before `shown_ns` do not show that the balancer knows it now.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ReadinessProbe:
         self._answered_ns: dict[str, int] = {}
 
     def is_ready(self, member: Probed) -> bool:
-        """What it says itself. A worker has nothing to be asked, and is ready when it has run for a moment."""
+        """Ask a member whether it is ready. A worker cannot be asked, and is ready when it has run for a moment."""
         if member.port is None:
             return bool(member.begun_ns) and time.monotonic_ns() - member.begun_ns > _WORKER_SETTLED_S * 1e9
         deployment = self._deployment
@@ -65,10 +65,14 @@ class ReadinessProbe:
         return is_good
 
     def is_shown(self, member: Probed, others: int) -> bool:
-        """Whether the balancer has been seen to send it requests; `others`: how many share them with it.
+        """Say whether the balancer has been seen to send requests to the member.
 
         Where that cannot be told (no boot id in the answers, or a balancer that keeps this client at one replica), it
-        is enough that it has been ready for a while.
+        is enough that the member has been ready for a while.
+
+        Args:
+            member: The member.
+            others: How many members share the requests with it.
         """
         if member.shown or member.port is None:
             return True

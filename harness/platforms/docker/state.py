@@ -40,7 +40,7 @@ class Entry(Probed):
         return Member(self.name, self.role, *where, self.boot, self.state, self.held, handle=self.container)
 
     def is_of(self, run_id: str) -> bool:
-        """Whether its container was made by the run. One of a project that ran before was not."""
+        """Say whether the run made the container. One of a project that ran before was not made by it."""
         return bool(self.inspected["Config"]["Labels"].get(LABEL) == run_id)
 
 
@@ -72,7 +72,7 @@ class Up:
         return bool(entry.container) and self.watch.exit(entry.container) is not None
 
     def new(self, role: Role) -> Entry:
-        """A member to come, with a number that none of its role had before."""
+        """Take in a member to come, with a number that none of its role had before."""
         name = self.members.new_name(role)
         port = self.compose.port if role == "replica" else None
         entry = Entry(name, role, port, None if self.deployment.boot_header and port else name)
@@ -80,7 +80,7 @@ class Up:
         return entry
 
     def began(self, entry: Entry, container: str) -> None:
-        """Notes that its container runs."""
+        """Note that the container of a member runs."""
         entry.inspected = self.api.inspect_container(container)
         entry.host = clone.address(entry.inspected, self.front)
         entry.begun_ns = time.monotonic_ns()
@@ -88,7 +88,7 @@ class Up:
         entry.begun.set()
 
     def failure(self, entry: Entry, what: str) -> EnvironmentFailure:
-        """That a member did not come up, with all that helps to find out why."""
+        """Return the error that says that a member did not come up, with all that helps to find out why."""
         asked = f" ({entry.said})" if entry.role == "replica" else ""
         environment = self.deployment.environment.get(entry.role, {})
         lines = log_files.last_lines(self.api, entry.container, environment=environment).splitlines()

@@ -346,7 +346,7 @@ class _Reading:
 
 
 def is_configured() -> bool:
-    """Whether anything here names a cluster; without, there is nothing to look for."""
+    """Say whether anything here names a cluster; if not, there is nothing to look for."""
     return "KUBERNETES_SERVICE_HOST" in os.environ or bool(_files())
 
 
@@ -357,10 +357,10 @@ def _files() -> list[str]:
 
 
 def join(collection: str, namespace: str, *names: str) -> str:
-    """The path of an object in a collection as `address_of` gives it, or of a part of it."""
+    """Return the path of an object in a collection as `address_of` gives it, or of a part of that object."""
     return "/".join([collection.replace("{namespace}", namespace), *(quote(name, safe="") for name in names)])
 
 
 def items(found: Object) -> Sequence[Object]:
-    """The objects of a list."""
+    """Return the objects of a list."""
     return found.get("items") or []

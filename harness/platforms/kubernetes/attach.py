@@ -138,7 +138,7 @@ def _note(deployment: Deployment, cluster: Cluster, name: str, workloads: list[O
 
 
 def restore(found: Path) -> list[str]:
-    """See `harness.platforms.base.Attacher`."""
+    """Bring a target back to what the file says; see `harness.platforms.abilities.Attachable`."""
     try:
         noted = json.loads(found.read_text(encoding="utf-8"))
         _ = noted["namespace"], noted["deployments"], noted["service"]

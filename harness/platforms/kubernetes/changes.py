@@ -50,7 +50,7 @@ class _SecondVersion:
 
 
 class Changes:
-    """Those of one run, from any thread."""
+    """The changes of one run; may be asked for from any thread."""
 
     def __init__(self, up: Up) -> None:
         self._up = up
@@ -60,7 +60,7 @@ class Changes:
         self._half_done = ""
 
     def close(self) -> None:
-        """Nothing of the run is changed from now on; waits for a request that is under way. May be called twice."""
+        """Change nothing from now on; return when a request that is under way is answered. May be called twice."""
         self._closed.set()
         with self._lock:
             pass
@@ -75,7 +75,7 @@ class Changes:
     # -- numbers, and versions one pod after another
 
     def scale(self, role: Role, count: int) -> None:
-        """Wants so many pods of a role."""
+        """Want so many pods of a role."""
         with self._changing():
             self._scale(self._up.workload(role), count)
 
@@ -83,7 +83,7 @@ class Changes:
         self._up.cluster.ask("PATCH", workload, manifests.scaled(count, self._up.deployment.run_id), kind=MERGE)
 
     def roll(self, role: Role, environment: Mapping[str, str]) -> None:
-        """Begins to bring up another version of a role, or the same anew, one pod after another."""
+        """Begin to bring up another version of a role, or the same anew, one pod after another."""
         with self._changing():
             self._raise_if_half_done()
             self._templates.pop(role, None)
@@ -95,7 +95,7 @@ class Changes:
             self._up.cluster.ask("PATCH", path, patch, kind=PATCH)
 
     def give_up(self, role: Role) -> None:
-        """Goes back to the version before the last `roll`, unless there was a `switch` since; that undoes itself."""
+        """Go back to the version before the last `roll`, unless there was a `switch` since: that undoes itself."""
         with self._lock:
             template = self._templates.pop(role, None)
             if template is not None and not self._closed.is_set():
@@ -107,10 +107,13 @@ class Changes:
     def switch(
         self, role: Role, environment: Mapping[str, str], deadline_s: float, abort: threading.Event | None = None
     ) -> None:
-        """Brings up another version beside the present one, sends all requests to it, and lets the present one go.
+        """Bring up another version beside the present one, send all requests to it, and let the present one go.
 
-        Returns once that is asked for. Raises `EnvironmentFailure` when the new version was not available in time, or
-        on `abort`; then all is as it was before.
+        Returns once that is asked for.
+
+        Raises:
+            EnvironmentFailure: The new version was not available in time, or `abort` was set. Then all is as it was
+                before.
         """
         until = time.monotonic() + deadline_s
         second, fresh = self._prepare(role, environment)
@@ -172,7 +175,7 @@ class Changes:
         return {manifests.HASH: hashes.pop()} if hashes else {}
 
     def _free(self, role: Role) -> tuple[str, str]:
-        """Name and path of the next version: in a namespace of somebody else's another may be called so."""
+        """Return name and path of the next version. In somebody else's namespace another may be called so already."""
         up = self._up
         while True:
             up.versions[role] += 1
@@ -182,7 +185,7 @@ class Changes:
                 return name, path
 
     def _short_of(self, second: _SecondVersion) -> str:
-        """What is lacking for the new version to take over; empty when nothing is."""
+        """Return what is lacking for the new version to take over; empty when nothing is."""
         found = self._up.cluster.ask("GET", second.path)
         wanted, has = int(found["spec"]["replicas"]), int((found.get("status") or {}).get("availableReplicas") or 0)
         return "" if has >= wanted else f"of Deployment {second.name} {has} of {wanted} pods are available"
@@ -196,7 +199,7 @@ class Changes:
         up.workloads[second.role] = second.name
 
     def _select(self, labels: Mapping[str, str | None], mark: str | None) -> None:
-        """Lets the Service's selector have these labels (None: not), and say whose change that is."""
+        """Let the Service's selector have these labels (None: not have them), and say whose change that is."""
         place = self._up.path("services", self._up.part.service)
         selector = self._up.cluster.ask("GET", place)["spec"].get("selector") or {}
         if any(selector.get(label) != value for label, value in labels.items()):
@@ -204,7 +207,11 @@ class Changes:
             self._up.cluster.ask("PATCH", place, {"metadata": marks, "spec": {"selector": dict(labels)}}, kind=MERGE)
 
     def _take_back(self, second: _SecondVersion, error: BaseException) -> None:
-        """Raises `EnvironmentFailure` when it cannot."""
+        """Undo a switch that broke off, again and again for some time.
+
+        Raises:
+            EnvironmentFailure: It cannot be undone.
+        """
         with self._lock:
             until = time.monotonic() + _UNDO_S
             # Once it is closed, whoever tears down removes it, or brings back what was there.
@@ -228,7 +235,7 @@ class Changes:
             )
 
     def _back(self, second: _SecondVersion) -> None:
-        """May be called again after it broke off anywhere."""
+        """Undo a switch; may be called again after this broke off anywhere."""
         up = self._up
         mine = self._mine(second)
         if mine and up.cluster.ask("GET", second.before)["spec"].get("replicas") == 0:
@@ -253,7 +260,7 @@ class Changes:
             self._select(second.selected, second.mark)
 
     def _until_leaving(self, second: _SecondVersion) -> None:
-        """Waits until no pod of the second version can get a request, for as long as that may take."""
+        """Wait until no pod of the second version can get a request, for as long as that may take."""
         until = time.monotonic() + _LEAVE_S
         while time.monotonic() < until and not self._closed.is_set():
             pods = [seen(pod) for pod in namespace.pods(self._up.cluster, self._up.namespace, second.labels)]
@@ -262,7 +269,7 @@ class Changes:
             self._closed.wait(_LOOK_S)
 
     def _mine(self, second: _SecondVersion) -> Object | None:
-        """The Deployment of the second version, if this run made the one of that name."""
+        """Return the Deployment of the second version, if this run made the one of that name."""
         found = self._found(second.path)
         marks = found["metadata"].get("annotations") or {} if found else {}
         return found if marks.get(manifests.RUN) == self._up.deployment.run_id else None

@@ -26,9 +26,10 @@ _WORKLOADS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 
 
 def create(cluster: Cluster, run_id: str) -> str:
-    """Makes the namespace of a run and returns its name.
+    """Make the namespace of a run, and return its name.
 
-    Raises `EnvironmentFailure` when it cannot be made, or nobody said whether it was; then it is removed again.
+    Raises:
+        EnvironmentFailure: The namespace cannot be made, or nobody said whether it was; then it is removed again.
     """
     wanted = namespace(run_id, {HOST: here(), LEASE: now()})
     try:
@@ -44,7 +45,7 @@ def create(cluster: Cluster, run_id: str) -> str:
 
 
 def _taken_back(cluster: Cluster, run_id: str, why: str) -> str:
-    """Removes a namespace that may have been made; adds to what is told why it cannot be."""
+    """Remove a namespace that may have been made; return why, and also why it could not be removed."""
     try:
         remove(cluster, run_id, _TAKEN_BACK_S)
     except EnvironmentFailure as also:
@@ -62,7 +63,7 @@ def _not_made(error: Refused, name: str) -> str:
 
 
 def renew_lease(cluster: Cluster, run_id: str) -> None:
-    """Shows that the run is in progress."""
+    """Show that the run is in progress."""
     patch = {"metadata": {"annotations": {LEASE: now()}}}
     cluster.ask("PATCH", f"/api/v1/namespaces/{namespace_of(run_id)}", patch, kind="application/merge-patch+json")
 
@@ -103,7 +104,7 @@ def _marks(cluster: Cluster) -> dict[str, dict[str, str]]:
 
 
 def is_there(cluster: Cluster, run_id: str) -> bool:
-    """Whether the run has a namespace; one of the same name that no run made is none."""
+    """Say whether the run has a namespace; one of the same name that no run made does not count."""
     try:
         found = cluster.ask("GET", f"/api/v1/namespaces/{namespace_of(run_id)}")
     except Refused as error:
@@ -114,7 +115,7 @@ def is_there(cluster: Cluster, run_id: str) -> bool:
 
 
 def leftovers(cluster: Cluster, run_id: str) -> list[str]:
-    """The namespace of a run and the pods in it, one line each."""
+    """Return the namespace of a run and the pods in it, one line each."""
     if not is_there(cluster, run_id):
         return []
     name = namespace_of(run_id)
@@ -125,14 +126,14 @@ def leftovers(cluster: Cluster, run_id: str) -> list[str]:
 
 
 def pods(cluster: Cluster, name: str, labels: Mapping[str, str] | None = None) -> list[Object]:
-    """The pods in a namespace, those that bear the labels."""
+    """Return the pods in a namespace, those that bear the labels."""
     wanted = (labels or {}).items()
     found = items(cluster.ask("GET", f"/api/v1/namespaces/{name}/pods"))
     return [each for each in found if wanted <= (each["metadata"].get("labels") or {}).items()]
 
 
 def is_local(cluster: Cluster) -> bool:
-    """Whether the cluster's nodes are this machine."""
+    """Say whether the cluster's nodes are this machine."""
     try:
         nodes = items(cluster.ask("GET", "/api/v1/nodes"))
     except Refused:

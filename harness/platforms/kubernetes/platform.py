@@ -79,7 +79,11 @@ class KubernetesPlatform:
     # -- deploying
 
     def deploy(self, deployment: Deployment) -> None:
-        """Everything is made at once; it is up when every pod is ready and the Service answers on its port."""
+        """Make everything at once, and wait until every pod is ready and the Service answers on its port.
+
+        Raises:
+            EnvironmentFailure: Something did not come up; then nothing is left.
+        """
         deploy_whole(deployment, self._up is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
@@ -185,7 +189,7 @@ class KubernetesPlatform:
             up.logs[known] = LogFollower(*arguments)
 
     def _look_for_ends(self) -> None:
-        """Sees containers end that the cluster has asked to end, long before it says so itself."""
+        """See containers end that the cluster has asked to end, long before the cluster says so."""
         up = self._deployed()
         while not self._closing.wait(_LOOK_S) and up.local:
             with up.roster.members.lock:

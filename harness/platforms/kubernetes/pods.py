@@ -43,15 +43,17 @@ class Seen:
 
     @property
     def done(self) -> bool:
-        """It has come to its end as it should, as a job does."""
+        """Whether the pod has come to its end as it should, as a job does."""
         return self.ended.startswith("Completed")
 
 
 def seen(pod: Object, selectors: Mapping[str, Mapping[str, str]] | None = None) -> Seen:
-    """What the description of a pod says of it and of its first container.
+    """Return what the description of a pod says of it and of its first container.
 
-    `selectors` tell the role of one that the run did not make, and that has no label of ours; that of the ledger's is
-    no member's.
+    Args:
+        pod: The description.
+        selectors: Tell by labels the role of a pod that the run did not make. A pod of the ledger has the role
+            `ledger`, and is no member.
     """
     labels = pod["metadata"].get("labels") or {}
     chosen = [role for role, wanted in (selectors or {}).items() if wanted and wanted.items() <= labels.items()]
@@ -90,7 +92,7 @@ def _ended(terminated: Object, status: Object) -> str:
 
 
 def versions(pods: Iterable[Object], deployment: str) -> set[str]:
-    """The hashes that the cluster has given to the versions of which a Deployment has pods."""
+    """Return the hashes that the cluster has given to the versions of which a Deployment has pods."""
     found = set()
     for pod in pods:
         label, about = (pod["metadata"].get("labels") or {}).get(HASH), seen(pod)
@@ -125,11 +127,11 @@ class Life:
     said: str = "not asked yet"
 
     def has_settled(self) -> bool:
-        """Whether it has been there for a moment."""
+        """Say whether the member has been there for a moment."""
         return self.began is not None and time.monotonic() - self.began > _SETTLED_S
 
     def member(self, port: int) -> Member:
-        """As the rest of the harness knows it; `port` is that of a replica."""
+        """Return the life as the rest of the harness knows it; `port` is that of a replica."""
         where = self.about.ip, port if self.role == "replica" else None
         return Member(self.name, self.role, *where, self.boot, self.state, handle=self.about.container)
 
@@ -151,7 +153,7 @@ class Roster:
         return self.members.rows
 
     def see(self, pod: Seen) -> Life | None:
-        """Takes note of a pod; returns its present life, None when it is no member's."""
+        """Take note of a pod; return its present life, None when it is no member's."""
         if pod.role not in ("replica", "worker"):
             self._see_other(pod)
             return None
@@ -181,10 +183,10 @@ class Roster:
         self.others[pod.name] = pod
 
     def see_theirs(self, pod: Seen) -> None:
-        """Takes note of a pod of somebody else's, beside the target: whether it goes on as it was found.
+        """Take note of a pod of somebody else's, beside the target: whether it goes on as it was found.
 
-        Nothing says which of them has the target's data, so a restart of any that worked may have lost some. What comes
-        or goes is its owner's affair, and so is one that did not work when it was found.
+        Nothing says which pod has the target's data, so a restart of any that worked may have lost some. What comes or
+        goes is its owner's affair, and so is a pod that did not work when it was found.
         """
         first = self._theirs.setdefault(pod.uid, pod)
         if first.ready and not pod.is_job and pod.restarts > first.restarts:
@@ -198,7 +200,7 @@ class Roster:
         return life
 
     def lost(self, uid: str) -> None:
-        """The cluster knows this pod no more."""
+        """Take note that the cluster knows this pod no more."""
         self._theirs.pop(uid, None)
         for life in self.lives.values():
             if life.about.uid == uid and life.state not in DEAD:
@@ -212,6 +214,6 @@ class Roster:
                 self.broken[name] = f"{name} was taken away during the run"
 
     def all_uids(self) -> set[str]:
-        """Pods that are known and may be there."""
+        """Return the uids of pods that are known and may be there."""
         living = {life.about.uid for life in self.lives.values() if life.state not in DEAD}
         return living | {other.uid for other in self.others.values()}

@@ -16,7 +16,7 @@ from harness.platforms.kubernetes.api import Cluster, Unreachable, is_configured
 
 @contextmanager
 def _understood(cluster: Cluster) -> Iterator[None]:
-    """Turns an answer that is JSON, but not what the API says, into an error of the cluster's."""
+    """Turn an answer that is JSON, but not what the API says, into an error of the cluster's."""
     try:
         yield
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -27,14 +27,18 @@ def _understood(cluster: Cluster) -> Iterator[None]:
 
 
 def runs() -> dict[str, Standing]:
-    """See `harness.platforms.base.Platform`. Raises `NotConfigured` where nothing names a cluster."""
+    """Return the runs of which something is there; see `harness.platforms.base.Platform`.
+
+    Raises:
+        NotConfigured: Nothing here names a cluster.
+    """
     cluster = Cluster.connect()
     with _understood(cluster):
         return namespace.runs(cluster)
 
 
 def leftovers(run_id: str) -> list[str]:
-    """What is there of the run, one line each."""
+    """Return what is there of the run, one line each."""
     if not is_configured():
         return []
     cluster = Cluster.connect()
@@ -43,10 +47,10 @@ def leftovers(run_id: str) -> list[str]:
 
 
 def remove(run_id: str) -> list[str]:
-    """Removes that; returns what was removed, one line each, and what still does the work of a target, which is left.
+    """Remove what is there of the run; return what was removed, and what is left because a target needs it.
 
-    That is no failure: whoever has the run's folder has called `settle` before, which says itself when it could not
-    bring the target back; without the folder nobody can.
+    What is left is no failure: who has the run's folder has called `settle` before, which says itself when it could not
+    bring the target back. Without the folder nobody can.
     """
     if not is_configured():
         return []
@@ -73,15 +77,18 @@ def thaw(run_id: str, name: str, container: str) -> str:
 
 
 def target(cluster: Cluster, namespace: str) -> str:
-    """A target that runs already, as `harness.platforms.common.lock.hold_target` holds it."""
+    """Return what a target that runs already is called, as `harness.platforms.common.lock.hold_target` holds it."""
     return f"namespace {namespace} of the cluster at {cluster.where}"
 
 
 def settle(found: Path) -> list[str]:
-    """Brings the target back to how it was found; returns what was done, one line each.
+    """Bring the target back to how it was found; return what was done, one line each.
 
     After that the file goes: a target that was brought back once is its owner's, and no later recovery may undo what
-    he does to it. Raises `EnvironmentFailure` when it cannot be brought back, or a run in progress has it.
+    the owner does to it.
+
+    Raises:
+        EnvironmentFailure: The target cannot be brought back, or a run in progress has it.
     """
     try:
         name = str(json.loads(found.read_text(encoding="utf-8"))["namespace"])

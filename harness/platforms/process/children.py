@@ -182,7 +182,7 @@ class Child:
                 )
 
     def last_lines(self, lines: int = 20) -> str:
-        """The end of its log, without the secrets it was given or that look like one."""
+        """Return the end of the log, without the secrets of the process and without what looks like a secret."""
         return redact_values(tail(self.log, lines), self._given)
 
 

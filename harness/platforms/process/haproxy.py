@@ -112,7 +112,10 @@ class Balancer:
         self._order(f"enable server replicas/{name}")
 
     def forget(self, name: str) -> bool:
-        """Takes a dead server out. False while it still has connections; asked again later, that is harmless."""
+        """Take a dead server out, and say whether that is done.
+
+        It is not done while the server still has connections. To ask again later does no harm.
+        """
         if name in self._added:
             self._order(f"set server replicas/{name} state maint")
             if "deleted" not in self._order(f"del server replicas/{name}"):
