@@ -81,11 +81,14 @@ def project_of(run_id: str) -> str:
 
 
 def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) -> Model:
-    """The model for one run: labelled, numbered, with its variables, reachable at one port of 127.0.0.1 only.
+    """Return the model for one run: labelled, with its variables, reachable at one port of 127.0.0.1 only.
 
-    Fixed names and all other published ports go, or two runs could not stand side by side; replicas and workers are
-    replaced by the harness, not by the engine. Raises `EnvironmentFailure` when the file lacks what the contract names,
-    and `UsageError` when it uses what the harness does not create and is not allowed.
+    Fixed names and all other published ports go, or two runs could not stand side by side. Replicas and workers are
+    replaced by the harness, not by the engine.
+
+    Raises:
+        EnvironmentFailure: The file lacks what the contract names.
+        UsageError: The file uses what the harness does not create and is not allowed to break.
     """
     made = copy.deepcopy(model)
     services = made.get("services") or {}
@@ -150,7 +153,11 @@ def _complain(model: Model, compose: Compose) -> None:
 
 
 def _require_own(model: Model, compose: Compose, allowed: Collection[str]) -> None:
-    """What is external is others' as well: their data would be written to, their requests be answered by the run."""
+    """Refuse what is external: others use it too, so the run would write to their data, and answer their requests.
+
+    Raises:
+        UsageError: Something is external, and not allowed by name.
+    """
     harm = {
         "networks": "there the run's services have the names of others, and take their requests",
         "volumes": "what is on it would be written to under load",
@@ -180,7 +187,7 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The project's name."""
+        """The name of the project."""
         return project_of(self.run_id)
 
     def resolve(self) -> Model:

@@ -112,13 +112,20 @@ def _noted(place: Path) -> tuple[str, list[_Noted], dict[str, _Noted]]:
 
 
 def settle(api: docker.APIClient, place: Path) -> list[str]:
-    """Thaws, puts back on their networks and starts again what was running when it was found; looks again.
+    """Bring back what was running when the project was found, and look again: thawed, on its networks, started.
 
     What had been told to end is seen to end before it is started: it is waited for within its grace, then killed. Where
-    it is not known whether it was told, it is told first.
-    Returns what was done, one line each. After that the file goes: a target that was brought back once is its owner's,
-    and no later recovery may undo what he does to it. What he has removed or replaced meanwhile is settled as well.
-    Raises `EnvironmentFailure` naming what is not as it was, or when a run in progress has the target.
+    it is not known whether it was told, it is told first. What its owner has removed or replaced meanwhile is settled
+    as well.
+
+    After that the file goes: a target that was brought back once is its owner's, and no later recovery may undo what
+    the owner does to it.
+
+    Returns:
+        What was done, one line each.
+
+    Raises:
+        EnvironmentFailure: Naming what is not as it was; or a run in progress has the target.
     """
     try:
         name, containers, endings = _noted(place)

@@ -158,9 +158,10 @@ class Changes:
         return _SecondVersion(role, before, name, path, version, labels, selected, narrowed, mark), fresh
 
     def _narrowed(self, role: Role, found: Object, fresh: Object, service: Object) -> dict[str, str]:
-        """A label that keeps requests from the next version: a Service of somebody else's may select all versions.
+        """Return a label that keeps requests from the next version: somebody else's Service may select all versions.
 
-        Raises `EnvironmentFailure` when the present pods are of several versions, for then no label does.
+        Raises:
+            EnvironmentFailure: The present pods are of several versions; then no label does that.
         """
         selector = service["spec"].get("selector") or {}
         labels, name = fresh["spec"]["template"]["metadata"]["labels"], found["metadata"]["name"]
@@ -284,6 +285,6 @@ class Changes:
 
 
 def _may_pass(error: EnvironmentFailure) -> bool:
-    """Whether the same request may be answered a moment later."""
+    """Say whether the same request may be answered a moment later."""
     is_busy = isinstance(error, Refused) and (error.status == 429 or error.status >= 500)
     return is_busy or isinstance(error, Unreachable)

@@ -63,7 +63,7 @@ def require_near(cluster: Cluster, allowed: Collection[str]) -> None:
 
 
 def _is_own(host: str) -> bool:
-    """Whether it is an address of this machine."""
+    """Say whether an address is one of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
         one.bind((host, 0))
@@ -142,7 +142,11 @@ def _takes(host: str, port: int) -> bool:
 
 
 def _nodes(cluster: Cluster) -> list[str]:
-    """Raises `Refused` where this user may not see them."""
+    """Return the addresses of all nodes.
+
+    Raises:
+        Refused: This user may not see the nodes.
+    """
     return [
         address["address"]
         for each in items(cluster.ask("GET", "/api/v1/nodes"))

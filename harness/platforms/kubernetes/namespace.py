@@ -97,7 +97,7 @@ def runs(cluster: Cluster) -> dict[str, Standing]:
 
 
 def _marks(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """The annotations of all namespaces of runs, and of Deployments in those of others, by run."""
+    """Return the annotations of all namespaces of runs, and of Deployments in those of others, by run."""
     found = cluster.ask("GET", "/api/v1/namespaces", query={"labelSelector": f"{MANAGED}={OURS}"})
     marks = [second_deployment.marks_of(each) for each in [*second_deployment.found(cluster), *items(found)]]
     return {each[RUN]: each for each in marks if RUN in each}
@@ -177,7 +177,7 @@ class _Removal:
         self._asked: set[str] = set()
 
     def is_done(self) -> bool:
-        """Goes on where it is needed; true when the namespace is gone."""
+        """Go on where that is needed; say whether the namespace is gone."""
         self._unreached = ""
         try:
             if not is_there(self._cluster, self._run_id):
@@ -205,7 +205,7 @@ class _Removal:
             self._asked.add(path)
 
     def _end_pods(self) -> set[str]:
-        """Ends the pods there are; what ends slowly would hold the namespace up."""
+        """End the pods that are there; what ends slowly would hold the namespace up."""
         fresh = {each["metadata"]["uid"] for each in pods(self._cluster, self.name)}
         if fresh:
             self._delete(f"/api/v1/namespaces/{self.name}/pods", {"gracePeriodSeconds": 0}, is_again=True)
@@ -214,7 +214,7 @@ class _Removal:
         return fresh
 
     def why(self) -> str:
-        """What stood in the way when it was tried last."""
+        """Return what stood in the way at the last try."""
         said = [*([self._unreached] if self._unreached else []), *self._refused.values()]
         return "; ".join(said) or _what_is_left(self._cluster, self.name)
 

@@ -83,7 +83,7 @@ def seen(pod: Object, selectors: Mapping[str, Mapping[str, str]] | None = None) 
 
 
 def _ended(terminated: Object, status: Object) -> str:
-    """How it ended, "" while it has not. A pod that was evicted or refused may never have had a container."""
+    """Return how a pod ended, "" while it has not. One that was evicted or refused may never have had a container."""
     if terminated:
         return f"{terminated.get('reason') or 'ended'} with status {terminated.get('exitCode')}"
     if status.get("phase") == "Failed":
@@ -104,7 +104,7 @@ def versions(pods: Iterable[Object], deployment: str) -> set[str]:
 
 
 def _waits(conditions: dict[str, Object], waiting: Object, status: Object) -> str:
-    """Why it does not run, in the cluster's own words."""
+    """Return why a pod does not run, in the cluster's own words."""
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}".strip(": ")
