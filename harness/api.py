@@ -40,6 +40,7 @@ from harness.recovery import recover as recovery
 from harness.run.events import Observer
 from harness.run.execute import Outcome, execute
 from harness.run.plan import RunOptions
+from harness.scenario import shipped
 from harness.scenario.file import LoadedScenario, Scenario, load_scenario
 from harness.scenario.preflight import require_fit
 from harness.signals import Stoppable
@@ -62,7 +63,7 @@ __all__ = [
 ]
 
 REFERENCE_CONTRACT = Path("target_service/contract.yaml")
-"""The contract of the service that comes with the harness, from the project's folder."""
+"""The contract of the service that comes with the harness; the shipped one where the working directory has none."""
 REPORTS = Path("reports")
 
 
@@ -80,7 +81,7 @@ def run_scenario(
     """Run a scenario: deploy its target, load it while faults are injected, judge what clients were promised.
 
     Args:
-        path: the scenario file.
+        path: the scenario file, or the bare name of a scenario (`kill`), see `harness.scenario.shipped`.
         seed: the seed of schedule, users and keys; the scenario's if not given.
         platform: where the target runs; the scenario's if not given.
         defects: the names of seeded bugs of the service to switch on.
@@ -98,7 +99,7 @@ def run_scenario(
         UsageError: a file or an argument cannot be used. Nothing was started.
         EnvironmentFailure: the run folder cannot be made or written.
     """
-    loaded = load_scenario(path)
+    loaded = load_scenario(shipped.scenario(path))
     known_platform(platform)
     given = Seeded()
     if defects:
@@ -150,7 +151,7 @@ def validate(path: Path, platform: str | None = None) -> list[str]:
     """Return every problem of a scenario or contract file, one line each; which of both it is, its keys tell.
 
     Args:
-        path: the file.
+        path: the file, or the bare name of a scenario.
         platform: of a scenario, also name what this platform lacks for it; the scenario's own if not given.
 
     Raises:
@@ -158,6 +159,7 @@ def validate(path: Path, platform: str | None = None) -> list[str]:
     """
     known_platform(platform)
     try:
+        path = shipped.scenario(path)
         document = read(path, "scenario or contract")
         of_contract, of_scenario = (len(document.data.keys() & set(kind.model_fields)) for kind in (Contract, Scenario))
         if of_contract > of_scenario:
@@ -219,7 +221,7 @@ def prove(
     """
     known_platform(platform)
     options = ProveOptions(
-        contract=contract,
+        contract=shipped.reference(contract),
         only=list(only),
         quick=quick,
         repeat=repeat,

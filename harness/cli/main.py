@@ -201,10 +201,11 @@ def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) 
     """List everything that a scenario can name: faults, workloads, platforms and others. Shows all defaults too."""
     with held_back():
         from harness import api
-        from harness.reference import listing
+        from harness.cli import listing
+        from harness.scenario import shipped
 
-    contracts = list(contract) or [path for path in [api.REFERENCE_CONTRACT] if path.is_file()]
-    found = listing.everything(scenarios, contracts)
+    contracts = list(contract) or [path for path in [shipped.reference(api.REFERENCE_CONTRACT)] if path.is_file()]
+    found = listing.everything(shipped.reference(scenarios), contracts)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return

@@ -62,7 +62,8 @@ class AgentHandle:
         environment = {**os.environ, "HARNESS_RUN": run_id, "HARNESS_NAME": f"agent-{self.number}"}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "harness.load.agent"],
+                # -P: what lies in the working directory is not to be imported.
+                [sys.executable, "-P", "-m", "harness.load.agent"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

@@ -14,6 +14,7 @@ from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.prove import matrix
 from harness.prove.prover import Finding, Prover, chosen, exit_code, trials_for
+from harness.scenario import shipped
 from harness.signals import Stoppable
 
 
@@ -81,6 +82,8 @@ def prove_defects(
     contract = read_contract(options.contract)
     catalogue = read_catalogue(contract, options.contract)
     wanted = _wanted(catalogue, options)
+    if absent := [why for name in contract.start.platforms for why in shipped.lacking(contract, name)]:
+        raise UsageError(f"{options.contract}: no run can be made, nothing was started:", absent)
     started, begun = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
     directory = (options.contract.parent / contract.start.directory).resolve()
     prover = Prover(directory, options.reports, options.jobs, options.platform, on_problem)

@@ -126,7 +126,9 @@ class Prover:
         return [found for future in futures if (found := future.result())]
 
     def _one(self, trial: Trial, on_finding: Callable[[Finding], None]) -> Finding | None:
-        command = [sys.executable, "-m", "harness", "run", str(self._directory / trial.scenario), "--json", "--quiet"]
+        # -P: what lies in the working directory is not to be imported.
+        command = [sys.executable, "-P", "-m", "harness", "run", str(self._directory / trial.scenario)]
+        command += ["--json", "--quiet"]
         command += ["--seed", str(trial.seed), "--reports", str(self._reports)]
         command += ["--defect", trial.defect.name] if trial.defect else []
         command += ["--platform", self._platform] if self._platform else []

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.reference import models
 from harness.reference.checks import checks
 from harness.reference.commands import commands
+from harness.reference.events import events
 from harness.reference.records import records
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -18,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "checks.md": checks,
     "commands.md": commands,
     "records.md": records,
+    "events.md": events,
 }
 """File name to what writes the page."""
 

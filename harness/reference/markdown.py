@@ -28,7 +28,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return plain(" ".join(text.split())).replace("|", "\\|")
+
+
+def plain(text: str) -> str:
+    """Return `text` so that `<NAME>` outside of backquotes is shown, and is not taken for HTML."""
+    parts = text.split("`")
+    return "`".join(part if index % 2 else part.replace("<", "&lt;") for index, part in enumerate(parts))
 
 
 SECTION = re.compile(r"^(Attributes|Args|Returns|Yields|Raises):\n((?:[ \t]+.*\n?|\n)*)", re.MULTILINE)
@@ -71,7 +77,7 @@ def capital(text: str) -> str:
 def paragraphs(docstring: str | None) -> str:
     """Return a docstring as Markdown: its lines joined to paragraphs, without the sections in Google's style."""
     blocks = SECTION.sub("", cleandoc(docstring or "")).strip().split("\n\n")
-    return "\n\n".join(" ".join(block.split()) for block in blocks)
+    return "\n\n".join(plain(" ".join(block.split())) for block in blocks)
 
 
 def anchor(place: str) -> str:

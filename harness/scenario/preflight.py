@@ -13,6 +13,7 @@ from harness.placeholders import PLACEHOLDER
 from harness.platforms import DESCRIPTIONS
 from harness.platforms.abilities import WORDS, Attachable, offered, why_withheld
 from harness.platforms.base import Platform
+from harness.scenario import shipped
 from harness.scenario.file import LoadedScenario
 
 
@@ -36,7 +37,7 @@ def require_fit(
         also = {*also, Attachable}
         problems += _not_allowed(attached, allowed)
     else:
-        problems += _not_there(loaded, platform.name)
+        problems += _not_there(loaded, platform.name) + shipped.lacking(loaded.contract, platform.name)
     problems += _unseen(loaded.contract, platform.name) + _unfilled(loaded.contract, platform.name)
     problems += [
         f"the run needs `{word}`, which the platform {platform.name} does not declare"

@@ -59,7 +59,7 @@ def bare(port: int, seconds: float) -> Rate:
     def client(number: int, journal: Journal) -> None:
         connections = Connections()
         values = {"token": f"token-{number:04d}" * 20}
-        began = {"c": number, "w": "sessions", "k": "read", "p": "load", "key": f"s{number}", "rt": "balancer"}
+        began = {"c": number, "w": "session", "k": "read", "p": "load", "key": f"s{number}", "rt": "balancer"}
         while True:
             request = template.render(values, host)
             connection = connections.connect(("127.0.0.1", port))

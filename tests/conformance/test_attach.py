@@ -18,10 +18,13 @@ from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.docker import platform as docker
 from harness.platforms.docker.platform import DockerPlatform
 from tests.support.conformance import TINY, deployment, eventually
+from tests.support.paths import ROOT
+
+# Private names: `_deployed` shows what only a platform that dies knows, and `_DEAD_KEPT` is how many dead are kept:
+# dozens of containers would be needed to reach it.
 
 pytestmark = pytest.mark.docker
 
-ROOT = Path(__file__).parents[2]
 TEXT = """
 services:
   target: &target
@@ -183,7 +186,7 @@ def test_what_still_drains_when_the_run_ends_is_not_taken_for_restored(
         assert told.wait(10)
     if ended == "dead":
         # What the kernel does when a process dies: it tells nothing more, and holds nothing.
-        up.acts.close()
+        up.actions.close()
         up.locks.close()
         done = DockerPlatform().restore(place)
         assert [line.split()[0] for line in done] == ["saw", "started"]

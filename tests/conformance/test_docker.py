@@ -20,10 +20,11 @@ from harness.platforms.docker.engine import LABEL, connect
 from harness.platforms.docker.platform import DockerPlatform
 from harness.supervision.rollout import Rollout
 from harness.supervision.supervisor import Supervisor
-from tests.conformance.test_process import ask
-from tests.conformance.test_rollouts import boots, kept, load
 from tests.support.between import Between
 from tests.support.conformance import COMPOSE, deployment, eventually, require_engine, tiny
+from tests.support.traffic import ask, boots, kept, load
+
+# Private names: `_entry` says which container a member is: the engine is asked about it behind the platform's back.
 
 pytestmark = pytest.mark.docker
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import sys
@@ -16,17 +15,9 @@ from harness.platforms.common import ledger_program, procfs
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.supervisor import Supervisor
 from tests.support.conformance import deployment, eventually, tiny
+from tests.support.traffic import ask
 
-
-def ask(address: tuple[str, int], path: str = "/whoami") -> tuple[int, dict[str, str]]:
-    connection = http.client.HTTPConnection(*address, timeout=5)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}
-    finally:
-        connection.close()
+# Private names: `_deployed` leads to the child that a member is, so that it can be made one that does not die.
 
 
 def processes(run_id: str) -> dict[str, procfs.Found]:

@@ -16,8 +16,7 @@ from harness.platforms.process import leftovers
 from harness.recovery.recover import find, recover
 from harness.run.liveness import hold
 from tests.support.conformance import new_run_id
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 @contextmanager

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,27 +11,13 @@ from harness.platforms.abilities import Admitting, Disconnectable, offered
 from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Supervisor
 from tests.support.conformance import deployment, eventually, tiny
+from tests.support.traffic import boots, kept, load
 
 
 def needs(platform: Platform, fault: type[Fault]) -> None:
     if all(offered(platform, ability) is None for ability in fault.needs):
         pytest.skip(f"{platform.name} offers none of {', '.join(each.__name__ for each in fault.needs)}")
-
-
-@contextmanager
-def kept(platform: Platform) -> Iterator[Supervisor]:
-    supervisor = Supervisor(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
-    supervisor.start()
-    try:
-        yield supervisor
-    finally:
-        supervisor.stop()
-
-
-def boots(platform: Platform) -> dict[str, str | None]:
-    return {m.name: m.boot for m in platform.members() if m.role == "replica" and m.state == "ready"}
 
 
 @pytest.mark.parametrize("how", ["roll", "switch"])
@@ -85,36 +67,6 @@ def test_a_cut_replica_is_seen_to_be_off_the_network_and_on_it_again(platform: P
 
 
 # -- through the real balancer
-
-
-@contextmanager
-def load(address: tuple[str, int]) -> Iterator[list[tuple[int, str]]]:
-    """Asks without a pause; status (0: none) and boot of every answer."""
-    seen: list[tuple[int, str]] = []
-    over = threading.Event()
-
-    def ask() -> None:
-        while not over.is_set():
-            connection = http.client.HTTPConnection(*address, timeout=5)
-            try:
-                connection.request("GET", "/whoami")
-                answer = connection.getresponse()
-                answer.read()
-                seen.append((answer.status, answer.headers["X-Boot-Id"]))
-            except (OSError, http.client.HTTPException):
-                seen.append((0, ""))
-            finally:
-                connection.close()
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_held_replicas_get_no_request_and_admitted_ones_do(process: ProcessPlatform, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def short(folder: Path) -> Path:
         CONTRACT,
         platform="docker",
         target={"replicas": 2, "workers": 1, "deadline_s": 90},
-        load={"duration_s": 10, "users": 16, "mix": {"sessions": 3, "payments": 2}},
+        load={"duration_s": 10, "users": 16, "mix": {"session": 3, "idempotency": 2}},
         faults=[{"kind": "kill", "at": 1}, {"kind": "cut", "at": 5, "for": 2}],
         evidence={"items_per_property": 8, "faults_covered": 0.5},
     )

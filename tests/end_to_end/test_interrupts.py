@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.test_ways_out import ended, faults_of, reference
-from tests.support.places import Place, command, eventually
+from tests.support.places import Place, command, ended, eventually, faults_of, reference
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +68,7 @@ def test_a_signal_at_any_moment_leaves_nothing(
 
 
 def test_a_signal_that_comes_when_all_is_said_leaves_the_answer_as_it_is(place: Place, tmp_path: Path) -> None:
-    short = {"duration_s": 1, "mix": {"sessions": 1}}
+    short = {"duration_s": 1, "mix": {"session": 1}}
     run = place.start("run", reference(tmp_path, load=short, faults=[], target={"workers": 0}), "--json")
     eventually(lambda: "done after" in run.said(), "the end of the run", 120)
     with contextlib.suppress(ProcessLookupError):

@@ -47,7 +47,7 @@ def short(folder: Path, pause_s: float = 3.5) -> Path:
         CONTRACT,
         platform="kubernetes",
         target={"replicas": 2, "workers": 1, "deadline_s": 90},
-        load={"duration_s": 13, "users": 24, "mix": {"sessions": 3, "payments": 2}},
+        load={"duration_s": 13, "users": 24, "mix": {"session": 3, "idempotency": 2}},
         faults=[{"kind": "pause", "at": 1, "for": pause_s}, {"kind": "stop", "at": 6}],
         evidence={"items_per_property": 8, "faults_covered": 0.5},
     )

@@ -33,7 +33,7 @@ def test_the_strangers_secrets_are_nowhere(place: Place, tmp_path: Path) -> None
     spy = tmp_path / "spy"
     contract = stranger(tmp_path, "spied.py", "stranger", SPY=str(spy))
     run = place.run(
-        scenario(tmp_path, contract, load={"users": 16, "mix": {"sessions": 3, "payments": 1, "hostile": 1}})
+        scenario(tmp_path, contract, load={"users": 16, "mix": {"session": 3, "idempotency": 1, "hostile": 1}})
     )
     assert run.process.returncode in (0, 4), run.said() + why(run.results())
     assert secrets_in(run, spy) == {}
@@ -55,7 +55,7 @@ def test_the_reference_services_secrets_are_nowhere(place: Place, tmp_path: Path
             tmp_path,
             path,
             target={"workers": 1},
-            load={"mix": {"sessions": 3, "payments": 1, "jobs": 1, "hostile": 1}},
+            load={"mix": {"session": 3, "idempotency": 1, "job": 1, "hostile": 1}},
         )
     )
     assert run.process.returncode in (0, 4), run.said() + why(run.results())

@@ -9,17 +9,17 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.places import (
-    ROOT,
     Place,
-    Run,
     command,
+    ended,
     eventually,
+    faults_of,
     processes,
+    reference,
     scenario,
     stranger,
     unmet,
@@ -30,30 +30,11 @@ from tests.support.places import (
 pytestmark = pytest.mark.slow
 
 
-def reference(folder: Path, **changes: Any) -> Path:
-    """A run with everything that can be left: workers, jobs, and a replica that is frozen for long."""
-    wanted: dict[str, Any] = {
-        "target": {"workers": 1},
-        "load": {"duration_s": 3, "mix": {"sessions": 2, "payments": 1, "jobs": 1}},
-        "faults": [{"kind": "pause", "at": 0.4, "for": 20}],
-    }
-    return scenario(folder, ROOT / "target_service" / "contract.yaml", **{**wanted, **changes})
-
-
-def faults_of(run: Run) -> list[str]:
-    path = run.folder / "faults.jsonl"
-    return [json.loads(line)["e"] for line in path.read_text().splitlines()] if path.is_file() else []
-
-
-def ended(run: Run) -> list[str]:
-    return [event["how"] for event in run.events() if event["e"] == "ended"]
-
-
 @pytest.mark.parametrize("phase", ["deploy", "load", "final"])
 def test_after_ctrl_c_a_run_is_healed_and_reported(place: Place, tmp_path: Path, phase: str) -> None:
     # So much to read back that the phase is still the same when the signal comes.
     many = {"duration_s": 6, "users": 24}
-    faults = {} if phase == "load" else {"faults": [], "load": {**many, "mix": {"sessions": 1, "payments": 2}}}
+    faults = {} if phase == "load" else {"faults": [], "load": {**many, "mix": {"session": 1, "idempotency": 2}}}
     run = place.start("run", reference(tmp_path, **faults), "--json")
     run.reach(phase)
     if phase == "load":
@@ -85,7 +66,7 @@ def test_ctrl_c_before_the_run_begins_starts_nothing(place: Place, tmp_path: Pat
 
 
 def test_a_load_agent_that_dies_leaves_the_verdict_unknown(place: Place, tmp_path: Path) -> None:
-    run = place.start("run", reference(tmp_path, load={"duration_s": 20, "mix": {"sessions": 1}}))
+    run = place.start("run", reference(tmp_path, load={"duration_s": 20, "mix": {"session": 1}}))
     run.reach("load")
     eventually(lambda: "landed" in faults_of(run), "the replica is frozen")
     os.kill(run.member("agent-0"), signal.SIGKILL)

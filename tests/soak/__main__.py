@@ -1,20 +1,24 @@
-"""The long repetitions, resumable: `python -m tests.soak [--minutes N] [--sample] [--only GROUP] [--state FILE]`,
-also `make soak`.
+"""The long repetitions, resumable: `python -m tests.soak [--minutes N] [--sample] [--only GROUP] [--state FILE]
+[--write FILE]`, also `make soak`.
 
 A hundred clean runs over all scenarios, with a hundred seeds, and five of the main scenarios on every platform that
 works here (all `valid`), each seeded defect ten times in its scenario (always `invalid` by its own check), fifty
 harnesses killed with SIGKILL at seeded moments of a short run and recovered (nothing left, and a second recover with
 nothing to do); on Docker and Kubernetes, where they work, too.
 
-Every finished repetition is a line of the state file; those that are there for the same commit, with no file changed,
-are not done again. Run folders are kept, beside the state file, only where something was wrong. Ctrl-C heals and ends
-what is under way. Exit codes: 0 nothing wrong so far, 1 something was wrong, 130 interrupted.
+Every finished repetition is a line of the state file; those that are there for the same content of `harness/`,
+`target_service/`, `scenarios/` and the lock are not done again, whatever else a commit changed. Run folders are kept,
+beside the state file, only where something was wrong. `--write docs/evidence/NAME.md` writes the table of what was done
+so far, to be committed; a campaign that is not finished says so. Ctrl-C heals and ends what is under way. Exit codes: 0
+nothing wrong so far, 1 something was wrong, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
+import subprocess
 import sys
 import time
 from fnmatch import fnmatchcase
@@ -25,7 +29,7 @@ from harness.contract.catalogue import read_catalogue
 from harness.contract.read import read_contract
 from harness.recovery.engines import missing
 from harness.scenario.file import load_scenario
-from tests.soak import state
+from tests.soak import evidence, state
 from tests.soak.plan import KILLS_ON, Repetition, fits, plan, remaining, sample
 from tests.soak.repeat import do
 from tests.soak.state import Finding
@@ -49,8 +53,7 @@ def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: b
     wanted = {each.key for each in every}
     found = {key: each for key, each in state.of_revision(state.read(path), revision).items() if key in wanted}
     todo = remaining(every, found)
-    shown = revision[:12] + (", with changes: not resumable" if revision.endswith(state.UNCOMMITTED) else "")
-    print(f"{len(found)} of {len(every)} done at {shown}", flush=True)
+    print(f"{len(found)} of {len(every)} done with the content {revision[:12]}", flush=True)
     begun = time.monotonic()
     kinds = {finding.kind for finding in found.values()}
     try:
@@ -68,6 +71,17 @@ def soak(every: list[Repetition], path: Path, budget_s: float | None, sampled: b
     return list(found.values()), False
 
 
+def _campaign(only: str | None) -> evidence.Campaign:
+    """What the table says of how it came about."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    changed = bool(git("status", "--porcelain", "--", *state.JUDGED))
+    command = "python -m tests.soak" + (f" --only {shlex.quote(only)}" if only else "")
+    return evidence.Campaign(command, git("rev-parse", "--short", "HEAD"), changed, state.revision(ROOT))
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -79,6 +93,7 @@ def main() -> int:
     parser.add_argument("--sample", action="store_true", help="in turns of every kind, and at least one of each")
     parser.add_argument("--only", metavar="GROUP", help="clean, killed-docker, a defect …, or a pattern: '*-docker'")
     parser.add_argument("--state", type=Path, default=ROOT / "build" / "soak.jsonl", help="default: build/soak.jsonl")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there: docs/evidence/NAME.md")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     every = [each for each in planned() if fnmatchcase(each.group, chosen.only or "*")]
@@ -88,6 +103,10 @@ def main() -> int:
     budget_s = None if chosen.minutes is None else chosen.minutes * 60
     findings, interrupted = soak(every, chosen.state.absolute(), budget_s, chosen.sample)
     print(f"\n{summarise(every, findings)}")
+    if chosen.write:
+        chosen.write.parent.mkdir(parents=True, exist_ok=True)
+        chosen.write.write_text(evidence.document(every, findings, _campaign(chosen.only)), encoding="utf-8")
+        print(f"\nwritten: {chosen.write}")
     if interrupted:
         print("\ninterrupted; the same command goes on from here")
         return 130

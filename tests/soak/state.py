@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-UNCOMMITTED = "+uncommitted"
+JUDGED = ("harness", "target_service", "scenarios", "requirements.lock")
+"""Folders and files of a checkout on which the outcome of a run depends."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,28 @@ class Finding:
 
 
 def revision(root: Path) -> str:
-    """The commit of the checkout; marked, and thus never resumed, when files differ from it."""
+    """Return the SHA-256, as hex digits, of all that a run is made of in the checkout at `root`.
 
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    That is the content of every file of `JUDGED`, committed or not. Whatever else changes (tests, prose, the commit)
+    leaves what was found true. Compiled and hidden files do not count.
+    """
+    found = hashlib.sha256()
+    for path in sorted(path for place in JUDGED for path in _files(root / place)):
+        name, content = str(path.relative_to(root)).encode(), path.read_bytes()
+        # Lengths keep two files apart whose bytes could be taken for one.
+        found.update(b"%d %d " % (len(name), len(content)) + name + content)
+    return found.hexdigest()
 
-    return git("rev-parse", "HEAD") + (UNCOMMITTED if git("status", "--porcelain") else "")
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    inside = (path for path in place.rglob("*") if path.is_file())
+    return [
+        path
+        for path in inside
+        if not any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(place).parts)
+    ]
 
 
 def read(path: Path) -> list[Finding]:
@@ -56,7 +73,5 @@ def append(path: Path, finding: Finding) -> None:
 
 
 def of_revision(findings: list[Finding], wanted: str) -> dict[str, Finding]:
-    """The last finding of each key at this revision; none when its files are not committed."""
-    if wanted.endswith(UNCOMMITTED):
-        return {}
+    """Return the last finding of each key at this revision."""
     return {finding.key: finding for finding in findings if finding.revision == wanted}

@@ -58,7 +58,7 @@ CHECKS = {
     "accounting": "The journal, Locust and the service's own metrics agree on what was sent.",
     "preference": "A read returns the value of the latest write that was acknowledged before it.",
     "cart": "A line that was acknowledged stays in its cart until it is removed.",
-    "rate_limit": "No more than the promised number of requests is admitted in a window.",
+    "limit": "No more than the promised number of requests is admitted in a window.",
     "upload": "A complete upload has the hash of its parts.",
 }
 
@@ -268,7 +268,7 @@ def results(verdict: str = "valid", **more: Any) -> dict[str, Any]:
         }
         for number, (kind, role, target, planned) in enumerate(SCHEDULE, 1)
     ]
-    kinds = [("sessions", "login"), ("sessions", "read"), ("payments", "pay"), ("jobs", "submit"), ("jobs", "status")]
+    kinds = [("session", "login"), ("session", "read"), ("idempotency", "pay"), ("job", "submit"), ("job", "status")]
     return {
         "schema": 1,
         "scenario": "kill",

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 SERVICES = ROOT / "tests" / "services"
 DEADLINE_S = 120.0
 
@@ -249,7 +250,7 @@ def scenario(folder: Path, contract: Path, name: str = "made", **changes: Any) -
         "title": "Made for a test",
         "proves": "Nothing but what the test looks at.",
         "target": {"contract": str(contract), "replicas": 2, "workers": 0, "replace_after_s": 0.2},
-        "load": {"duration_s": 2.0, "users": 8, "think_s": [0.03, 0.1], "mix": {"sessions": 2, "payments": 1}},
+        "load": {"duration_s": 2.0, "users": 8, "think_s": [0.03, 0.1], "mix": {"session": 2, "idempotency": 1}},
         "faults": [{"kind": "kill", "at": 0.5}],
     }
     for key, value in changes.items():
@@ -274,3 +275,22 @@ def why(results: dict[str, Any]) -> str:
     wrong = [check for check in results["checks"] if check["verdict"] != "valid"]
     shown = [{name: check[name] for name in ("name", "reason", "violations", "witnesses")} for check in wrong]
     return json.dumps({"reasons": results["reasons"], "checks": shown}, indent=1)
+
+
+def reference(folder: Path, **changes: Any) -> Path:
+    """A run with everything that can be left: workers, jobs, and a replica that is frozen for long."""
+    wanted: dict[str, Any] = {
+        "target": {"workers": 1},
+        "load": {"duration_s": 3, "mix": {"session": 2, "idempotency": 1, "job": 1}},
+        "faults": [{"kind": "pause", "at": 0.4, "for": 20}],
+    }
+    return scenario(folder, ROOT / "target_service" / "contract.yaml", **{**wanted, **changes})
+
+
+def faults_of(run: Run) -> list[str]:
+    path = run.folder / "faults.jsonl"
+    return [json.loads(line)["e"] for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def ended(run: Run) -> list[str]:
+    return [event["how"] for event in run.events() if event["e"] == "ended"]

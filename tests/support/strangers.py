@@ -19,7 +19,7 @@ def written(folder: Path, faults: list[dict[str, object]], start: dict[str, obje
         "title": "t",
         "proves": "p",
         "target": {"contract": "contract.yaml"},
-        "load": {"duration_s": 3, "mix": {"sessions": 1}},
+        "load": {"duration_s": 3, "mix": {"session": 1}},
         "faults": faults,
     }
     (folder / "scenario.yaml").write_text(yaml.safe_dump(scenario))

@@ -144,3 +144,12 @@ class Asker:
     def _headers(self, token: str | None) -> dict[str, str]:
         headers = {"Idempotency-Key": f"key-{next(self.marks)}", "If-Match": "*"}
         return {**headers, "Authorization": f"Bearer {token}"} if token else headers
+
+
+ENDPOINTS = {
+    f"{method} {route.path}"
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods
+}

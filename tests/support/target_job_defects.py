@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from target_service.drain import DrainingServer
 from tests.support.target_world import Replica, World, eventually
 
+# Private names: `_drain` is what the entry point of the service gives its server; nothing else sets the handlers of
+# signals.
+
 
 async def next_worker_begins_at_nothing(world: World, first: Replica, second: Replica) -> bool:
     token, jobs = (await first.user())["access_token"], first.service.jobs

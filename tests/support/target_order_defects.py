@@ -9,6 +9,9 @@ import pytest
 
 from tests.support.target_world import Answer, Crash, Replica, World, crash_before
 
+# Private names: `_connected` is where the store takes a connection: below it, a late reply is late for one command
+# alone.
+
 RESUMED_S = 3.0
 """Many leases and polls: who has not resumed by then never will."""
 

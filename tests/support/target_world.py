@@ -317,3 +317,21 @@ def crash_before(replica: Replica, script: str) -> None:
         return await run(name, *rest)
 
     replica.service.store.run = dying  # type: ignore[method-assign]
+
+
+@asynccontextmanager
+async def counted(replica: Replica) -> AsyncIterator[Callable[[], int]]:
+    """How often the store was asked since the beginning of the block, counted where it is asked."""
+    store, asked = replica.service.store, 0
+    command = store.command
+
+    async def counting(*words: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await command(*words, **more)
+
+    store.command = counting  # type: ignore[method-assign]
+    try:
+        yield lambda: asked
+    finally:
+        store.command = command  # type: ignore[method-assign]

@@ -60,6 +60,7 @@ def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseE
     return made
 
 
+@pytest.mark.live
 def test_a_run_from_a_thread_touches_no_signal_handler_and_tells_how_it_went(
     scenario: Callable[[BaseException], Path], tmp_path: Path
 ):
@@ -98,6 +99,7 @@ def test_a_run_from_a_thread_touches_no_signal_handler_and_tells_how_it_went(
     assert lines[-1]["how"] == "environment"
 
 
+@pytest.mark.live
 def test_a_run_in_the_main_thread_leaves_handlers_alone_and_gives_ctrl_c_back(
     scenario: Callable[[BaseException], Path], tmp_path: Path
 ):

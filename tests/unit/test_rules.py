@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 PACKAGES = ("harness", "target_service")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
@@ -173,6 +174,7 @@ FOREIGN = re.compile(
 ALLOWED = re.compile(r"--no-emit-index-url|--no-index")
 
 
+@pytest.mark.live
 def test_no_file_names_a_machine_a_package_host_or_work_left_undone():
     wrong = []
     undone = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
@@ -184,3 +186,65 @@ def test_no_file_names_a_machine_a_package_host_or_work_left_undone():
             if FOREIGN.search(ALLOWED.sub("", line)) or undone.search(line):
                 wrong.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
     assert wrong == []
+
+
+# -- tests
+
+
+def private_names(tree: ast.Module) -> set[str]:
+    """Names that begin with one underscore and are reached from elsewhere: on another object, by an import, or in
+    what is put in their place by name."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls", "super()"):
+            found.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "setattr":
+            texts = [each.value for each in node.args[:2] if isinstance(each, ast.Constant)]
+            found |= {str(text).rpartition(".")[2] for text in texts}
+    return {name for name in found if re.fullmatch(r"_[A-Za-z]\w*", name)}
+
+
+def test_private_names_are_seen_in_every_form():
+    source = "from a import _b\nc._d.e\nself._f\nsuper()._g\np.setattr('h._i', 1)\np.setattr(h, '_j', 1)\n__k__\n"
+    assert private_names(ast.parse(source)) == {"_b", "_d", "_i", "_j"}
+
+
+@cache
+def defined_in_the_code() -> frozenset[str]:
+    return frozenset(
+        name for path in SOURCES for name in re.findall(r"\b_[A-Za-z]\w*", path.read_text(encoding="utf-8"))
+    )
+
+
+def test_a_private_name_of_the_code_is_reached_only_where_a_comment_says_why():
+    unsaid = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        said = set(re.findall(r"`(_\w+)`", "".join(re.findall(r"#.*", text))))
+        # `os._exit` is the only way to end a process that was forked.
+        reached = private_names(ast.parse(text)) & defined_in_the_code() - {"_exit"}
+        unsaid += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(reached - said)]
+    assert unsaid == [], (
+        "use a public name, or say below the imports why the private one is needed: `# Private names: ...`"
+    )
+
+
+def test_no_test_module_is_imported_by_a_test():
+    found = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for folder in ("unit", "conformance", "end_to_end", "browser", "support")
+        for path in sorted((ROOT / "tests" / folder).rglob("*.py"))
+        for name in sorted(imports_of(path.read_text(encoding="utf-8"), "tests"))
+        if within(name, "tests") and ".test_" in name
+    ]
+    assert found == [], "what several tests share lies in tests/support, or in a fixture of their conftest.py"
+
+
+def test_unit_tests_lie_in_folders_of_the_code():
+    unit = ROOT / "tests" / "unit"
+    folders = {path.parent.relative_to(unit).as_posix() for path in unit.rglob("test_*.py")}
+    assert {"rundir", "properties/session", "platforms/docker"} <= folders
+    there = {each for each in folders for place in ("harness", "tests", "") if (ROOT / place / each).is_dir()}
+    assert folders - there == {"target"}, "a test lies in the folder of tests/unit that is called like that of its code"

@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.cli.main import main
 from harness.properties import PROPERTIES
-
-ROOT = Path(__file__).parents[3]
-SCENARIO = (ROOT / "scenarios" / "kill.yaml").read_text(encoding="utf-8")
-CONTRACT = (ROOT / "target_service" / "contract.yaml").read_text(encoding="utf-8")
+from tests.support.command_line import CONTRACT, SCENARIO, edit, harness
+from tests.support.paths import ROOT
 
 LAST = SCENARIO.count("\n")
 LINE = CONTRACT[: CONTRACT.index("identity:")].count("\n") + 1
-
-
-def harness(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(each) for each in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
-    assert "Traceback" not in result.output
-    return result
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A scenario beside its contract."""
-    (tmp_path / "scenario.yaml").write_text(SCENARIO.replace("../target_service/", ""), encoding="utf-8")
-    (tmp_path / "contract.yaml").write_text(CONTRACT.partition("\ndefects:")[0] + "\n", encoding="utf-8")
-    return tmp_path
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
 
 Broken = Callable[[Path], object]
 BAD: dict[str, tuple[Broken, str]] = {
@@ -229,111 +200,3 @@ def test_list_goes_on_where_a_file_cannot_be_used(tmp_path: Path):
         f"{tmp_path}/odd.yaml": unusable,
     }
     assert "no such contract file" in found["defects"][f"{tmp_path}/no.yaml"]
-
-
-# -- run folders
-
-
-@pytest.fixture
-def run_folder(folder: Path) -> Path:
-    """What a run leaves that ended before its first operation."""
-    made = folder / "run"
-    made.mkdir()
-    for name in ("scenario.yaml", "contract.yaml"):
-        (made / name).write_text((folder / name).read_text(encoding="utf-8"), encoding="utf-8")
-    lines = [
-        {"e": "declared", "at": 1, "run": "kill-1", "scenario": "kill", "seed": 7, "command": "harness run x --seed 7"},
-        {"e": "problem", "at": 2, "kind": "environment", "text": "replica-1 did not come up"},
-        {"e": "ended", "at": 3, "how": "environment"},
-    ]
-    (made / "run.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return made
-
-
-def test_check_says_why_nothing_was_recorded(run_folder: Path):
-    result = harness("check", run_folder, "--json")
-    found = json.loads(result.stdout)
-    assert (result.exit_code, found["exit_code"], found["verdict"]) == (5, 5, "unknown")
-    assert found["reasons"] == ["replica-1 did not come up"]
-    assert found["folder"] == str(run_folder)
-    shown = harness("check", run_folder)
-    assert shown.exit_code == 5
-    assert "UNKNOWN" in shown.stdout
-    assert "harness run x --seed 7" in shown.stdout
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("run.jsonl", b""),
-        ("run.jsonl", b'{}\n[]\n7\nnull\n{"e": 1}\n\xff\xfe\n{"e":"decl'),
-        ("results.json", b"{"),
-        ("history.parquet", b"PAR1"),
-    ],
-)
-def test_damage_in_what_can_be_made_again_is_survived(run_folder: Path, name: str, content: bytes):
-    (run_folder / name).write_bytes(content)
-    assert harness("check", run_folder).exit_code in (4, 5)
-
-
-@pytest.mark.parametrize("name", ["scenario.yaml", "contract.yaml"])
-@pytest.mark.parametrize("content", [None, b"", b"a: [", b"\xff", b"a: 1\n"])
-def test_a_folder_without_its_scenario_or_contract_is_refused(run_folder: Path, name: str, content: bytes | None):
-    if content is None:
-        (run_folder / name).unlink()
-    else:
-        (run_folder / name).write_bytes(content)
-    before = sorted(path.name for path in run_folder.iterdir())
-    result = harness("check", run_folder)
-    assert result.exit_code == 2
-    assert f"{run_folder}/{name}" in result.stderr
-    assert sorted(path.name for path in run_folder.iterdir()) == before, "nothing is lost"
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"schema": 1}'])
-def test_a_report_needs_results(run_folder: Path, content: bytes | None):
-    if content is not None:
-        (run_folder / "results.json").write_bytes(content)
-    result = harness("report", run_folder)
-    assert result.exit_code == 2 or (result.exit_code == 0 and (run_folder / "report.html").is_file())
-    if result.exit_code:
-        assert "results.json" in result.stderr
-        assert "harness check" in result.stderr
-
-
-def test_results_that_cannot_be_written_are_a_failure_of_the_environment(run_folder: Path):
-    (run_folder / "results.json").mkdir()
-    result = harness("check", run_folder)
-    assert result.exit_code == 5
-    assert f"{run_folder}/results.json: cannot be written" in result.stderr
-
-
-# -- as a program
-
-
-def program(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-        env={**os.environ, **(environment or {})},
-    )
-
-
-def test_the_program_answers_as_its_commands_do(folder: Path):
-    edit(folder / "scenario.yaml", "kind: stop", "kind: stopp")
-    found = program("run", folder / "scenario.yaml", "--json", environment={"FORCE_COLOR": "1"})
-    assert (found.returncode, found.stdout) == (2, "")
-    assert found.stderr.startswith(f"harness: {folder}/scenario.yaml: not a usable scenario:\n  ")
-    assert "Traceback" not in found.stderr
-    assert "\x1b" not in found.stderr
-    assert program("--version").stdout.startswith("harness, version ")
-
-
-def test_what_is_only_asked_costs_no_import_of_the_engines():
-    script = "import sys, harness.cli.main; print([m for m in ('locust','gevent','duckdb','rich') if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert found.stdout == "[]\n"

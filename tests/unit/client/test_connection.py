@@ -17,8 +17,12 @@ import pytest
 from harness.client import connection as client
 from harness.client.connection import Broken, Connection, Connections, NotSent
 from harness.errors import EnvironmentFailure
+from tests.support.in_time import in_time
 from tests.support.peer import DEADLINE_S, Peer, Server
-from tests.unit.client.test_response import FRAMED, MALFORMED, UNFRAMED
+from tests.support.responses import FRAMED, MALFORMED, UNFRAMED
+
+# Private names: `_socket` is the client's name for the module that makes sockets: a test cannot run out of files or
+# ports for real without taking them from everybody.
 
 GET = b"GET / HTTP/1.1\r\nHost: t\r\n\r\n"
 SENTINEL = b"GET /sentinel HTTP/1.1\r\nHost: t\r\n\r\n"
@@ -177,10 +181,11 @@ def test_a_peer_that_stops_talking_is_a_timeout(part: bytes) -> None:
         peer.wait_closed()
 
     begin = time.monotonic()
-    assert broken(script, timeout_s=0.1) == ("timeout", [GET])
-    assert 0.1 <= time.monotonic() - begin < 2.0
+    assert in_time(lambda: broken(script, timeout_s=0.1)) == ("timeout", [GET])
+    assert time.monotonic() - begin >= 0.1
 
 
+@pytest.mark.live
 def test_a_slow_drip_does_not_move_the_deadline() -> None:
     def script(peer: Peer) -> None:
         peer.request()
@@ -190,8 +195,8 @@ def test_a_slow_drip_does_not_move_the_deadline() -> None:
             time.sleep(0.005)
 
     begin = time.monotonic()
-    assert broken(script, timeout_s=0.15) == ("timeout", [GET])
-    assert 0.15 <= time.monotonic() - begin < 2.0
+    assert in_time(lambda: broken(script, timeout_s=0.15)) == ("timeout", [GET])
+    assert time.monotonic() - begin >= 0.15
 
 
 def test_a_peer_that_never_pauses_does_not_move_the_deadline() -> None:
@@ -202,8 +207,8 @@ def test_a_peer_that_never_pauses_does_not_move_the_deadline() -> None:
             peer.send(b"x")
 
     begin = time.monotonic()
-    assert broken(script, timeout_s=0.15) == ("timeout", [GET])
-    assert 0.15 <= time.monotonic() - begin < 2.0
+    assert in_time(lambda: broken(script, timeout_s=0.15)) == ("timeout", [GET])
+    assert time.monotonic() - begin >= 0.15
 
 
 def test_a_broken_exchange_closes_the_connection_for_the_peer_too() -> None:
@@ -327,9 +332,9 @@ def test_a_full_backlog_is_a_connect_timeout() -> None:
             one.connect_ex(listening.getsockname())
         begin = time.monotonic()
         with pytest.raises(NotSent) as caught:
-            Connections(connect_timeout_s=0.1).connect(listening.getsockname())
+            in_time(lambda: Connections(connect_timeout_s=0.1).connect(listening.getsockname()))
         assert caught.value.reason == "connect_timeout"
-        assert 0.1 <= time.monotonic() - begin < 2.0
+        assert time.monotonic() - begin >= 0.1
         for one in waiting:
             one.close()
 
@@ -402,6 +407,7 @@ def test_clients_side_by_side_each_get_their_own_answer() -> None:
         assert (len(server.requests), len(set(server.requests)), server.connections) == (200, 200, 20)
 
 
+@pytest.mark.live
 def test_it_works_in_a_patched_interpreter() -> None:
     code = (
         "from gevent import monkey; monkey.patch_all()\n"

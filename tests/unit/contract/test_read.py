@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.contract.catalogue import known, read_catalogue
 from harness.contract.model import SECRET_PLACES, Contract
-from harness.contract.read import read_contract, read_users
+from harness.contract.read import read_contract
 from harness.errors import UsageError
-from harness.placeholders import placeholders
 from harness.redact import redact_yaml
+from tests.support.paths import REFERENCE_CONTRACT as REFERENCE
 
-REFERENCE = Path(__file__).parents[3] / "target_service" / "contract.yaml"
 TEXT = REFERENCE.read_text(encoding="utf-8")
 TOKENS = TEXT[TEXT.index("{token: /access") : TEXT.index("\n  read:")]
 DEFINITE = ', no_effect: [{status: 503, header: {X-No-Effect: "1"}}]'
@@ -244,50 +242,6 @@ def test_effects_at_a_counting_endpoint_need_a_count(tmp_path: Path):
     assert "idempotency.effects" in read_contract(path).operations()
 
 
-def test_placeholders_of_a_nested_value():
-    nested = {"{a}": ["x {b}", {"c": "{secret:jwt} {{d}}"}], "e": 1}
-    assert placeholders(nested) == {"a", "b", "secret:jwt"}
-
-
-# -- users
-
-
-def with_users(folder: Path, content: str | bytes | None, count: int = 10) -> tuple[Contract, Path]:
-    path = folder / "contract.yaml"
-    path.write_text(
-        TEXT.replace(SIGNUP, "  file: users.csv\n").replace("count: 24", f"count: {count}"), encoding="utf-8"
-    )
-    if content is not None:
-        (folder / "users.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_contract(path), path
-
-
-def test_users_of_a_file(tmp_path: Path):
-    contract, path = with_users(tmp_path, 'ann,one\n\n"b,ob","t""wo"\ncid,three\n', count=2)
-    assert read_users(contract, path) == [("ann", "one"), ("b,ob", 't"wo')]
-    assert read_users(read_contract(REFERENCE), REFERENCE) == []
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "users.csv: users cannot be read"),
-        (b"\xff\xfe", "users.csv: users cannot be read"),
-        ("", "users.csv:1: holds no user"),
-        ("ann,one\nbob\ncid,1,2\n", "users.csv:2: must be `username,password`"),
-        ("ann,one\nbob\ncid,1,2\n", "users.csv:3: must be `username,password`"),
-    ],
-)
-def test_a_bad_file_of_users(tmp_path: Path, content: str | bytes | None, message: str):
-    contract, path = with_users(tmp_path, content)
-    with pytest.raises(UsageError) as caught:
-        read_users(contract, path)
-    assert message in str(caught.value)
-
-
-# -- what is kept in a run folder
-
-
 def test_a_kept_contract_hides_literal_secrets_and_stays_the_same_otherwise():
     assert redact_yaml(TEXT, SECRET_PLACES) == TEXT, "placeholders and pointers are no secrets"
     text = TEXT.replace('"{secret:jwt}"', "hunter2").replace('password: "{password}"', 'password: "x y"', 1)
@@ -298,58 +252,3 @@ def test_a_kept_contract_hides_literal_secrets_and_stays_the_same_otherwise():
     assert data["start"]["environment"]["JWT_SECRET"] == "***"
     assert data["hostile"]["key"] == "***", "who knows the signing key can make any token"
     assert data["users"]["signup"]["json"] == {"username": "{username}", "password": "***"}
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("API_TOKEN: |\n  hunter2\n  more\nOTHER: 1\n", {"API_TOKEN": "***", "OTHER": 1}),
-        ("API_TOKEN: >-\n  hunter2\nOTHER: 1\n", {"API_TOKEN": "***", "OTHER": 1}),
-        ("A_SECRET: &s hunter2\nB_SECRET: *s\nC: 1\n", {"A_SECRET": "***", "B_SECRET": "***", "C": 1}),
-        ("secrets: [hunter2, {a: hunter2}]\n", {"secrets": ["***", {"a": "***"}]}),
-        ("My-Password: 'hunter2' # not this\n", {"My-Password": "***"}),
-        ("credentials: {name: hunter2, key: '{key}'}\n", {"credentials": {"name": "***", "key": "{key}"}}),
-        ("monkey: banana\nkey: value\n", {"monkey": "banana", "key": "value"}),
-    ],
-)
-def test_masking_leaves_a_file_that_can_be_read(text: str, shown: object):
-    assert "hunter2" not in redact_yaml(text, SECRET_PLACES)
-    assert yaml.safe_load(redact_yaml(text, SECRET_PLACES)) == shown
-
-
-def test_masking_something_that_is_not_yaml_keeps_nothing():
-    assert redact_yaml("secret: [hunter2") == ""
-
-
-# -- the catalogue of defects
-
-
-def test_the_catalogue_names_what_exists():
-    from harness.scenario.questions import CHECKS
-
-    defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
-    assert len(defects) >= 7
-    assert len({defect.name for defect in defects}) == len(defects)
-    for defect in defects:
-        assert defect.check in CHECKS
-        assert (REFERENCE.parents[1] / defect.scenario).is_file()
-    known(defects, [defect.name for defect in defects])
-
-
-def test_an_unknown_defect_is_refused_with_the_nearest():
-    defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
-    with pytest.raises(UsageError, match=r"'no-fense' is no defect of this service; did you mean `no-fence`\?"):
-        known(defects, ["no-fense"])
-
-
-def test_a_contract_without_or_with_a_bad_catalogue(tmp_path: Path):
-    path = tmp_path / "contract.yaml"
-    start, _, _ = TEXT.partition("\ndefects:")
-    path.write_text(start + "\n", encoding="utf-8")
-    assert read_catalogue(read_contract(path), path) == []
-    path.write_text(start + "\ndefects: {catalogue: c.yaml}\n", encoding="utf-8")
-    (tmp_path / "c.yaml").write_text("defects:\n  - {name: A B, title: t}\n", encoding="utf-8")
-    with pytest.raises(UsageError) as caught:
-        read_catalogue(read_contract(path), path)
-    assert f"{tmp_path}/c.yaml:2: defects.0.name: " in str(caught.value)
-    assert f"{tmp_path}/c.yaml:2: defects.0.check: is missing and has no default" in str(caught.value)

@@ -17,8 +17,7 @@ from harness.platforms.memory.platform import _RUNS, MemoryPlatform, _Target
 from harness.recovery import engines as looking
 from harness.recovery.recover import recover
 from harness.rundir.faults import FaultRecord, read
-
-from .test_nemesis import Stage, eventually, staged
+from tests.support.fault_stage import Stage, eventually, staged
 
 PARAMETERS: dict[str, dict[str, Any]] = {"pause": {"for": 60}, "cut": {"for": 60}, "scale": {"to": 2}}
 

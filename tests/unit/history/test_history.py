@@ -25,7 +25,7 @@ def build(folder: Path) -> duckdb.DuckDBPyConnection:
     return build_with(folder, VOCABULARY)
 
 
-READ = {"e": "i", "at": 10, "n": 0, "c": 3, "w": "sessions", "k": "read", "p": "load", "key": "s1", "s": "s1",
+READ = {"e": "i", "at": 10, "n": 0, "c": 3, "w": "session", "k": "read", "p": "load", "key": "s1", "s": "s1",
         "want": "f", "x": ["ok", "absent"], "to": "replica-1", "rt": "hop", "it": 9}  # fmt: skip
 DONE = {"e": "c", "at": 20, "n": 0, "o": "ok", "cl": "ok", "st": 200, "r": "replica-1", "b": "b1", "v": "f"}
 
@@ -119,6 +119,7 @@ def test_unusable_lines_are_counted_and_cost_nothing_else(tmp_path: Path, journa
     assert db.execute("SELECT * FROM torn ORDER BY file").fetchall() == torn
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_garbage_anywhere_never_raises(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

@@ -118,6 +118,7 @@ def test_the_catalogue_of_the_reference_service_can_be_run():
     assert not [each.name for each in quick if each.waits_for]
 
 
+@pytest.mark.live
 def test_a_platform_is_passed_on_to_every_run_and_named_in_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     asked: list[list[str]] = []
 

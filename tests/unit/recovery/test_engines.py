@@ -20,7 +20,7 @@ from harness.platforms.process import leftovers
 from harness.recovery import engines as looking
 from harness.recovery.engines import Engines, Makers
 from harness.recovery.recover import find, recover
-from harness.run.liveness import Lease, hold
+from harness.run.liveness import hold
 
 
 class Engine(MemoryPlatform):
@@ -285,20 +285,6 @@ def test_what_is_missing_is_told_by_platform() -> None:
         "two": ["no room"],
         "three": ["no engine"],
     }
-
-
-def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.run.liveness._RENEWED_S", 0.01)
-    kept, told = threading.Semaphore(0), []
-
-    class Deaf(MemoryPlatform):
-        def renew_lease(self) -> None:
-            kept.release()
-            raise EnvironmentFailure("no answer")
-
-    with Lease(Deaf(), told.append):
-        assert all(kept.acquire(timeout=5) for _ in range(8))
-    assert told == ["the engine cannot be told that the run goes on: no answer"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.cli.fields import LEFT_OUT, NEEDED, OPERATION, fields_of, own_fields
 from harness.faults import FAULTS
 from harness.http.operation import Operation
-from harness.reference.fields import LEFT_OUT, NEEDED, OPERATION, fields_of, own_fields
 from harness.yamlfile import Strict
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.reference.__main__ import PAGES, page
-from harness.reference.markdown import listed, naming, paragraphs
+from harness.reference.markdown import listed, naming, paragraphs, plain
 from harness.reference.meanings import MEANINGS
 from harness.reference.models import every_field, meaning
 from tests.support.pages import DOCS, read
@@ -59,3 +59,7 @@ def test_a_meaning_is_found_among_the_attributes():
     assert listed(text, "grace") == "How long after that."
     assert listed(text, "at") == ""
     assert paragraphs(text) == "A lease.\n\n`grace` is short."
+
+
+def test_what_is_no_html_is_not_taken_for_it():
+    assert plain("reports/<scenario> and `<name>`") == "reports/&lt;scenario> and `<name>`"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.report import matrix_page
-from tests.unit.report.test_html import HOSTILE, Page
+from tests.support.page import HOSTILE, Page
 
 
 def run(by: dict[str, dict[str, float] | None], verdict: str = "invalid") -> dict[str, object]:

@@ -127,6 +127,7 @@ def test_no_folder_is_a_usage_error(tmp_path: Path) -> None:
         view.load(tmp_path / "none")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wrong", [None, 7, -1.5, "text", True, [], {}, [None, 3, "x"], [{"e": []}], {"a": {"b": 1}}])
 def test_a_field_of_a_wrong_type_is_as_good_as_absent(tmp_path: Path, wrong: Any) -> None:
     good = example.results("invalid", checks=[example.check("session", witnesses=[example.ZOMBIE])])

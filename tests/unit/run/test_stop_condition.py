@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import random
-from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.client.tally import Tally, quantile_ms
+from harness.client.tally import Tally
 from harness.errors import Aborted
 from harness.run.stop_condition import Guard
 from harness.scenario.file import StopWhen
@@ -103,24 +99,6 @@ def test_latencies_of_which_nothing_is_known_trip_it() -> None:
     clock, guard = guarded(latency_p99_ms=100)
     with pytest.raises(Aborted, match="cannot be evaluated: no op of the last 3 s was answered"):
         seconds(clock, guard, *[tally(0, 5)] * 4)
-
-
-@given(st.lists(st.floats(0.02, 60_000), min_size=1, max_size=200), st.floats(0.01, 1))
-def test_a_quantile_is_never_too_low_and_at_most_a_tenth_too_high(latencies: list[float], share: float) -> None:
-    made = Tally()
-    for latency in latencies:
-        made.add(latency, True)
-    found = quantile_ms(Counter({int(name): n for name, n in made.take()["ms"].items()}), share)
-    rank = next(n for n in range(1, len(latencies) + 1) if n >= share * len(latencies))
-    true = sorted(latencies)[rank - 1]
-    assert found is not None and true * 0.999 - 0.001 <= found <= true * 1.1 * 1.001 + 0.001
-
-
-def test_a_taken_tally_begins_anew() -> None:
-    made = Tally()
-    made.add(random.Random(1).uniform(1, 2), True)
-    assert made.take()["ops"] == 1 and made.take() == {"ops": 0, "bad": 0, "ms": {}}
-    assert quantile_ms(Counter(), 0.99) is None
 
 
 def test_a_guard_needs_a_bound() -> None:

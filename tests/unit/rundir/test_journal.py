@@ -19,6 +19,8 @@ from harness.errors import EnvironmentFailure
 from harness.rundir import journal as journal_module
 from harness.rundir.journal import Hasher, Journal
 
+# Private names: `_file` is the journal's descriptor, turned to a full disk while the journal is open.
+
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
@@ -29,7 +31,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def test_the_lines_byte_for_byte(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "monotonic_ns", iter([10, 11, 13, 14]).__next__)
-    assert journal.invoke({"c": 4, "w": "sessions", "k": "login", "p": "load", "key": "s1", "u": "café"}) == 0
+    assert journal.invoke({"c": 4, "w": "session", "k": "login", "p": "load", "key": "s1", "u": "café"}) == 0
     assert journal.invoke({}) == 1
     journal.complete(0, {"o": "ok", "cl": "ok", "st": 200}, 12)
     journal.event({"e": "lag", "ms": 0.5})

@@ -72,7 +72,7 @@ def test_a_line_that_lacks_it_is_damage(line: dict[str, Any]) -> None:
 
 
 def test_a_key_cannot_have_two_types() -> None:
-    # Reached by its private name: the module builds its own shape once, on import, from keys that agree.
+    # `_shape` is reached by its private name: the module builds its own shape once, on import, from keys that agree.
     keys = (journal_schema.Key("v", "value", "VARCHAR", "Text."), journal_schema.Key("v", "number", "DOUBLE", "Real."))
     with pytest.raises(ValueError, match="`v` has two types"):
         journal_schema._shape(keys)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import orjson
 import pytest
 
+from harness import rundir
+from harness.errors import EnvironmentFailure
 from harness.rundir.journal_schema import accepts
 from harness.rundir.lines import LONGEST_LINE, Torn, clean, events
 
@@ -46,3 +49,29 @@ def test_what_is_not_accepted_counts_as_unusable(tmp_path: Path) -> None:
     into = io.BytesIO()
     assert clean(path, into, accepts) == Torn("journal-0.jsonl", 1, 1)
     assert into.getvalue() == b'{"e":"c","at":2,"n":0,"o":"ok","cl":"ok"}\n'
+
+
+def test_a_record_is_one_line_an_event(tmp_path: Path):
+    record = rundir.Record(tmp_path / "run.jsonl")
+    assert record.write("a", 5, text="x\ny") == 5
+    assert record.write("b") > 5
+    record.close()
+    record.close()
+    lines = [orjson.loads(line) for line in (tmp_path / "run.jsonl").read_bytes().splitlines()]
+    assert lines[0] == {"e": "a", "at": 5, "text": "x\ny"}
+    assert [event["e"] for event in rundir.events(tmp_path / "run.jsonl")] == ["a", "b"]
+    rundir.Record(tmp_path / "run.jsonl").write("c")
+    assert len(rundir.events(tmp_path / "run.jsonl")) == 3, "a record goes on, it never begins again"
+
+
+def test_a_full_disk_is_said():
+    record = rundir.Record(Path("/dev/full"))
+    with pytest.raises(EnvironmentFailure, match=r"/dev/full: cannot be written: .*Free some space"):
+        record.write("a")
+
+
+def test_events_of_damaged_and_missing_files(tmp_path: Path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"e":"a","at":1}\n[1]\n\nnull\n{"e":"b"}\n{"e":"c","at":2}\r\n\xff\n{"e":"d"')
+    assert rundir.events(path) == [{"e": "a", "at": 1}, {"e": "c", "at": 2}]
+    assert rundir.events(tmp_path / "none") == []

@@ -9,9 +9,8 @@ import pytest
 from harness.errors import UsageError
 from harness.faults import FAULTS as KINDS
 from harness.scenario.file import Evidence, Slos, load_scenario
+from tests.support.paths import ROOT
 from tests.support.scenario_files import CONTRACT, SCENARIO, change, write
-
-ROOT = Path(__file__).parents[3]
 
 
 def problems(folder: Path, scenario: str = SCENARIO, contract: str = CONTRACT) -> list[str]:

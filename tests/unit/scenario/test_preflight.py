@@ -19,8 +19,6 @@ from harness.scenario.file import load_scenario
 from harness.scenario.preflight import require_fit, require_near
 from tests.support.strangers import written
 
-ROOT = Path(__file__).parents[3]
-
 
 class Lacking(MemoryPlatform):
     """A platform that can do little."""
@@ -157,6 +155,7 @@ def test_names_are_the_run_s_own_where_the_target_remembers_those_of_others(tmp_
     assert tags == [[""], ["0a1b2c-"]]
 
 
+@pytest.mark.live
 def test_a_platform_is_told_which_hosts_are_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
-from tests.soak.state import UNCOMMITTED, Finding, append, of_revision, read, revision
+import pytest
+
+from tests.soak.state import JUDGED, Finding, append, of_revision, read, revision
 
 
 def finding(key: str, at: str = "abc", right: bool = True) -> Finding:
@@ -42,23 +43,41 @@ def test_only_the_same_revision_counts_and_the_last_line_of_a_key() -> None:
     assert of_revision([old], "abc") == {}
 
 
-def test_nothing_counts_for_files_that_are_not_committed() -> None:
-    at = "abc" + UNCOMMITTED
-    assert of_revision([finding("clean-01", at)], at) == {}
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with one file in each place that counts, and one that does not."""
+    for place in ("harness/a.py", "target_service/lua/b.lua", "scenarios/c.yaml", "requirements.lock", "tests/d.py"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text("one")
+    return tmp_path
 
 
-def test_the_revision_tells_a_changed_checkout_from_a_clean_one(tmp_path: Path) -> None:
-    def git(*words: str) -> None:
-        identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
-        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+@pytest.mark.parametrize("place", ["harness/a.py", "target_service/lua/b.lua", "scenarios/c.yaml", "requirements.lock"])
+def test_what_a_run_is_made_of_makes_another_revision_until_it_is_as_before(checkout: Path, place: str) -> None:
+    before = revision(checkout)
+    (checkout / place).write_text("two")
+    changed = revision(checkout)
+    (checkout / place).write_text("one")
+    assert changed != before == revision(checkout)
 
-    git("init", "-q")
-    (tmp_path / "file").write_text("one")
-    git("add", "file")
-    git("commit", "-q", "-m", "one")
-    clean = revision(tmp_path)
-    assert len(clean) == 40
-    (tmp_path / "file").write_text("two")
-    assert revision(tmp_path) == clean + UNCOMMITTED
-    git("commit", "-q", "-a", "-m", "two")
-    assert revision(tmp_path) not in (clean, clean + UNCOMMITTED)
+
+def test_a_file_more_or_under_another_name_makes_another_revision(checkout: Path) -> None:
+    before = revision(checkout)
+    (checkout / "harness" / "a.py").rename(checkout / "harness" / "b.py")
+    renamed = revision(checkout)
+    (checkout / "harness" / "a.py").write_text("one")
+    assert len({before, renamed, revision(checkout)}) == 3
+
+
+def test_tests_and_what_python_leaves_change_no_revision(checkout: Path) -> None:
+    before = revision(checkout)
+    (checkout / "tests" / "d.py").write_text("two")
+    (checkout / "harness" / "__pycache__").mkdir()
+    (checkout / "harness" / "__pycache__" / "a.pyc").write_text("compiled")
+    (checkout / "harness" / ".a.py.swp").write_text("an editor's")
+    assert revision(checkout) == before
+
+
+def test_places_that_count_are_there() -> None:
+    root = Path(__file__).parents[3]
+    assert all((root / place).exists() for place in JUDGED)

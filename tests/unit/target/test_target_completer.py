@@ -9,6 +9,8 @@ import redis
 from target_service.completer import COMPLETE_AT_ONCE
 from tests.support.target_world import Crash, Replica, World, crash_before, eventually, told
 
+# Private names: `_jobs` is what a worker takes its jobs from, made to fail for this worker alone.
+
 KINDS = {
     "payment": (
         "payments:open",

@@ -14,9 +14,10 @@ import pytest
 import redis
 import requests
 
+from tests.support.paths import ROOT
 from tests.support.target_world import DEADLINE_S, World, free_port, wait_for_port
 
-PACKAGE = Path(__file__).parents[3] / "target_service"
+PACKAGE = ROOT / "target_service"
 WHO = {"username": "ada", "password": "lovelace"}
 
 

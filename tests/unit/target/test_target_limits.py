@@ -9,9 +9,8 @@ import redis
 
 from target_service.limits import Limit
 from target_service.settings import SettingsError
-from tests.support.target_world import Replica, World, told
-from tests.unit.target.test_target_state import ENDPOINTS
-from tests.unit.target.test_target_trips import counted
+from tests.support.target_asking import ENDPOINTS
+from tests.support.target_world import Replica, World, counted, told
 
 
 async def ask(replica: Replica, token: str) -> int:
@@ -51,12 +50,13 @@ async def test_turns_come_back_at_the_rate_and_never_more_than_the_burst(world: 
 
 @told
 async def test_a_quiet_subject_leaves_nothing_behind(world: World, raw: redis.Redis) -> None:
-    async with world.replica(LIMIT_PER_S="2", LIMIT_BURST="1") as replica:
+    # Long enough that it is still there when it is looked for, however busy the machine is.
+    async with world.replica(LIMIT_PER_S="0.4", LIMIT_BURST="1") as replica:
         token = (await replica.user())["access_token"]
         assert await ask(replica, token) == 200
         (key,) = raw.keys("limit:/api/limited:*")
-        assert 0 < raw.pttl(key) <= 500
-        deadline = time.monotonic() + 5
+        assert 0 < raw.pttl(key) <= 2500
+        deadline = time.monotonic() + 20
         while raw.exists(key):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)

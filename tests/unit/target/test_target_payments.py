@@ -8,6 +8,8 @@ import redis
 
 from tests.support.target_world import Crash, World, crash_before, eventually, told
 
+# Private names: `_connect_arguments` lead a store that was there to where nobody listens.
+
 
 @told
 async def test_concurrent_duplicates_charge_once_and_agree(world: World) -> None:

@@ -2,11 +2,12 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[3] / "target_service" / "PRODUCTION.md"
+from tests.support.paths import ROOT
+
+PAGE = ROOT / "target_service" / "PRODUCTION.md"
 CHECKLIST, _, REST = PAGE.read_text().partition("## Which state goes where")
 LINES = re.findall(r"^- .*?(?=^- |^## |\Z)", CHECKLIST, re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\(([^)]+)\)")

@@ -3,19 +3,9 @@
 import re
 from pathlib import Path
 
-from fastapi.routing import APIRoute
-
 from target_service import state
-from target_service.routes import ROUTERS
 from target_service.store import PRELUDE, lua_files
-
-ENDPOINTS = {
-    f"{method} {route.path}"
-    for router in ROUTERS
-    for route in router.routes
-    if isinstance(route, APIRoute)
-    for method in route.methods
-}
+from tests.support.target_asking import ENDPOINTS
 
 
 def test_the_document_is_what_the_declarations_say():

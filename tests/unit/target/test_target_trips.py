@@ -1,15 +1,13 @@
 """Store round trips of every endpoint, measured, against what the state files declare."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from target_service import state
 from tests.support.target_asking import ROUTES, TRIPS, Asker
-from tests.support.target_world import Replica, World, free_port, running_ledger, told, wait_for_port
+from tests.support.target_world import World, counted, free_port, running_ledger, told, wait_for_port
 
 DECLARED = {name: state.number(trips) for each in state.states() for name, trips in each.trips.items()} | state.PROBES
 
@@ -32,24 +30,6 @@ def test_an_endpoint_asks_the_store_as_often_as_it_says(asker: Asker, name: str)
         status, trips = asker.trips(asker.sound(name, asker.admin()))
         assert status < 300, f"{name} refused what it should take: {status}"
     assert trips == DECLARED[name]
-
-
-@asynccontextmanager
-async def counted(replica: Replica) -> AsyncIterator[Callable[[], int]]:
-    """How often the store was asked since the beginning of the block, counted where it is asked."""
-    store, asked = replica.service.store, 0
-    command = store.command
-
-    async def counting(*words: Any, **more: Any) -> Any:
-        nonlocal asked
-        asked += 1
-        return await command(*words, **more)
-
-    store.command = counting  # type: ignore[method-assign]
-    try:
-        yield lambda: asked
-    finally:
-        store.command = command  # type: ignore[method-assign]
 
 
 @told

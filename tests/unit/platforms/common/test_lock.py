@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import EnvironmentFailure
-from harness.platforms.common import lock, procfs
-from harness.platforms.common.lock import here, hold_name, hold_target, is_of_this_boot
-from harness.platforms.common.procfs import Found
-from harness.platforms.process import leftovers
+from harness.errors import EnvironmentFailure, UsageError
+from harness.platforms.common import lock
+from harness.platforms.common.lock import check_run_id, here, hold_name, hold_target, is_of_this_boot, name_is_held
+
+# Private names: `_NETWORK` is where the network of this process is read: there is no machine without one to test on.
 
 
 def test_a_place_is_a_network_of_a_boot() -> None:
@@ -52,42 +52,20 @@ def test_a_target_is_one_runs() -> None:
         pass
 
 
-def test_a_process_of_another_network_is_not_taken_for_a_dead_runs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(tmp_path))
-    script = "import sys; print(); sys.stdout.flush(); sys.stdin.read()"
-    environment = {**os.environ, "HARNESS_RUN": "test-elsewhere-000001"}
-    words = ["unshare", "--net", sys.executable, "-c", script]
-    with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        if not process.stdout.readline():
-            pytest.skip("this user cannot make a network namespace")
-        made = leftovers.make_work_directory("test-elsewhere-000001")
-        (made / "run-id").write_text(f"test-elsewhere-000001\n{here()[:-1]}\n")
-        said = leftovers.runs()["test-elsewhere-000001"]
-        process.communicate()
-    assert isinstance(said, str)
-    assert f"another container of this machine ({here().partition('/')[0]}/" in said
-    assert f"`nsenter --target {process.pid} --net harness recover`" in said
+def test_a_held_name_is_seen_and_given_back() -> None:
+    run_id = f"hold-{os.getpid()}"
+    assert not name_is_held(run_id)
+    with hold_name(run_id):
+        with hold_name(run_id):
+            assert name_is_held(run_id)
+        assert name_is_held(run_id)
+        script = f"from harness.platforms.common.lock import hold_name\nwith hold_name({run_id!r}): pass"
+        other = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert other.returncode == 1 and "already in progress in another process" in other.stderr
+    assert not name_is_held(run_id)
 
 
-def test_a_process_of_this_network_is_judged_by_the_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(procfs, "of_runs", lambda: [Found(os.getpid(), 1, "mine-000001", "", "")])
-    assert leftovers.runs() == {"mine-000001": False}
-
-
-@pytest.mark.parametrize(
-    ("place", "is_elsewhere"), [(None, False), ("BOOT/1", True), ("a-boot-before/1", False), ("", False)]
-)
-def test_a_directory_of_another_container_is_left_alone_until_the_machine_restarts(
-    place: str | None, is_elsewhere: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(procfs, "of_runs", list)
-    made = leftovers.make_work_directory("shared-000001")
-    if place is not None:
-        boot = here().partition("/")[0]
-        (made / "run-id").write_text(f"shared-000001\n{place.replace('BOOT', boot)}\n")
-    assert isinstance(leftovers.runs()["shared-000001"], str) is is_elsewhere
+@pytest.mark.parametrize("run_id", ["", "a/b", "..", "-x", "a" * 49, "a b"])
+def test_a_run_id_that_could_name_another_place_is_refused(run_id: str) -> None:
+    with pytest.raises(UsageError, match="run id"):
+        check_run_id(run_id)

@@ -18,6 +18,9 @@ from harness.platforms.kubernetes.found_state import of_deployment
 from harness.platforms.kubernetes.manifests import HASH, MANAGED, OURS, RUN, SCALED, VERSION
 from tests.support.kubernetes_shop import PART, Shop, a_shop, noted, numbers, up_of
 
+# Private names: `_select` is the half of a switch after which a run may die, and `_closed` says that it was told to end
+# amid one. `_LOOK_S` and `_BACK_S` are waits, shortened.
+
 WHOLE = {
     "metadata": {"labels": {"app": "web"}},
     "spec": {"containers": [{"name": "c", "image": "web:1", "env": [{"name": "A", "value": "a"}]}]},

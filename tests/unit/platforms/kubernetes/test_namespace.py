@@ -13,6 +13,8 @@ from harness.platforms.kubernetes import second_deployment as besides
 from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable
 from harness.platforms.kubernetes.manifests import HOST, LEASE, RUN, namespace_of
 
+# Private names: `_LOOK_S`, `_AGAIN_S`, `_TAKEN_BACK_S` and `_REMOVAL_S` are waits, shortened.
+
 
 class Pretended:
     """A cluster that has namespaces and pods, and forgets what is deleted; `stuck` ones stay."""
@@ -74,6 +76,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(namespaces, "_AGAIN_S", 0.01)
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 def test_who_is_in_progress_at_another_place_is_said_by_what_it_renews():
     boot = here().partition("/")[0]
@@ -99,6 +102,7 @@ def test_who_is_in_progress_at_another_place_is_said_by_what_it_renews():
     }
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 def test_who_was_frozen_for_all_the_time_looks_once_more(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(namespaces, "WATCHED_S", 0.0)
@@ -155,6 +159,7 @@ def test_what_a_dead_run_left_is_in_the_way_and_named():
         namespaces.create(cluster, "mine")
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("error", [Unreachable("no answer in time"), Refused("timed out", 504, "Timeout")])
 @pytest.mark.parametrize("is_made", [True, False])
@@ -190,6 +195,7 @@ def test_what_is_left_is_named_pod_by_pod():
     assert namespaces.leftovers(cluster, "yours") == []
 
 
+@pytest.mark.live
 def test_what_makes_pods_goes_first_then_the_pods_then_the_namespace():
     cluster = pretended(space("mine"))
     namespaces.remove(cluster, "mine")
@@ -205,6 +211,7 @@ def test_a_namespace_that_stays_is_named_with_the_reason(monkeypatch: pytest.Mon
         namespaces.remove(pretended(stuck, stuck=True), "mine")
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize(
     "asked",

@@ -17,6 +17,9 @@ from harness.platforms.kubernetes.manifests import HASH, HOST, LEASE, MANAGED, O
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from tests.support.kubernetes_shop import Shop, a_shop, noted, numbers, up_of
 
+# Private names: `_up` is what a deployment leaves in a platform, and `_select` the half of a switch after which a run
+# may die. `_LOOK_S`, `_BACK_S` and `_GONE_S` are waits, shortened.
+
 RUN_ID = "changes-1"
 NAMED = "Deployment web-v2 of namespace shop"
 
@@ -58,6 +61,7 @@ def test_a_run_whose_folder_is_gone_is_found_by_what_it_added(shop: Shop, change
     assert recovering.leftovers("changes-11") == []
 
 
+@pytest.mark.live
 def test_what_is_in_the_place_of_the_target_is_left_and_the_way_back_is_said(shop: Shop, changes: Changes):
     changes.switch("replica", {}, 5)
     (said,) = recovering.remove(RUN_ID)
@@ -78,6 +82,7 @@ def settled(shop: Shop) -> None:
         shop.ask("GET", "/api/v1/nodes")
 
 
+@pytest.mark.live
 def test_it_does_the_work_until_what_was_there_does_it_again(
     shop: Shop, changes: Changes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -98,6 +103,7 @@ def test_it_does_the_work_until_what_was_there_does_it_again(
     assert recovering.remove(RUN_ID) == ["removed Deployment jobs-v2 of namespace shop"]
 
 
+@pytest.mark.live
 def test_a_service_that_selects_one_version_only_is_not_forgotten(shop: Shop, changes: Changes):
     """Its owner's next version would get no requests."""
     changes.switch("worker", {}, 5)
@@ -133,6 +139,7 @@ def test_who_may_not_look_into_all_namespaces_sees_none(shop: Shop, changes: Cha
         recovering.runs()
 
 
+@pytest.mark.live
 def test_an_attached_run_shows_that_it_is_in_progress(
     shop: Shop, changes: Changes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -10,6 +10,8 @@ import pytest
 
 from harness.platforms.process import requirements
 
+# Private names: `_program` makes the check of one program: the public list names real ones, which are there.
+
 
 def test_nothing_is_missing_where_the_tests_run() -> None:
     assert requirements.missing() == []

@@ -19,7 +19,7 @@ from harness.properties import PROPERTIES
 from harness.properties.access import check as access
 from harness.properties.session import check as session
 from tests.support.histories import fault, history, rows_history, told
-from tests.unit.judging.test_oracles import linearizable, row
+from tests.support.oracles import linearizable, row
 
 WHO = "session=s1 user=ann"
 LOGIN = "access/login s1 ok 0-10 user=ann"
@@ -207,6 +207,7 @@ REFUSALS = st.tuples(
 )
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.lists(REFUSALS, max_size=6), min_size=ITEMS, max_size=ITEMS))
 def test_who_was_permitted_for_certain(items: list[Any]) -> None:
@@ -233,6 +234,7 @@ def test_who_was_permitted_for_certain(items: list[Any]) -> None:
     assert found == unexplained
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.lists(ROLE_OPS, max_size=6), min_size=ITEMS, max_size=ITEMS))
 def test_who_may_have_been_permitted(items: list[Any]) -> None:
@@ -281,6 +283,7 @@ def key_step(state: str, op: dict[str, Any]) -> list[str]:
     return [state] if label == "error" or state != "there" else []
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.tuples(st.integers(0, 3), lengths, st.lists(KEY_OPS, max_size=6)), min_size=ITEMS, max_size=ITEMS))
 def test_keys(items: list[Any]) -> None:

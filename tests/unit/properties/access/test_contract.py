@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from pydantic import ValidationError
 
 from harness.contract.read import read_contract
 from harness.properties.access.contract import Access
+from tests.support.paths import REFERENCE_CONTRACT as REFERENCE
 
-REFERENCE = Path(__file__).parents[4] / "target_service" / "contract.yaml"
 GIVEN: dict[str, Any] = yaml.safe_load(REFERENCE.read_text(encoding="utf-8"))["access"]
 
 

@@ -1,9 +1,8 @@
-"""The access workload, and what sessions does with spent refresh tokens, against small services of this process."""
+"""The access workload against a small service of this process."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ from harness.placeholders import secret
 from harness.rundir.journal import Hasher
 from harness.scenario.file import Scenario
 from harness.scenario.questions import questions_of
+from tests.support.agents import MASTER, agent, brief, do, ops
 from tests.support.service import CONTRACT, Answer, Service
-from tests.unit.load.test_agent import MASTER, agent, brief, do, ops
+
+pytestmark = pytest.mark.live
 
 BEARER = {"Authorization": "Bearer {token}"}
 ACCESS: dict[str, Any] = {
@@ -167,7 +168,7 @@ def test_access_under_load_ends_only_its_own_and_writes_down_no_secret(tmp_path:
     lost = [
         start["key"]
         for start, end in ops(tmp_path)
-        if start["w"] == "sessions" and end["cl"] == "absent" and start["k"] == "read"
+        if start["w"] == "session" and end["cl"] == "absent" and start["k"] == "read"
     ]
     ended = {start["key"] for start, _ in ops(tmp_path) if start["k"] == "logout"}
     assert set(lost) <= ended, "what one visitor ends is nobody else's"
@@ -212,72 +213,6 @@ def test_a_grant_that_cannot_be_refused_is_not_tried(tmp_path: Path, office: Off
         assert do(made, "steady")["surprises"] == []
     kinds = {kind for kind, _ in brief(tmp_path, "access")}
     assert "grant" in kinds and "usurp" not in kinds
-
-
-class Strict(Service):
-    """Ends a session whose refresh token is presented long after its rotation."""
-
-    GRACE_S = 0.4
-
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.rotated: dict[str, float] = {}
-        self.family: dict[str, str] = {}
-
-    def _refresh(self, path: str, token: str, key: str, body: bytes) -> Answer:
-        presented = json.loads(body)["refresh"]
-        if time.monotonic() - self.rotated.get(presented, time.monotonic()) > self.GRACE_S:
-            family = self._root(presented)
-            self.sessions = {name: user for name, user in self.sessions.items() if self._root(name) != family}
-            return 401, None
-        answer = super()._refresh(path, token, key, body)
-        if answer[1] and presented not in self.rotated:
-            self.rotated[presented] = time.monotonic()
-            self.family |= {answer[1]["refresh"]: presented, answer[1]["token"]: presented}
-        return answer
-
-    def _login(self, path: str, token: str, key: str, body: bytes) -> Answer:
-        answer = super()._login(path, token, key, body)
-        if answer[1]:
-            self.family[answer[1]["token"]] = answer[1]["refresh"]
-        return answer
-
-    def _root(self, name: str) -> str:
-        while name in self.family:
-            name = self.family[name]
-        return name
-
-
-PROMISES = {**CONTRACT["promises"], "refresh_grace_s": Strict.GRACE_S, "refresh_reuse_revokes": True}
-
-
-@pytest.mark.parametrize("promised", [True, False])
-def test_a_spent_refresh_token_is_presented_where_its_punishment_is_promised(tmp_path: Path, promised: bool):
-    promises = PROMISES if promised else {**PROMISES, "refresh_reuse_revokes": False, "refresh_grace_s": 30}
-    with Strict(secret(MASTER, "jwt")) as service:
-        service.GRACE_S = promises["refresh_grace_s"]
-        settings = {
-            "contract": contract(promises=promises),
-            "duration_s": 6.0 if promised else 2.0,
-            "think_s": (0.005, 0.01),
-        }
-        with agent(tmp_path, service, {"session/hop": 8}, **settings) as made:
-            do(made, "steady")
-            do(made, "load")
-    found = ops(tmp_path)
-    rotated: dict[str, int] = {}
-    late = []
-    for place, (start, end) in enumerate(found):
-        if start["k"] != "refresh":
-            continue
-        if start["at"] - rotated.get(start["a"], start["at"]) > (promises["refresh_grace_s"] + 1) * 1e9:
-            late.append((place, start["key"], end["cl"]))
-        if end["cl"] == "ok":
-            rotated.setdefault(start["a"], end["at"])
-    assert bool(late) is promised
-    for place, key, label in late:
-        after = [end["cl"] for start, end in found[place + 1 :] if start["key"] == key]
-        assert label == "refused" and after and set(after) == {"absent"}
 
 
 def test_what_a_contract_leaves_out_of_access_is_said_to_be_untested():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.cart import check as cart
 from tests.support.histories import history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
 TERMS = cart.Criteria(ttl_s=100)
 ADD = "cart/add l1 ok 0-10"
@@ -30,7 +30,7 @@ def shown(number: int, kind: str, label: str, begun: float, ended: float, value:
 def test_the_whole_result_of_a_lost_line() -> None:
     assert cart.check(history(ADD, look("20-30", found=False)), TERMS) == Result(
         name="cart",
-        property=cart.PROPERTY,
+        property=cart.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"lines": 1, "found": 0, "not_found": 1, "removed": 0},
@@ -148,6 +148,7 @@ def step(state: str, op: Row) -> list[str]:
     return [state] if label == "error" or found == (state == "there") else []
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.tuples(ADDS, st.lists(OPS, max_size=6)), min_size=ITEMS, max_size=ITEMS))
 def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:

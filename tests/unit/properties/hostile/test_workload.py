@@ -18,8 +18,8 @@ from harness.contract.model import Contract
 from harness.placeholders import secret
 from harness.properties import PROPERTIES
 from harness.properties.hostile.workload import FORGERS
+from tests.support.agents import MASTER, agent, do, ops
 from tests.support.service import CONTRACT, Service
-from tests.unit.load.test_agent import MASTER, agent, do, ops
 
 KEY = "s" * 64
 NOW = int(time.time())
@@ -134,6 +134,7 @@ POSSIBLE |= {"truncated", "unsigned"}
 """What a token of the small service can be wrong in: it has neither issuer nor type nor kid."""
 
 
+@pytest.mark.live
 def test_every_wrong_token_reads_once_and_pays_once_under_a_key_of_its_own(tmp_path: Path):
     contract = Contract.model_validate(CONTRACT)
     found = steady(tmp_path, contract)
@@ -148,6 +149,28 @@ def test_every_wrong_token_reads_once_and_pays_once_under_a_key_of_its_own(tmp_p
     )
 
 
+@pytest.mark.live
 def test_a_contract_without_payments_has_wrong_tokens_read_alone(tmp_path: Path):
     contract = Contract.model_validate({name: part for name, part in CONTRACT.items() if name != "idempotency"})
     assert {start["k"] for start, _ in steady(tmp_path, contract)} == {"forge"}
+
+
+def test_one_correct_pass_of_hostile_tokens(tmp_path: Path, service: Service):
+    with agent(tmp_path, service, {"hostile/hop": 1}) as made:
+        assert do(made, "steady")["surprises"] == []
+    forged = {start["a"]: end["cl"] for start, end in ops(tmp_path) if start["k"] == "forge"}
+    # This service names no issuer, so there is none to be wrong.
+    assert forged == dict.fromkeys(
+        [
+            "expired",
+            "no-expiry",
+            "other-audience",
+            "unsigned",
+            "foreign-key",
+            "other-subject",
+            "refresh-token",
+            "bit-flipped",
+            "truncated",
+        ],
+        "absent",
+    )

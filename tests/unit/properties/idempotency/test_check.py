@@ -22,7 +22,7 @@ def test_the_whole_result_of_a_doubled_effect() -> None:
     }  # fmt: skip
     assert idempotency.check(db, TERMS) == Result(
         name="idempotency",
-        property=idempotency.PROPERTY,
+        property=idempotency.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"attempts": 1, "acknowledged": 1, "doubtful": 0, "beyond_retention": 0, "effects": 2},
@@ -154,11 +154,11 @@ def test_the_promised_time_starts_when_the_faults_are_healed() -> None:
 
 def test_what_the_provider_does_not_promise_is_not_judged() -> None:
     db = history(OK, effect=[effect("p1", 5), effect("p1", 6)])
-    assert told(idempotency.check(db, replace(TERMS, ledger_deduplicates=False))) == ("valid", {})
+    assert told(idempotency.check(db, replace(TERMS, deduplicates=False))) == ("valid", {})
 
 
 def test_effects_nowhere_are_not_judged() -> None:
-    assert told(idempotency.check(history(OK), replace(TERMS, payment_effects="nowhere"))) == ("valid", {})
+    assert told(idempotency.check(history(OK), replace(TERMS, effects="nowhere"))) == ("valid", {})
 
 
 LISTED = {
@@ -173,7 +173,7 @@ LISTED = {
 def test_effects_seen_at_a_listing(rule: str) -> None:
     db = history(*LISTED[rule], "idempotency/pay p9 ok 0-1")
     expected = ("invalid", {rule: 1}) if rule else ("valid", {})
-    assert told(idempotency.check(db, replace(TERMS, payment_effects="listing"))) == expected
+    assert told(idempotency.check(db, replace(TERMS, effects="listing"))) == expected
 
 
 def test_nothing_examined_is_unknown() -> None:

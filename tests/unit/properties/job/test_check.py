@@ -77,7 +77,7 @@ GUILTY: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
 def test_guilty(name: str) -> None:
     lines, effects = GUILTY[name]
     rule = name.split(",")[0]
-    terms = replace(TERMS, ledger_deduplicates=rule != "fence went back")
+    terms = replace(TERMS, deduplicates=rule != "fence went back")
     result = job.check(history(*lines, effect=effects), terms)
     assert told(result) == ("invalid", {rule: 1})
 
@@ -129,9 +129,9 @@ def test_innocent(name: str) -> None:
 
 def test_effects_are_judged_only_where_they_can_be_seen() -> None:
     db = history(SUBMIT, DONE)
-    assert told(job.check(db, replace(TERMS, job_effects="nowhere"))) == ("valid", {})
+    assert told(job.check(db, replace(TERMS, effects="nowhere"))) == ("valid", {})
     db = history(SUBMIT, DONE, effect=[*RAN, effect("j1", 60, "job", 1)])
-    assert told(job.check(db, replace(TERMS, ledger_deduplicates=False))) == ("valid", {})
+    assert told(job.check(db, replace(TERMS, deduplicates=False))) == ("valid", {})
 
 
 def test_the_witness_of_progress_holds_both_reads() -> None:
@@ -155,6 +155,7 @@ def left_terminal(reads: list[tuple[int, int, str]]) -> bool:
     )
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(READS, st.booleans())
 def test_terminal_states_against_brute_force(reads: list[tuple[int, int, str]], ran: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,8 @@ from harness.client.caller import Op, Reply
 from harness.contract.model import Contract
 from harness.properties.job.workload import JobWorkload, SubmittedJob
 from harness.properties.visitor import SessionItem, Visitor
-from tests.support.service import CONTRACT
+from tests.support.agents import agent, do, ops
+from tests.support.service import CONTRACT, Service
 
 CANCEL = {
     "request": "POST /jobs/{id}/cancel",
@@ -85,3 +87,14 @@ def test_some_open_jobs_are_cancelled_where_the_contract_says_how(contract: dict
     kinds = [op.kind for _, op, _ in caller.asked]
     assert set(kinds) == ({"status", "cancel"} if contract is WITH_CANCEL else {"status"})
     assert kinds.count("cancel") < 40
+
+
+def test_one_correct_pass_of_jobs(tmp_path: Path, service: Service):
+    with agent(tmp_path, service, {"job/balancer": 1}) as made:
+        assert do(made, "steady")["surprises"] == []
+        assert do(made, "quiet")["open"] == []
+    jobs = [(start, end) for start, end in ops(tmp_path) if start["w"] == "job" and start["k"] == "status"]
+    assert [end["state"] for _, end in jobs[:2]] == ["pending", "done"]
+    assert [end["num"] for _, end in jobs[:2]] == [0.5, 1.0]
+    assert "v" not in jobs[0][1]
+    assert jobs[1][0]["want"] == jobs[1][1]["v"], "3.0 is 3"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.limit import check as rate_limit
 from tests.support.histories import MS, history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, row
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, row
 
 TERMS = rate_limit.Criteria(window_s=1, most=3, least=2)
 
@@ -29,8 +29,8 @@ def shown(number: int, label: str, begun: float, ended: float) -> dict[str, Any]
 def test_the_whole_result_of_one_too_many() -> None:
     db = history(*(hit(f"{at}-{at + 5}") for at in (0, 10, 20, 30)), hit("40-45", "limited"))
     assert rate_limit.check(db, TERMS) == Result(
-        name="rate_limit",
-        property=rate_limit.PROPERTY,
+        name="limit",
+        property=rate_limit.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"users": 1, "admitted": 4, "refused": 1, "doubtful": 0},
@@ -145,11 +145,12 @@ def broken(rows: list[Row], window: int, most: int, least: int) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.lists(HITS, max_size=9), min_size=ITEMS, max_size=ITEMS))
 def test_the_same_verdict_as_the_words_of_the_rules(items: list[Any]) -> None:
     histories = {
-        f"u{number}": [row("limits", "hit", f"u{number}", label, at * TICK, took * TICK) for label, at, took in ops]
+        f"u{number}": [row("limit", "hit", f"u{number}", label, at * TICK, took * TICK) for label, at, took in ops]
         for number, ops in enumerate(items)
     }
     db = rows_history([each for rows in histories.values() for each in rows])
@@ -161,6 +162,7 @@ def test_the_same_verdict_as_the_words_of_the_rules(items: list[Any]) -> None:
 GAPS = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 60), st.integers(0, 60)), min_size=4, max_size=20)
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(GAPS, min_size=ITEMS, max_size=ITEMS))
 def test_a_limiter_that_keeps_its_promises_is_never_blamed(items: list[Any]) -> None:
@@ -174,6 +176,6 @@ def test_a_limiter_that_keeps_its_promises_is_never_blamed(items: list[Any]) -> 
             label = "limited" if max(due, moment) - moment > (burst - 1) * interval else "ok"
             if label == "ok":
                 due = max(due, moment) + interval
-            rows.append(row("limits", "hit", f"u{number}", label, moment - before, before + after))
+            rows.append(row("limit", "hit", f"u{number}", label, moment - before, before + after))
     rate_limit.check(db := rows_history(rows), rate_limit.Criteria(window_s=1, most=8, least=4))
     assert guilty(db) == set()

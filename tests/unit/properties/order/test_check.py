@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.order import check as order
 from tests.support.histories import MS, effect, fault, history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, row, times
 
 TERMS = order.Criteria(retention_s=100, definite_answer_s=5)
 OK = "order/place o1 ok 0-10 arg=A user=ann value=v given_id=i"
@@ -31,7 +31,7 @@ def test_the_whole_result_of_two_winners() -> None:
     result = order.check(db, TERMS)
     assert replace(result, witnesses=[]) == Result(
         name="order",
-        property=order.PROPERTY,
+        property=order.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={
@@ -208,8 +208,8 @@ def test_the_promised_time_starts_when_the_faults_are_healed() -> None:
 
 def test_what_was_not_promised_or_cannot_be_seen_is_not_judged() -> None:
     db = history(OK, LATE, effect=[*DONE, effect("o1", 6, "order")])
-    assert told(order.check(db, replace(TERMS, ledger_deduplicates=False))) == ("valid", {})
-    assert told(order.check(history(OK, LATE), replace(TERMS, order_effects="nowhere"))) == ("valid", {})
+    assert told(order.check(db, replace(TERMS, deduplicates=False))) == ("valid", {})
+    assert told(order.check(history(OK, LATE), replace(TERMS, effects="nowhere"))) == ("valid", {})
 
 
 def test_nothing_examined_is_unknown() -> None:
@@ -258,6 +258,7 @@ def explains(owner: str, at: int, places: list[Row], looks: list[Row]) -> bool:
     return True
 
 
+@pytest.mark.thorough
 @QUICK
 @given(
     st.lists(
@@ -271,10 +272,10 @@ def test_against_every_owner_and_every_instant(items: list[Any]) -> None:
     for number, (asked, looked) in enumerate(items):
         name = f"o{number}"
         places = [
-            row("orders", "place", name, label, at, took, arg=arg, user=f"user-{arg}") for label, arg, at, took in asked
+            row("order", "place", name, label, at, took, arg=arg, user=f"user-{arg}") for label, arg, at, took in asked
         ]
         looks = [
-            row("orders", "inspect", name, label, at, took, user=f"user-{arg}", state="done" if label == "ok" else None)
+            row("order", "inspect", name, label, at, took, user=f"user-{arg}", state="done" if label == "ok" else None)
             for label, arg, at, took in looked
         ]
         histories[name] = (places, looks)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.judging.verdict import Result, Verdict, Witness
 from harness.properties.preference import check as preference
 from tests.support.histories import history, rows_history, told
-from tests.unit.judging.test_oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
+from tests.support.oracles import ITEMS, QUICK, Row, guilty, lengths, linearizable, row, times
 
 TERMS = preference.Criteria()
 FIRST = "preference/get u ok 0-1 value=initial"
@@ -35,7 +35,7 @@ def test_the_whole_result_of_a_stale_read() -> None:
     db = history(get("initial", "0-10"), put("a", "20-30"), get("initial", "40-50"))
     assert preference.check(db, TERMS) == Result(
         name="preference",
-        property=preference.PROPERTY,
+        property=preference.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"registers": 1, "writes": 1, "refused": 0, "doubtful": 0, "reads": 2},
@@ -162,6 +162,7 @@ def explained(rows: list[Row]) -> bool:
     return len(unknown) <= 1 and linearizable(rows, next(iter(unknown), "i"), step)
 
 
+@pytest.mark.thorough
 @QUICK
 @given(st.lists(st.tuples(st.lists(WRITES, max_size=3), st.lists(READS, max_size=6)), min_size=ITEMS, max_size=ITEMS))
 def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:
@@ -169,11 +170,11 @@ def test_the_same_verdict_as_brute_force(items: list[Any]) -> None:
     for number, (writes, reads) in enumerate(items):
         name = f"u{number}"
         rows = [
-            row("preferences", "put", name, label, at, took, arg=value)
+            row("preference", "put", name, label, at, took, arg=value)
             for value, (label, at, took) in zip(VALUES, writes, strict=False)
         ]
         rows += [
-            row("preferences", "get", name, "error" if value == "?" else "ok", at, took)
+            row("preference", "get", name, "error" if value == "?" else "ok", at, took)
             | {"value": None if value == "?" else value}
             for value, at, took in reads
         ]

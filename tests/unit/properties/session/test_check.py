@@ -24,7 +24,7 @@ def test_the_whole_result_of_a_lost_session() -> None:
     }  # fmt: skip
     assert session.check(db, TTL) == Result(
         name="session",
-        property=session.PROPERTY,
+        property=session.SENTENCE,
         verdict=Verdict.INVALID,
         reason=None,
         examined={"sessions": 1, "present_reads": 0, "absent_reads": 1, "revokes": 0, "ambiguous": 0},

@@ -1,0 +1,45 @@
+"""The catalogue of seeded defects: each names what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.contract.catalogue import known, read_catalogue
+from harness.contract.read import read_contract
+from harness.errors import UsageError
+from tests.support.paths import REFERENCE_CONTRACT as REFERENCE
+
+TEXT = REFERENCE.read_text(encoding="utf-8")
+
+
+def test_the_catalogue_names_what_exists():
+    from harness.scenario.questions import CHECKS
+
+    defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
+    assert len(defects) >= 7
+    assert len({defect.name for defect in defects}) == len(defects)
+    for defect in defects:
+        assert defect.check in CHECKS
+        assert (REFERENCE.parents[1] / defect.scenario).is_file()
+    known(defects, [defect.name for defect in defects])
+
+
+def test_an_unknown_defect_is_refused_with_the_nearest():
+    defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
+    with pytest.raises(UsageError, match=r"'no-fense' is no defect of this service; did you mean `no-fence`\?"):
+        known(defects, ["no-fense"])
+
+
+def test_a_contract_without_or_with_a_bad_catalogue(tmp_path: Path):
+    path = tmp_path / "contract.yaml"
+    start, _, _ = TEXT.partition("\ndefects:")
+    path.write_text(start + "\n", encoding="utf-8")
+    assert read_catalogue(read_contract(path), path) == []
+    path.write_text(start + "\ndefects: {catalogue: c.yaml}\n", encoding="utf-8")
+    (tmp_path / "c.yaml").write_text("defects:\n  - {name: A B, title: t}\n", encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_catalogue(read_contract(path), path)
+    assert f"{tmp_path}/c.yaml:2: defects.0.name: " in str(caught.value)
+    assert f"{tmp_path}/c.yaml:2: defects.0.check: is missing and has no default" in str(caught.value)
