@@ -14,7 +14,7 @@ from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
-from harness.platforms import PLATFORMS
+from harness.platforms import DESCRIPTIONS
 from harness.properties import PROPERTIES
 from harness.scenario import shipped
 from harness.scenario.file import Evidence, Scenario, Slos
@@ -56,18 +56,13 @@ def defects(contracts: list[Path]) -> dict[str, str]:
 def everything(folder: Path, contracts: list[Path]) -> dict[str, dict[str, Any]]:
     """Section -> name -> sentence or default."""
     modules = {name: __import__(kind.__module__, fromlist=["_"]) for name, kind in FAULTS.items()}
-    platforms = {
-        "process": "real parts as plain processes on 127.0.0.1",
-        "docker": "a Compose project on the Docker engine of this machine",
-        "kubernetes": "a namespace of a cluster, through its API",
-    }
     return {
         "scenarios": scenarios(folder),
         "faults": {name: first_sentence(module.__doc__) for name, module in modules.items()},
         "properties": {name: each.sentence for name, each in PROPERTIES.items()},
         "checks": {name: each.sentence for name, each in CHECKS.items()},
         "defects": defects(contracts),
-        "platforms": {name: platforms.get(name, "") for name in PLATFORMS},
+        "platforms": {name: each.sentence for name, each in DESCRIPTIONS.items()},
         "thresholds of evidence (defaults)": Evidence().model_dump(),
         "SLOs (defaults)": Slos().model_dump(),
         "fields of a scenario": {

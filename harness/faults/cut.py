@@ -6,29 +6,24 @@ network; heals when it is seen on it again.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from harness.faults.base import Context, Lasting
+from harness.faults.undo import Mend, Undo
+from harness.platforms.abilities import Disconnectable
 
-from harness.faults.base import Context, Fault, Span
 
-
-class Cut(Fault):
+class Cut(Lasting):
     """`for`: how long it stays cut off, in seconds. Only replicas are reached by anybody."""
 
     rough = True
-    needs = "cut"
+    needs = (Disconnectable,)
 
     kind: Literal["cut"] = "cut"
     role: Literal["replica"] = "replica"
-    for_s: Span = Field(default=4.0, alias="for")
 
-    def undo(self, context: Context) -> dict[str, Any]:
-        return {"do": "mend", "target": context.victim.name}
+    def undo(self, context: Context) -> Undo:
+        return Mend(context.victim.name, context.victim.handle)
 
     def inject(self, context: Context) -> str:
-        return context.platform.cut(context.victim.name)
-
-    def heal(self, context: Context) -> str:
-        context.abort.wait(self.for_s)
-        return context.platform.mend(context.victim.name)
+        return context.able(Disconnectable).cut(context.victim.name)

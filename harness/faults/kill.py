@@ -15,7 +15,6 @@ class Kill(Fault):
 
     rough = True
     ends_life = True
-    needs = "kill"
 
     kind: Literal["kill"] = "kill"
     replaced_within: Span = 30.0
@@ -24,4 +23,4 @@ class Kill(Fault):
         return context.platform.kill(context.victim.name)
 
     def heal(self, context: Context) -> str:
-        return context.keeper.wait_replaced(context.victim.name, self.replaced_within, context.give_up)
+        return context.supervisor.wait_replaced(context.victim.name, self.replaced_within, context.give_up)

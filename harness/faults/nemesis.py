@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.errors import EnvironmentFailure, FaultNotSeen, HarnessError
 from harness.faults.base import Context
 from harness.faults.schedule import Planned
+from harness.faults.undo import LiveTarget, Nothing, OfMember, Undo, UndoLog, in_order
 from harness.platforms.base import DEAD, Member, Platform, Role
 from harness.rundir.faults import FaultRecord
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 _SPARE_WAIT_S = 6.0
 _LOOK_S = 0.02
@@ -30,38 +32,47 @@ def _victims(context: Context) -> dict[str, list[str]]:
 
 
 class Nemesis:
-    """One run's faults: `start` when the load starts, `heal_all` when it has ended, however it ended."""
+    """The faults of one run: `start` when the load starts, `heal_all` when the load has ended, however it ended."""
 
     def __init__(
         self,
         plan: Sequence[Planned],
         platform: Platform,
-        keeper: Keeper,
+        supervisor: Supervisor,
         record: Path,
         *,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         on_problem: Callable[[str], None] | None = None,
     ) -> None:
-        """`record` is the run's faults.jsonl. `on_event` gets each of its lines, `on_problem` what spoils the run."""
-        self._plan, self._platform, self._keeper = list(plan), platform, keeper
+        """Prepare the faults of a plan.
+
+        Args:
+            plan: The faults in the order of their times.
+            platform: Where the target runs.
+            supervisor: Keeps the wanted number of members.
+            record: The run's faults.jsonl.
+            on_event: Gets each line of the record.
+            on_problem: Gets what spoils the run.
+        """
+        self._plan, self._platform, self._supervisor = list(plan), platform, supervisor
         self._record = FaultRecord(record, on_event)
+        self._log = UndoLog(self._record, LiveTarget(platform, supervisor))
         self._on_problem = on_problem
-        self._declared: dict[Role, int] = dict(keeper.desired)
+        self._declared: dict[Role, int] = dict(supervisor.desired)
         self._abort, self._give_up = threading.Event(), threading.Event()
         self._choosing = threading.Lock()
         self._healing = threading.Lock()
         self._scaling: dict[str, threading.Lock] = {"replica": threading.Lock(), "worker": threading.Lock()}
         self._taken: set[str] = set()
-        self._undone: dict[int, dict[str, Any]] = {}
         self._never_due = [*self._plan]
-        self._threads: list[threading.Thread] = []
+        self._threads: list[tuple[Planned, threading.Thread]] = []
         self._clock: threading.Thread | None = None
         self.problems: list[str] = []
 
     # -- when
 
     def start(self, start_ns: int) -> None:
-        """Begins; `start_ns` (monotonic) is the start of the load, from which all times of the plan count."""
+        """Begin. All times of the plan count from `start_ns` (monotonic), the start of the load."""
         self._clock = threading.Thread(target=self._run, args=(start_ns,), name="nemesis", daemon=True)
         self._clock.start()
 
@@ -73,7 +84,7 @@ class Nemesis:
             self._never_due.remove(planned)
             name = f"fault {planned.number} ({planned.fault.kind})"
             thread = threading.Thread(target=self._guarded, args=(planned,), name=name, daemon=True)
-            self._threads.append(thread)
+            self._threads.append((planned, thread))
             thread.start()
 
     # -- one fault
@@ -89,43 +100,43 @@ class Nemesis:
     def _one(self, planned: Planned) -> None:
         fault = planned.fault
         with self._victim(planned) as target, self._alone(planned):
-            context = Context(self._platform, self._keeper, target, self._abort, self._give_up)
+            undo = partial(self._log.carry_out, planned.number)
+            context = Context(self._platform, self._supervisor, target, self._abort, self._give_up, undo)
             if self._abort.is_set():
-                self._intent(planned, None, None, {"do": "none"})
+                self._intent(planned, None, None, Nothing())
                 raise EnvironmentFailure("the run began to heal before it was injected")
-            undo = fault.undo(context)
-            self._intent(planned, fault.describe(context), target, undo)
-            self._undone[planned.number] = undo
+            self._intent(planned, fault.describe(context), target, fault.undo(context))
             self._record.write("injected", planned.number)
             try:
                 how = fault.inject(context)
                 self._record.write("landed", planned.number, how=how, **_victims(context))
             except Exception as error:
                 self._failed(planned, str(error), **_victims(context))
-                self._undo_failed(planned, context)
+                self._undo_failed(planned)
                 return
             how = fault.heal(context)
-            del self._undone[planned.number]
+            if self._is_lasting(planned.number):
+                how = self._log.carry_out(planned.number)
             self._record.write("healed", planned.number, how=how)
 
-    def _undo_failed(self, planned: Planned, context: Context) -> None:
-        """What was not seen to land may have landed all the same."""
-        do = self._undone.pop(planned.number)["do"]
-        if do in ("resume", "mend"):
-            with suppress(EnvironmentFailure):
-                how = getattr(self._platform, do)(context.victim.name)
-                self._record.write("healed", planned.number, how=how)
+    def _is_lasting(self, number: int) -> bool:
+        return isinstance(self._log.open().get(number), OfMember)
 
-    def _intent(self, planned: Planned, name: str | None, target: Member | None, undo: dict[str, Any]) -> None:
-        self._record.write(
-            "intent",
+    def _undo_failed(self, planned: Planned) -> None:
+        """Undo what was not seen to land: it may have landed all the same."""
+        if self._is_lasting(planned.number):
+            with suppress(EnvironmentFailure):
+                self._record.write("healed", planned.number, how=self._log.carry_out(planned.number))
+
+    def _intent(self, planned: Planned, name: str | None, target: Member | None, undo: Undo) -> None:
+        self._log.intend(
             planned.number,
+            undo,
             kind=planned.fault.kind,
             role=planned.fault.role,
             target=name,
             boot=target.boot if target else None,
             planned_s=planned.at_s,
-            undo=undo,
         )
 
     def _failed(self, planned: Planned, why: str, **members: Any) -> None:
@@ -143,7 +154,7 @@ class Nemesis:
 
     @contextmanager
     def _victim(self, planned: Planned) -> Iterator[Member | None]:
-        """A ready member that no other fault has, kept for this one until it is healed."""
+        """Yield a ready member that no other fault has, and keep it for this fault until that is over."""
         if not planned.fault.needs_target:
             yield None
             return
@@ -158,13 +169,13 @@ class Nemesis:
         fault, until = planned.fault, time.monotonic() + _SPARE_WAIT_S
         while True:
             with self._choosing:
-                free = [member for member in self._keeper.ready(fault.role) if member.name not in self._taken]
+                free = [member for member in self._supervisor.ready(fault.role) if member.name not in self._taken]
                 if len(free) > fault.min_ready:
                     target = free[int(planned.pick * len(free))]
                     self._taken.add(target.name)
                     return target
             if time.monotonic() > until or self._abort.wait(_LOOK_S):
-                self._intent(planned, None, None, {"do": "none"})
+                self._intent(planned, None, None, Nothing())
                 raise FaultNotSeen(
                     f"no {fault.role} to spare: {len(free)} ready and free of faults,"
                     f" {fault.min_ready} must stay (min_ready)"
@@ -181,10 +192,17 @@ class Nemesis:
     # -- undoing
 
     def heal_all(self, why: str = "the load ended before it was due", wait_s: float = 30.0) -> list[str]:
-        """No fault is injected from now on; what is frozen is thawed, the declared numbers are brought back.
+        """Inject no fault from now on, and carry out all that is open in the undo log. Look again at the end.
 
-        `wait_s` bounds the wait for the declared numbers to be ready; 0 does not wait (a tear-down follows).
-        Looks again at the end. Returns what could not be healed; may be called again, from any thread.
+        May be called again, from any thread.
+
+        Args:
+            why: Why faults that were never due are recorded as failed.
+            wait_s: How long to wait until the declared numbers of members are ready; 0 when a tear-down follows, which
+                needs no numbers.
+
+        Returns:
+            What could not be healed, one line each.
         """
         with self._healing:
             self._abort.set()
@@ -192,33 +210,54 @@ class Nemesis:
                 self._give_up.set()
             self._end_plan(why)
             until = time.monotonic() + wait_s
-            # A fault thaws or mends its own victim, and says so; what is left after that has lost its fault.
-            thawed = time.monotonic() + _THAW_S
-            self._join("pause", thawed)
-            self._join("cut", thawed)
-            problems = self._thaw() + self._mend()
-            if wait_s > 0:
-                problems += self._declared_again(until)
-            problems += self._join("", max(until, time.monotonic() + _THAW_S))
-            problems += self._thaw() + self._mend()
+            # A fault undoes what it did to its own victim, and says so; what is open after that has lost its fault.
+            self._join(time.monotonic() + _THAW_S, lasting_only=True)
+            self._undo_members()
+            problems = self._numbers_again(until) if wait_s > 0 else []
+            problems += self._join(max(until, time.monotonic() + _THAW_S))
+            problems += self._undo_members() + self._still_frozen()
             for text in problems:
                 self._problem(text)
             return problems
 
-    def _declared_again(self, until: float) -> list[str]:
+    def _undo_members(self) -> list[str]:
+        """Carry out what is open of single members; the dead need nothing. Return what could not be done."""
+        living = {member.name for member in self._platform.members() if member.state not in DEAD}
+        return self._undo(
+            {n: each for n, each in self._log.open().items() if isinstance(each, OfMember)},
+            lambda action: isinstance(action, OfMember) and action.member not in living,
+        )
+
+    def _undo(self, actions: Mapping[int, Undo], is_moot: Callable[[Undo], bool] = lambda action: False) -> list[str]:
         problems = []
-        for role, count in self._declared.items():
-            if self._keeper.desired[role] != count:
-                self._keeper.set_desired(role, count)
+        for numbers, action in in_order(actions):
+            if is_moot(action):
+                self._log.close(numbers[0], "its member is dead")
+                continue
+            try:
+                self._log.undo(numbers)
+            except EnvironmentFailure as error:
+                problems.append(f"{action.failed}: {error}")
+        return problems
+
+    def _still_frozen(self) -> list[str]:
+        """Look again, and name members that are frozen though nothing is open for them."""
+        known = {each.member for each in self._log.open().values() if isinstance(each, OfMember)}
+        frozen = [member.name for member in self._platform.members() if member.state == "paused"]
+        return [f"not thawed: {name} is frozen, and no fault says so" for name in frozen if name not in known]
+
+    def _numbers_again(self, until: float) -> list[str]:
+        """Bring the declared numbers back, and wait until so many are ready."""
+        problems = self._undo({n: each for n, each in self._log.open().items() if not isinstance(each, OfMember)})
         for role, count in self._declared.items():
             try:
-                self._keeper.wait_ready(role, count, max(0.1, until - time.monotonic()))
+                self._supervisor.wait_ready(role, count, max(0.1, until - time.monotonic()))
             except EnvironmentFailure as error:
                 problems.append(f"not healed: {error}")
         return problems
 
-    def _join(self, kind: str, until: float) -> list[str]:
-        mine = [thread for thread in self._threads if kind in thread.name]
+    def _join(self, until: float, lasting_only: bool = False) -> list[str]:
+        mine = [thread for planned, thread in self._threads if planned.fault.lasts or not lasting_only]
         for thread in mine:
             thread.join(max(0.0, until - time.monotonic()))
         return [f"{thread.name} has not come to an end" for thread in mine if thread.is_alive()]
@@ -229,29 +268,7 @@ class Nemesis:
         while self._never_due:
             planned = self._never_due.pop(0)
             try:
-                self._intent(planned, None, None, {"do": "none"})
+                self._intent(planned, None, None, Nothing())
             except OSError as error:
                 self._problem(f"fault {planned.number}: {error}")
             self._failed(planned, f"{why} (at {planned.at_s:g} s)")
-
-    def _thaw(self) -> list[str]:
-        problems = []
-        for member in self._platform.members():
-            if member.state == "paused":
-                try:
-                    self._platform.resume(member.name)
-                except FaultNotSeen as error:
-                    problems.append(f"not thawed: {error}")
-        return problems
-
-    def _mend(self) -> list[str]:
-        problems = []
-        living = {member.name for member in self._platform.members() if member.state not in DEAD}
-        for number, undo in list(self._undone.items()):
-            if undo["do"] == "mend" and undo["target"] in living:
-                try:
-                    self._platform.mend(undo["target"])
-                    del self._undone[number]
-                except FaultNotSeen as error:
-                    problems.append(f"not mended: {error}")
-        return problems

@@ -6,28 +6,23 @@ stopped state; heals when, thawed, none is.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from harness.faults.base import Context, Lasting
+from harness.faults.undo import Thaw, Undo
+from harness.platforms.abilities import Pausable
 
-from harness.faults.base import Context, Fault, Span
 
-
-class Pause(Fault):
+class Pause(Lasting):
     """`for`: how long it stays frozen, in seconds."""
 
     rough = True
-    needs = "pause"
+    needs = (Pausable,)
 
     kind: Literal["pause"] = "pause"
-    for_s: Span = Field(default=4.0, alias="for")
 
-    def undo(self, context: Context) -> dict[str, Any]:
-        return {"do": "resume", "target": context.victim.name}
+    def undo(self, context: Context) -> Undo:
+        return Thaw(context.victim.name, context.victim.handle)
 
     def inject(self, context: Context) -> str:
-        return context.platform.pause(context.victim.name)
-
-    def heal(self, context: Context) -> str:
-        context.abort.wait(self.for_s)
-        return context.platform.resume(context.victim.name)
+        return context.able(Pausable).pause(context.victim.name)

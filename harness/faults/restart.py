@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.faults.base import Context, Fault, Span
+from harness.faults.replacement import Replacement
+from harness.platforms.abilities import Renewable, SelfHealing
 from harness.supervision.rollout import Rollout
 
 
-class Restart(Fault):
+class Restart(Replacement):
     """`reached_within` bounds the wait for the last of them, in seconds."""
 
-    needs_target = False
-    graceful = True
-    renews = True
-    whole_role = True
-    needs = "restart"
+    needs = (Renewable, SelfHealing)
 
     kind: Literal["restart"] = "restart"
-    reached_within: Span = 60.0
 
-    def describe(self, context: Context) -> str:
-        return f"all {context.keeper.desired[self.role]} {self.role}s"
-
-    def inject(self, context: Context) -> str:
-        return Rollout(context.keeper, self.role, {}, self.reached_within, context.abort, context.stopped).roll()
-
-    def heal(self, context: Context) -> str:
-        return f"the new {self.role}s stay"
+    def replace(self, rollout: Rollout) -> str:
+        return rollout.roll()

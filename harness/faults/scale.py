@@ -7,12 +7,14 @@ of the stopped ones are in the record, landed or not.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from harness.errors import FaultNotSeen
 from harness.faults.base import Context, Fault, Span
+from harness.faults.undo import BringBack, Undo
+from harness.platforms.abilities import SelfHealing, Startable
 
 
 class Scale(Fault):
@@ -21,23 +23,25 @@ class Scale(Fault):
     needs_target = False
     graceful = True
     whole_role = True
-    needs = "scale"
+    needs = (Startable, SelfHealing)
 
     kind: Literal["scale"] = "scale"
     to: Annotated[int, Field(ge=1, le=100)]
     reached_within: Span = 30.0
 
-    def undo(self, context: Context) -> dict[str, Any]:
-        return {"do": "scale", "role": self.role, "to": context.keeper.desired[self.role]}
+    def undo(self, context: Context) -> Undo:
+        return BringBack(self.role, context.supervisor.desired[self.role])
 
     def describe(self, context: Context) -> str:
-        return f"{context.keeper.desired[self.role]}->{self.to}"
+        return f"{context.supervisor.desired[self.role]}->{self.to}"
 
     def inject(self, context: Context) -> str:
-        stopped = context.keeper.set_desired(self.role, self.to)
+        stopped = context.supervisor.set_desired(self.role, self.to)
         context.stopped.extend(stopped)
-        seen = context.keeper.wait_scaled(self.role, stopped, self.reached_within, context.abort)
-        failed = [context.keeper.stop_failures[name] for name in stopped if name in context.keeper.stop_failures]
+        seen = context.supervisor.wait_scaled(self.role, stopped, self.reached_within, context.abort)
+        failed = [
+            context.supervisor.stop_failures[name] for name in stopped if name in context.supervisor.stop_failures
+        ]
         if failed:
             raise FaultNotSeen("; ".join(failed))
         return seen

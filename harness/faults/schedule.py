@@ -11,7 +11,14 @@ from harness.faults.base import Fault
 
 @dataclass(frozen=True)
 class Planned:
-    """One fault that is due. `pick`, from 0 up to 1, chooses the victim among those there at the time."""
+    """One fault that is due at a time.
+
+    Attributes:
+        number: The number of the fault in the plan, from 1.
+        fault: What is done.
+        at_s: When it is due, in seconds from the start of the load.
+        pick: From 0 up to 1; chooses the victim among the members that are there at that time.
+    """
 
     number: int
     fault: Fault
@@ -20,29 +27,16 @@ class Planned:
 
 
 def plan(faults: Sequence[Fault], duration_s: float, seed: int) -> list[Planned]:
-    """All faults of a run of `duration_s`, numbered from 1 in the order of their times.
+    """Return all faults of a run of `duration_s`, numbered from 1 in the order of their times.
 
-    The same arguments give the same plan. Each entry draws from a stream of its own, so that adding one at the
-    end does not move the others. A time after the load stays planned, for it must be seen not to have landed.
+    The same arguments give the same plan. Each entry draws from a stream of its own, so that adding one at the end does
+    not move the others. A time after the load stays planned, because the record must show that the fault did not land.
     """
     due = []
     for index, fault in enumerate(faults):
         source = random.Random(f"{seed}:{index}:{fault.kind}")
-        for at_s in _times(fault, duration_s):
+        for at_s in fault.times(duration_s):
             moved = at_s + source.uniform(-fault.jitter, fault.jitter)
             due.append((round(max(0.0, moved), 3), index, fault, source.random()))
     due.sort(key=lambda entry: entry[:2])
     return [Planned(number + 1, fault, at_s, pick) for number, (at_s, _, fault, pick) in enumerate(due)]
-
-
-def _times(fault: Fault, duration_s: float) -> list[float]:
-    if fault.every is None:
-        at = fault.at if fault.at is not None else []
-        return list(at) if isinstance(at, list) else [at]
-    first = fault.every if fault.from_s is None else fault.from_s
-    until = duration_s if fault.until is None else fault.until
-    times: list[float] = []
-    while (at_s := first + len(times) * fault.every) < until:
-        times.append(at_s)
-    # An entry that would never be due must show in the record rather than vanish from the plan.
-    return times or [first]

@@ -15,7 +15,6 @@ class Stop(Fault):
     """`grace`: seconds to drain and exit. `replaced_within` bounds the wait for the replacement."""
 
     graceful = True
-    needs = "stop"
 
     kind: Literal["stop"] = "stop"
     grace: Span = 10.0
@@ -25,4 +24,4 @@ class Stop(Fault):
         return context.platform.stop(context.victim.name, self.grace)
 
     def heal(self, context: Context) -> str:
-        return context.keeper.wait_replaced(context.victim.name, self.replaced_within, context.give_up)
+        return context.supervisor.wait_replaced(context.victim.name, self.replaced_within, context.give_up)

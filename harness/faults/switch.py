@@ -9,29 +9,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.faults.base import Context, Fault, Span, version
+from harness.faults.replacement import NewVersion
+from harness.platforms.abilities import Admitting, SelfHealing
 from harness.supervision.rollout import Rollout
 
 
-class Switch(Fault):
+class Switch(NewVersion):
     """`environment`: what the new version has. `reached_within` bounds the wait for all of it, in seconds."""
 
-    needs_target = False
-    graceful = True
-    renews = True
-    whole_role = True
-    needs = "switch"
+    needs = (Admitting, SelfHealing)
 
     kind: Literal["switch"] = "switch"
-    environment: dict[str, str] = {}
-    reached_within: Span = 60.0
 
-    def describe(self, context: Context) -> str:
-        return f"all {context.keeper.desired[self.role]} {self.role}s"
-
-    def inject(self, context: Context) -> str:
-        given = version(self.environment)
-        return Rollout(context.keeper, self.role, given, self.reached_within, context.abort, context.stopped).switch()
-
-    def heal(self, context: Context) -> str:
-        return "the new version stays"
+    def replace(self, rollout: Rollout) -> str:
+        return rollout.switch()

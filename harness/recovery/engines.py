@@ -18,9 +18,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Engines:
-    """`there`: those that answered, `runs` what each told of (`Platform.runs`), `unseen` why the others did not.
+    """The engines of this machine as they were looked at.
 
-    `unused`: why nothing here leads to an engine at all. That matters to nobody but a run that was on one.
+    Attributes:
+        there: The platforms that answered.
+        runs: By platform what it told of runs (`Platform.runs`).
+        unseen: By platform why it did not answer.
+        unused: By platform why nothing here leads to an engine of that kind. That matters only to a run that was on
+            one.
     """
 
     there: dict[str, Platform]
@@ -29,11 +34,11 @@ class Engines:
     unused: dict[str, str] = field(default_factory=dict)
 
     def all_runs(self) -> set[str]:
-        """Ids of all runs of which something is on any of them."""
+        """Return the ids of all runs of which something is on any engine."""
         return {name for found in self.runs.values() for name in found}
 
     def in_progress(self, run: str) -> bool:
-        """Whether somebody lives who has the run: a process of this machine, or one that an engine has heard of."""
+        """Say whether a process of this machine has the run, or an engine has heard lately from one that has."""
         try:
             return name_is_held(check_run_id(run)) or any(found.get(run) is True for found in self.runs.values())
         except UsageError:
@@ -41,16 +46,16 @@ class Engines:
             return True
 
     def elsewhere(self, run: str) -> str | None:
-        """Why a run is to be left alone, of which nobody here can tell whether it lives; None where one can."""
+        """Return why a run is to be left alone because nobody here can tell whether it lives; None where one can."""
         said = [found[run] for found in self.runs.values() if run in found]
         return next((each for each in said if isinstance(each, str)), None)
 
     def why_unseen(self, name: str) -> str | None:
-        """Why the engine of that name cannot be looked at; None if it can."""
+        """Return why the engine of that name cannot be looked at; None if it can."""
         return self.unseen.get(name) or self.unused.get(name)
 
     def things(self, run: str) -> list[str]:
-        """What is there of a run, on all of them, one line each; also that one of them would not say."""
+        """Return what is there of a run on all engines, one line each; also that an engine would not say."""
         found: list[str] = []
         for name, platform in self.there.items():
             if run in self.runs[name]:
@@ -62,7 +67,7 @@ class Engines:
 
 
 def look(makers: Makers = PLATFORMS) -> Engines:
-    """Asks all of them at once; one that does not answer, in whatever way, keeps none of the others from being seen."""
+    """Ask all engines at once. One that does not answer, in whatever way, does not hide the others."""
     found = _ask_all(makers, lambda platform: (platform, platform.runs()))
     seen = {name: each for name, each in found.items() if not isinstance(each, Exception)}
     failed = {name: each for name, each in found.items() if isinstance(each, Exception)}
@@ -75,13 +80,13 @@ def look(makers: Makers = PLATFORMS) -> Engines:
 
 
 def missing(makers: Makers = PLATFORMS) -> dict[str, list[str]]:
-    """By platform what it lacks here, each with how to get it; an empty list for one that works."""
+    """Return by platform what it lacks here, each with how to get it; an empty list for one that works."""
     found = _ask_all(makers, lambda platform: platform.missing())
     return {name: [said_by(each)] if isinstance(each, Exception) else each for name, each in found.items()}
 
 
 def said_by(error: Exception) -> str:
-    """What an error says to a user; of one that no platform foresaw, its type as well."""
+    """Return what an error says to a user; with its type, if no platform foresaw the error."""
     return str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
 
 

@@ -14,12 +14,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from harness.errors import EnvironmentFailure, UsageError
-from harness.platforms.base import Attacher
+from harness.platforms.abilities import Attachable, offered
 from harness.platforms.common.lock import check_run_id, hold_name
 from harness.platforms.process import leftovers
+from harness.recovery.abandoned import undo_all
 from harness.recovery.engines import Engines, look, said_by
 from harness.redact import redact_logs
 from harness.run.liveness import folder_is_held, hold_folder
@@ -30,10 +30,15 @@ _EVENTS = "run.jsonl"
 
 @dataclass(frozen=True)
 class Leftover:
-    """One dead run. `run` is None when its record broke off before it named itself; `folder` when none is known.
+    """One dead run.
 
-    `unseen` says why its platform cannot be looked at, `elsewhere` whose it is when nobody here can tell whether it is
-    dead. Of a process that died beside all runs, `scratch` alone is there.
+    Attributes:
+        run: Its id; None when its record broke off before it named itself.
+        folder: Its run folder; None when none is known.
+        things: What is there of the run, one line each.
+        scratch: The directory of a process that died beside all runs; then nothing else is given.
+        unseen: Why the platform of the run cannot be looked at.
+        elsewhere: Whose the run is, when nobody here can tell whether it is dead.
     """
 
     run: str | None
@@ -65,10 +70,12 @@ def _events(folder: Path) -> list[dict[str, object]]:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What a record says: `run` is None when it is unreadable, or no id of a run.
+    """What the record of a run says.
 
-    `ended`: there is nothing to be done. A target that ran before and could not be brought back has its run's end
-    recorded, and still is to be brought back.
+    Attributes:
+        run: The id of the run; None when it is unreadable, or no id of a run.
+        platform: The name of the platform.
+        ended: Nothing is to be done. Of a run on a target that ran before, only when the target could be brought back.
     """
 
     run: str | None
@@ -90,9 +97,12 @@ def _declared(folder: Path) -> _Declared:
 
 
 def find(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[Leftover]:
-    """All dead runs that left something: a folder not marked as ended, or anything on an engine.
+    """Return all dead runs that left something: a folder that is not marked as ended, or anything on an engine.
 
-    `reports` need not exist: what is on the engines is found without it. With `run`, only that one.
+    Args:
+        reports: The folder of run folders. It need not exist: what is on the engines is found without it.
+        run: The id of the only run to look for.
+        engines: The engines as they were looked at; they are looked at now when left out.
     """
     engines = engines or look()
     found: list[Leftover] = []
@@ -127,10 +137,13 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
 
 
 def recover(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[str]:
-    """Removes what dead runs left and marks their folders as ended; returns what was done, one line each.
+    """Heal and remove what dead runs left, mark their folders as ended, and return what was done, one line each.
 
-    A second call finds nothing but what it left alone, which it names again. Raises `EnvironmentFailure`, after all
-    else was done, naming what stays.
+    Args:
+        second call finds nothing but what the first left alone, and names that again.
+
+    Raises:
+        EnvironmentFailure: After all else was done, naming what stays.
     """
     engines = engines or look()
     done: list[str] = []
@@ -159,6 +172,7 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
             stack.enter_context(hold_name(left.run))
         if left.folder is not None:
             stack.enter_context(hold_folder(left.folder))
+        done += [f"{label}: {thing}" for thing in _undone(left, engines)]
         try:
             # What the run added to a target that ran before answers for it until that is back.
             if left.run is not None and left.folder is not None and (left.folder / FOUND).exists():
@@ -176,12 +190,22 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
     return done
 
 
+def _undone(left: Leftover, engines: Engines) -> list[str]:
+    """Carry out the undo log of the run, before anything is removed: then nothing ends frozen or cut off."""
+    if left.run is None or left.folder is None:
+        return []
+    said = _declared(left.folder)
+    platform = engines.there.get(said.platform)
+    return [] if said.ended or platform is None else undo_all(left.folder, platform, left.run)
+
+
 def _restored(folder: Path, engines: Engines) -> list[str]:
     said = _declared(folder)
     platform = engines.there.get(said.platform)
-    if said.ended or platform is None or "attach" not in platform.capabilities:
+    attachable = None if platform is None else offered(platform, Attachable)
+    if said.ended or attachable is None:
         return []
-    return cast(Attacher, platform).restore(folder / FOUND)
+    return attachable.restore(folder / FOUND)
 
 
 def _mark_ended(folder: Path) -> None:

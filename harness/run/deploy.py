@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from harness.load.handle import AgentHandle
+from harness.platforms.abilities import Hoppable, offered
 from harness.run.parts import Run
 from harness.run.service_metrics import Scraper
 from harness.rundir import files
 from harness.scenario.preflight import require_near
 from harness.signals import uninterrupted
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 _AGENT_STARTS_S = 30
 
@@ -45,14 +46,14 @@ def _start_agents(run: Run) -> None:
 
 def _give_settings(run: Run) -> None:
     # A balancer that binds clients to replicas is seen only by those who come through it.
-    hop = "hop" in run.platform.capabilities and not run.plan.seeded.sticky_cookie
+    hop = offered(run.platform, Hoppable) is not None and not run.plan.seeded.sticky_cookie
     for agent, settings in zip(run.agents, run.plan.agents(run.platform.balancer(), hop), strict=True):
         agent.begin(settings)
 
 
-def _supervise(run: Run) -> Keeper:
+def _supervise(run: Run) -> Supervisor:
     loaded = run.plan.loaded
-    run.supervisor = Keeper(
+    run.supervisor = Supervisor(
         run.platform,
         run.plan.desired,
         run.members_changed,
@@ -65,7 +66,7 @@ def _supervise(run: Run) -> Keeper:
     return run.supervisor
 
 
-def _scrape(run: Run, supervisor: Keeper) -> None:
+def _scrape(run: Run, supervisor: Supervisor) -> None:
     contract = run.plan.loaded.contract
     if contract.metrics:
         run.scraper = Scraper(contract.metrics, run.telling.tell, supervisor.members, contract.identity.boot)

@@ -19,6 +19,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.offline import check_folder, report_folder
 from harness.platforms import PLATFORMS
+from harness.platforms.abilities import Sticky
 from harness.run.clean_up import clean_up
 from harness.run.declare import declare
 from harness.run.ending import Ending, ending_of
@@ -84,7 +85,7 @@ def execute(
     """
     begun = time.monotonic()
     platform = PLATFORMS[options.platform or loaded.scenario.platform]()
-    require_fit(loaded, platform, {"sticky"} if options.seeded.sticky_cookie else (), options.allowed)
+    require_fit(loaded, platform, {Sticky} if options.seeded.sticky_cookie else (), options.allowed)
     plan = make_plan(loaded, options)
     run = Run(plan, platform, observers)
     tell_problem = partial(run.telling.problem, "environment")

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure
+from harness.platforms.abilities import Leased, offered
 from harness.platforms.base import Platform
 from harness.platforms.common.lock import hold_name
 from harness.rundir.files import LOCK
@@ -66,7 +67,7 @@ def hold_folder(folder: Path) -> Iterator[None]:
 
 
 class Lease:
-    """Renews the sign of life of a run on its platform's engine (`Platform.keep`), while the object is entered."""
+    """Renews the sign of life of a run on its platform's engine (`Leased`), while the object is entered."""
 
     def __init__(self, platform: Platform, on_problem: Callable[[str], None]) -> None:
         """Prepare the thread that renews.
@@ -92,9 +93,10 @@ class Lease:
 
     def _loop(self) -> None:
         missed = 0
-        while not self._end.wait(_RENEWED_S):
+        leased = offered(self._platform, Leased)
+        while leased is not None and not self._end.wait(_RENEWED_S):
             try:
-                self._platform.keep()
+                leased.renew_lease()
                 missed = 0
             except Exception as error:
                 missed += 1

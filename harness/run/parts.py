@@ -13,7 +13,7 @@ from harness.run.plan import Plan
 from harness.run.run_record import RunRecord
 from harness.run.service_metrics import Scraper
 from harness.run.telling import Telling
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 class Run:
@@ -37,7 +37,7 @@ class Run:
         self.record = RunRecord(plan.folder)
         self.telling = Telling(self.record, observers, self.secrets)
         self.agents: list[AgentHandle] = []
-        self.supervisor: Keeper | None = None
+        self.supervisor: Supervisor | None = None
         self.nemesis: Nemesis | None = None
         self.scraper: Scraper | None = None
 

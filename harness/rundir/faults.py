@@ -22,7 +22,7 @@ class FaultRecord:
     def __init__(self, path: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
         self._on_event = on_event
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
 
     def write(self, event: str, fault: int, **members: Any) -> None:
         """One write(2) a line. Raises OSError when it was not written whole, or an intent not synced."""
@@ -54,11 +54,3 @@ def read(path: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict) and isinstance(line.get("fault"), int) and "e" in line:
             found.append(line)
     return found
-
-
-def unhealed(folder: Path) -> list[dict[str, Any]]:
-    """The intents of a run folder that have something to undo and were not seen healed."""
-    lines = read(folder / FILE)
-    healed = {line["fault"] for line in lines if line["e"] == "healed"}
-    intents = [line for line in lines if line["e"] == "intent" and line["fault"] not in healed]
-    return [line for line in intents if line.get("undo", {}).get("do", "none") != "none"]

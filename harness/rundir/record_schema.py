@@ -86,6 +86,7 @@ RECORDS: dict[str, dict[str, dict[str, str]]] = {
         "injected": _FAULT,
         "landed": {**_FAULT, "how": "How the harness saw that the fault took effect.", **_STOPPED},
         "healed": {**_FAULT, "how": "How the harness saw that the fault was over."},
+        "undone": {**_FAULT, "how": "How the harness saw that what was still to be undone of the fault was undone."},
         "failed": {**_FAULT, "why": "Why the fault was not injected, or was not seen to take effect.", **_STOPPED},
     },
     files.METRICS: {

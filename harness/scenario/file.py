@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.faults.scale import Scale
-from harness.platforms import PLATFORMS
+from harness.platforms import DEFAULT, PLATFORMS
 from harness.properties import PROPERTIES, renamed
 from harness.yamlfile import Document, Strict, check, nearest, read, validate
 
@@ -122,7 +122,7 @@ class Scenario(Strict):
 
     title: str = Field(min_length=1)
     proves: str = Field(min_length=1)
-    platform: str = "process"
+    platform: str = DEFAULT
     target: Target
     load: Load
     faults: list[dict[str, Any]] = []
@@ -210,7 +210,7 @@ def _faults(document: Document) -> tuple[list[Fault], list[str]]:
 def _names(document: Document) -> list[str]:
     """Names that must be registered; looked up in the raw data, so that they are reported with all other problems."""
     problems = []
-    platform = document.data.get("platform", "process")
+    platform = document.data.get("platform", DEFAULT)
     if isinstance(platform, str) and platform not in PLATFORMS:
         problems.append(document.problem(("platform",), f"{platform!r} is no platform{nearest(platform, PLATFORMS)}"))
     load = document.data.get("load")

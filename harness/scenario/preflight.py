@@ -7,21 +7,26 @@ from ipaddress import ip_address
 
 from harness.contract.launch import FILLED_EVERYWHERE
 from harness.contract.model import Contract
-from harness.contract.start import Compose, Kubernetes
 from harness.errors import UsageError
 from harness.faults.base import Fault
 from harness.placeholders import PLACEHOLDER
+from harness.platforms import DESCRIPTIONS
+from harness.platforms.abilities import WORDS, Attachable, offered, why_withheld
 from harness.platforms.base import Platform
 from harness.scenario import shipped
 from harness.scenario.file import LoadedScenario
 
-_SECTION = {"process": "replica", "docker": "compose", "kubernetes": "kubernetes"}
-
 
 def require_fit(
-    loaded: LoadedScenario, platform: Platform, also: Collection[str] = (), allowed: Collection[str] = ()
+    loaded: LoadedScenario, platform: Platform, also: Collection[type] = (), allowed: Collection[str] = ()
 ) -> None:
-    """`also` names capabilities that the run needs whatever the scenario says, `allowed` targets of somebody else's.
+    """Check that the platform, and the contract's part for it, have all that the scenario asks for.
+
+    Args:
+        loaded: The scenario with its contract.
+        platform: Where it is to be run.
+        also: Abilities of the platform (`WORDS`) that the run needs whatever the scenario says.
+        allowed: Names of targets of somebody else's that may be loaded and broken.
 
     Raises:
         UsageError: with one line for everything that the platform, or the contract's part for it, lacks.
@@ -29,14 +34,14 @@ def require_fit(
     problems = not_startable(loaded.contract, platform.name)
     attached = loaded.contract.start.attached_to(platform.name)
     if attached is not None:
-        also = {*also, "attach"}
+        also = {*also, Attachable}
         problems += _not_allowed(attached, allowed)
     else:
         problems += _not_there(loaded, platform.name) + shipped.lacking(loaded.contract, platform.name)
     problems += _unseen(loaded.contract, platform.name) + _unfilled(loaded.contract, platform.name)
     problems += [
-        f"the run needs `{name}`, which the platform {platform.name} does not declare"
-        for name in sorted(set(also) - platform.capabilities)
+        f"the run needs `{word}`, which the platform {platform.name} does not declare"
+        for word in sorted(WORDS[ability] for ability in also if offered(platform, ability) is None)
     ]
     for index, fault in enumerate(loaded.faults):
         problems += [f"faults.{index} ({fault.kind}): {why}" for why in _lacking(fault, loaded.contract, platform)]
@@ -52,17 +57,17 @@ def not_startable(contract: Contract, platform: str) -> list[str]:
     others = ", ".join(contract.start.platforms)
     return [
         f"the contract of {contract.service} does not say how to start it on {platform}: add"
-        f" `start.{_SECTION.get(platform, platform)}`, or choose --platform {others}"
+        f" `start.{DESCRIPTIONS[platform].section}`, or choose --platform {others}"
     ]
 
 
 def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
     """Files that say how to start the service, and are none."""
-    way = loaded.contract.start.platforms.get(platform)
-    key, files = ("file", [way.file]) if isinstance(way, Compose) else ("manifests", getattr(way, "manifests", []))
+    about = DESCRIPTIONS[platform]
+    key, files = about.files(loaded.contract.start)
     directory = loaded.contract_path.parent / loaded.contract.start.directory
     return [
-        f"there is no file {place}: correct start.{_SECTION[platform]}.{key} in {loaded.contract_path}"
+        f"there is no file {place}: correct start.{about.section}.{key} in {loaded.contract_path}"
         for place in (directory / each for each in files)
         if not place.is_file()
     ]
@@ -70,20 +75,20 @@ def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
 
 def _unseen(contract: Contract, platform: str) -> list[str]:
     """Effects that could not be counted: were they taken for none, a service that keeps its word would be accused."""
-    way = contract.start.platforms.get(platform)
+    about = DESCRIPTIONS[platform]
     seen = [name for name, section in contract.sections.items() if getattr(section, "effects", None) == "ledger"]
-    if not seen or not isinstance(way, Compose | Kubernetes) or way.ledger is not None:
+    if not seen or about.sees_effects(contract.start):
         return []
     return [
-        f"the contract's {' and '.join(seen)} has `effects: ledger`, but `start.{_SECTION[platform]}` names no ledger:"
+        f"the contract's {' and '.join(seen)} has `effects: ledger`, but `start.{about.section}` names no ledger:"
         " name it, or say `effects: nowhere`"
     ]
 
 
 def _unfilled(contract: Contract, platform: str) -> list[str]:
     """Variables that would reach the service with a placeholder in the midst of their text."""
-    way = contract.start.platforms.get(platform)
-    if not isinstance(way, Compose | Kubernetes):
+    about = DESCRIPTIONS[platform]
+    if about.fills_all or platform not in contract.start.platforms:
         return []
     variables = {
         **contract.start.environment_of(platform, "replica"),
@@ -95,7 +100,7 @@ def _unfilled(contract: Contract, platform: str) -> list[str]:
             if not PLACEHOLDER.fullmatch(text) and each not in FILLED_EVERYWHERE and not each.startswith("secret:"):
                 found.append(
                     f"start: the variable {name} holds {{{each}}}, which has no value on {platform}: give {name} its"
-                    f" value there in `start.{_SECTION[platform]}.environment`"
+                    f" value there in `start.{about.section}.environment`"
                 )
     return found
 
@@ -128,11 +133,14 @@ def require_near(host: str, allowed: Collection[str]) -> None:
 
 def _lacking(fault: Fault, contract: Contract, platform: Platform) -> list[str]:
     found = []
-    if fault.needs is not None and fault.needs not in platform.capabilities:
-        found.append(f"the platform {platform.name} cannot {fault.needs}: take the fault out, or choose another one")
-    compose = contract.start.compose
-    if platform.name == "docker" and fault.needs in ("cut", "switch") and compose and compose.front is None:
-        found.append("`start.compose.front` is not named: without the balancer's network nothing can be taken off it")
+    if fault.needs and all(offered(platform, ability) is None for ability in fault.needs):
+        reasons = [f" ({why})" for ability in fault.needs if (why := why_withheld(platform, ability))]
+        found.append(
+            f"the platform {platform.name} cannot {fault.kind}{''.join(reasons)}: take the fault out, or choose"
+            " another one"
+        )
+    unmet = [DESCRIPTIONS[platform.name].unmet(contract.start, ability) for ability in fault.needs]
+    found += [each for each in unmet if each]
     if fault.role == "worker" and not contract.start.has_workers(platform.name):
         found.append(f"the contract starts no worker on {platform.name}: name one, or take the fault out")
     return found

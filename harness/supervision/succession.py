@@ -1,6 +1,6 @@
 """Who took whose place, where the platform itself replaces the dead: seen from its members alone. Pure.
 
-A member that appears is the heir of the one that has been missing longest. In a rollout the heirs come first.
+A member that appears is the successor of the one that has been missing longest. In a rollout the successors come first.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from harness.platforms.base import LIVING, Member
 NOT_WANTED = ""
 
 
-class Heirs:
-    """One role's. `look` is to be called with every change of its members."""
+class Succession:
+    """Who succeeded whom in one role. `look` is to be called with every change of its members."""
 
     def __init__(self) -> None:
         self._known: set[str] | None = None
@@ -22,7 +22,14 @@ class Heirs:
         self._early: list[str] = []
 
     def look(self, members: Sequence[Member], wanted: int) -> dict[str, str]:
-        """What is new: dead or leaving member to heir, `NOT_WANTED` when fewer are wanted than there were."""
+        """Take note of the members, and return what is new: by a dead or leaving member its successor.
+
+        The successor is `NOT_WANTED` when fewer members are wanted than there were.
+
+        Args:
+            members: All members of the role.
+            wanted: How many of them are wanted.
+        """
         first = self._known is None
         known = self._known if self._known is not None else {member.name for member in members}
         mine = sorted(members, key=lambda member: member.number)

@@ -13,28 +13,27 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast
 
 from harness.errors import EnvironmentFailure, HarnessError
-from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Controller, Member, Platform, Role
-from harness.supervision.succession import NOT_WANTED, Heirs
+from harness.platforms.abilities import Ability, Admitting, Renewable, SelfHealing, Startable, offered
+from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Member, Platform, Role
+from harness.supervision.succession import NOT_WANTED, Succession
 
 _POLL_S = 0.1
 _THREADS = 32
-_NOT_WANTED = NOT_WANTED
 _CHOSEN_S = 5.0
 
 
 @dataclass
-class _Due:
-    """A replacement to come. `dead` is the member it replaces, None when the wanted number grew."""
+class _Vacancy:
+    """A place to be filled, at a time (monotonic). `dead` is the member that had it; None when more are wanted."""
 
     at: float
     dead: str | None
 
 
-class Keeper:
-    """`start()` it after the deployment, `stop()` it before the tear-down."""
+class Supervisor:
+    """Keeps the wanted number of members alive. `start()` it after the deployment, `stop()` it before the tear-down."""
 
     def __init__(
         self,
@@ -47,11 +46,21 @@ class Keeper:
         on_problem: Callable[[str], None] | None = None,
         on_loss: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_change` gets the full list on every change; `on_problem` gets what makes the run untrustworthy.
+        """Prepare the supervision of a deployed target.
 
-        `on_loss` gets in its place what became of a part beside the members. All have to return soon: the keeper waits.
+        The callbacks have to return soon, because the supervisor waits for them.
+
+        Args:
+            platform: Where the target runs.
+            desired: By role the wanted number of members.
+            on_change: Gets the full list of members on every change.
+            stop_grace_s: How long a member may take to end when it is stopped because fewer are wanted.
+            replace_after_s: How long the place of a dead member stays empty.
+            on_problem: Gets what makes the run untrustworthy, each text once.
+            on_loss: Gets in its place what became of a part beside the members (store, ledger, balancer).
         """
         self.platform = platform
+        self.self_healing = offered(platform, SelfHealing)
         self.desired: dict[Role, int] = {role: desired.get(role, 0) for role in ROLES}
         self.stop_failures: dict[str, str] = {}
         self._on_change, self._on_problem = on_change, on_problem or (lambda text: None)
@@ -59,35 +68,37 @@ class Keeper:
         self._stop_grace_s, self._replace_after_s = stop_grace_s, replace_after_s
         self._changed = threading.Condition(threading.RLock())
         self._members: list[Member] = []
-        self._due: dict[Role, list[_Due]] = {role: [] for role in ROLES}
-        self._heirs: dict[Role, Heirs] = {role: Heirs() for role in ROLES}
+        self._vacancies: dict[Role, list[_Vacancy]] = {role: [] for role in ROLES}
+        self._successions: dict[Role, Succession] = {role: Succession() for role in ROLES}
         self._surge: dict[Role, int] = dict.fromkeys(ROLES, 0)
-        self._holding: set[Role] = set()
-        self._beginning = threading.Lock()
-        self._accounted: set[str] = set()
+        self._begun_held: set[Role] = set()
+        self._starting = threading.Lock()
+        self._known_dead: set[str] = set()
         self._replaced: dict[str, str] = {}
         self._been_ready: set[str] = set()
-        self._asked: set[str] = set()
-        self._told: set[str] = set()
+        self._being_polled: set[str] = set()
+        self._problems_told: set[str] = set()
         self._telling = threading.RLock()
-        self._silent = False
+        self._is_over = False
         self._stopping: list[threading.Thread] = []
         self._end = threading.Event()
         self._wake = threading.Event()
         self._pool = ThreadPoolExecutor(_THREADS, "ready")
-        self._thread = threading.Thread(target=self._loop, name="keeper", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="supervisor", daemon=True)
 
     # -- its life
 
     def start(self) -> None:
-        """Looks once, so that `members()` is true from now on, then goes on in its thread."""
+        """Look at the members once, so that `members()` is true from now on, then go on in a thread."""
         self._look()
         self._thread.start()
 
     def stop(self, deadline_s: float = 2.0) -> None:
-        """Tells the last change; nothing is started, asked or told after it returns. May be called twice.
+        """Tell the last change; nothing is started, asked or told after this returns. May be called twice.
 
-        A member still draining after the deadline is left to the tear-down, which ends it and the wait for it.
+        Args:
+            member that still drains after the deadline is left to the tear-down, which ends the member and the wait for
+                it.
         """
         until = time.monotonic() + deadline_s
         self._end.set()
@@ -98,7 +109,7 @@ class Keeper:
         for thread in self._stopping:
             thread.join(max(0.0, until - time.monotonic()))
         with self._telling:
-            self._silent = True
+            self._is_over = True
         self._look()
 
     def _loop(self) -> None:
@@ -106,32 +117,32 @@ class Keeper:
             try:
                 self._tick()
             except Exception as error:
-                self._problem(f"keeper: {error!r}")
+                self._problem(f"supervisor: {error!r}")
             self._wake.wait(_POLL_S)
             self._wake.clear()
 
     def _tick(self) -> None:
         self._look()
         for text in self.platform.failures():
-            self._say(text, self._on_loss)
+            self._tell_once(text, self._on_loss)
         for text in self.platform.problems():
             self._problem(text)
         for role in ROLES:
             self._replace(role)
         for member in self.platform.members():
-            if member.state in POLLED and member.name not in self._asked:
-                self._asked.add(member.name)
-                self._pool.submit(self._ask, member)
+            if member.state in POLLED and member.name not in self._being_polled:
+                self._being_polled.add(member.name)
+                self._pool.submit(self._poll, member)
         self._look()
 
-    def _ask(self, member: Member) -> None:
+    def _poll(self, member: Member) -> None:
         try:
             is_ready = self.platform.ready(member)
         except HarnessError as error:
             self._problem(f"{member.name} cannot be asked whether it is ready: {error}")
             return
         finally:
-            self._asked.discard(member.name)
+            self._being_polled.discard(member.name)
         # Only news are told at once: were every answer a reason to look again, members would be asked without pause.
         if is_ready != (member.state == "ready"):
             self._wake.set()
@@ -147,64 +158,64 @@ class Keeper:
         self._on_change(list(members))
 
     def _problem(self, text: str) -> None:
-        self._say(text, self._on_problem)
+        self._tell_once(text, self._on_problem)
 
-    def _say(self, text: str, tell: Callable[[str], None]) -> None:
+    def _tell_once(self, text: str, tell: Callable[[str], None]) -> None:
         with self._telling:
-            if text not in self._told and not self._silent:
-                self._told.add(text)
+            if text not in self._problems_told and not self._is_over:
+                self._problems_told.add(text)
                 tell(text)
 
     # -- the wanted number
 
     def _replace(self, role: Role) -> None:
-        if self.platform.controls:
-            self._match(role)
+        if self.self_healing is not None:
+            self._note_successors(role)
             return
         now = time.monotonic()
         with self._changed:
-            missing = self._account(role, now)
-            ripe = [due for due in self._due[role][:missing] if due.at <= now]
-            self._due[role] = [due for due in self._due[role] if due not in ripe]
+            missing = self._vacancies_of(role, now)
+            ripe = [due for due in self._vacancies[role][:missing] if due.at <= now]
+            self._vacancies[role] = [due for due in self._vacancies[role] if due not in ripe]
         for due in ripe:
             if self._end.is_set():
                 return
-            self._begin(role, due)
+            self._fill(role, due)
 
-    def _match(self, role: Role) -> None:
-        """The platform has replaced the dead by itself: here is noted who took whose place."""
+    def _note_successors(self, role: Role) -> None:
+        """Note who took whose place, where the platform has replaced the dead by itself."""
         with self._changed:
             mine = [member for member in self.platform.members() if member.role == role]
-            self._replaced.update(self._heirs[role].look(mine, self.desired[role]))
+            self._replaced.update(self._successions[role].look(mine, self.desired[role]))
             self._changed.notify_all()
 
-    def _account(self, role: Role, now: float) -> int:
-        """Brings the list of replacements to come in line with what is missing; returns how many that are."""
+    def _vacancies_of(self, role: Role, now: float) -> int:
+        """Bring the vacancies of a role in line with the members that are missing; return how many are missing."""
         mine = [member for member in self.platform.members() if member.role == role]
-        due = self._due[role]
+        due = self._vacancies[role]
         wanted = self.desired[role] + self._surge[role]
         missing = max(0, wanted - sum(member.state in LIVING for member in mine))
         for member in mine:
-            if member.state not in LIVING and member.name not in self._accounted:
-                self._accounted.add(member.name)
-                due.append(_Due(now + self._replace_after_s, member.name))
+            if member.state not in LIVING and member.name not in self._known_dead:
+                self._known_dead.add(member.name)
+                due.append(_Vacancy(now + self._replace_after_s, member.name))
         while len(due) < missing:
-            due.append(_Due(now, None))
+            due.append(_Vacancy(now, None))
         for surplus in due[missing:]:
             if surplus.dead is not None:
-                self._replaced[surplus.dead] = _NOT_WANTED
+                self._replaced[surplus.dead] = NOT_WANTED
         del due[missing:]
         self._changed.notify_all()
         return missing
 
-    def _begin(self, role: Role, due: _Due) -> None:
+    def _fill(self, role: Role, due: _Vacancy) -> None:
         try:
-            with self._beginning:
-                member = self.platform.start(role, held=role in self._holding)
+            with self._starting:
+                member = self._able(Startable).start(role, held=role in self._begun_held)
         except EnvironmentFailure as error:
             self._problem(f"a {role} could not be started: {error}")
             with self._changed:
-                self._due[role].append(_Due(time.monotonic() + self._replace_after_s, due.dead))
+                self._vacancies[role].append(_Vacancy(time.monotonic() + self._replace_after_s, due.dead))
             return
         with self._changed:
             if due.dead is not None:
@@ -212,13 +223,13 @@ class Keeper:
             self._changed.notify_all()
 
     def set_desired(self, role: Role, count: int) -> list[str]:
-        """Wants this many from now on. The newest members too many are stopped; their names are returned.
+        """Want so many members of a role from now on, and return the names of those that are stopped for it.
 
-        A stop that is not seen is put into `stop_failures` and told as a problem. A platform that controls its members
-        chooses them itself, and is waited for.
+        The newest of the surplus are stopped. A stop that is not seen is put into `stop_failures` and told as a
+        problem. A platform that heals itself chooses its surplus members, and is waited for.
         """
-        if self.platform.controls:
-            return self._scale(cast(Controller, self.platform), role, count)
+        if self.self_healing is not None:
+            return self._scale(self.self_healing, role, count)
         with self._changed:
             self.desired[role] = count
             mine = [member for member in self.platform.members() if member.role == role and member.state in LIVING]
@@ -228,27 +239,30 @@ class Keeper:
             self.retire(surplus)
         return surplus
 
-    def _scale(self, platform: Controller, role: Role, count: int) -> list[str]:
+    def _scale(self, self_healing: SelfHealing, role: Role, count: int) -> list[str]:
         with self._changed:
-            before = [m.name for m in platform.members() if m.role == role and m.state in LIVING]
+            before = [m.name for m in self.platform.members() if m.role == role and m.state in LIVING]
             self.desired[role] = count
-        platform.scale(role, count)
+        self_healing.scale(role, count)
         until = time.monotonic() + _CHOSEN_S
         while True:
-            living = {member.name for member in platform.members() if member.state in LIVING}
+            living = {member.name for member in self.platform.members() if member.state in LIVING}
             chosen = [name for name in before if name not in living]
             if len(chosen) >= len(before) - count or time.monotonic() > until:
                 return chosen if count < len(before) else []
             self._end.wait(_POLL_S / 2)
 
-    def retire(self, names: Sequence[str], heir: str = _NOT_WANTED) -> None:
-        """Begins to stop them gracefully, for good; `heir` has taken their place already, if it was taken at all.
+    def retire(self, names: Sequence[str], successor: str = NOT_WANTED) -> None:
+        """Begin to stop members gracefully, for good.
 
-        A stop that is not seen is put into `stop_failures` and told as a problem.
+        Args:
+            stop that is not seen is put into `stop_failures` and told as a problem.
+            names: The members to stop.
+            successor: The member that has taken their place already, if any has.
         """
         with self._changed:
-            self._accounted.update(names)
-            self._replaced.update(dict.fromkeys(names, heir))
+            self._known_dead.update(names)
+            self._replaced.update(dict.fromkeys(names, successor))
         for name in names:
             thread = threading.Thread(target=self._stop, args=(name,), name=f"stop {name}", daemon=True)
             self._stopping.append(thread)
@@ -269,47 +283,72 @@ class Keeper:
     # -- another version, see `harness.supervision.rollout`
 
     def renew(self, role: Role, environment: Mapping[str, str]) -> list[str]:
-        """From now on members of a new version are begun; returns the living ones of the old, the oldest first."""
-        with self._beginning, self._changed:
-            self.platform.renew(role, environment)
+        """Begin members of a new version from now on; return the living ones of the old version, the oldest first.
+
+        Raises:
+            EnvironmentFailure: The platform cannot begin another version.
+        """
+        with self._starting, self._changed:
+            self._able(Renewable).renew(role, environment)
             return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
 
     def surge(self, role: Role, count: int, held: bool = False) -> None:
-        """Wants so many beyond the wanted number for the time being; those begun from now on are `held`, or not."""
+        """Want so many members beyond the wanted number for the time being.
+
+        Args:
+            role: Whose members.
+            count: How many more; 0 ends the surge.
+            held: Members that are begun from now on are held back from requests.
+        """
         with self._changed:
             self._surge[role] = count
-            (self._holding.add if held else self._holding.discard)(role)
+            (self._begun_held.add if held else self._begun_held.discard)(role)
         self._wake.set()
 
     def admit(self, names: Sequence[str]) -> None:
-        """Lets requests go to replicas that were held, and tells everybody before it returns."""
-        self.platform.admit(names)
+        """Let requests go to replicas that were held, and tell everybody before this returns.
+
+        Raises:
+            EnvironmentFailure: The balancer does not take one of them.
+        """
+        self._able(Admitting).admit(names)
         self._look()
 
     def wait_for(
         self, role: Role, settled: Callable[[], str | None], deadline_s: float, abort: threading.Event | None
     ) -> str:
-        """Waits until `settled` says how it was seen. `EnvironmentFailure` after the deadline, or on `abort`."""
+        """Wait until `settled` returns how something was seen, and return that.
+
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
+        """
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
+
+    def _able(self, ability: type[Ability]) -> Ability:
+        found = offered(self.platform, ability)
+        if found is None:
+            raise EnvironmentFailure(f"the platform {self.platform.name} is not {ability.__name__}")
+        return found
 
     # -- asking it
 
     def members(self) -> list[Member]:
-        """The list last given to `on_change`."""
+        """Return the list that was last given to `on_change`."""
         with self._changed:
             return list(self._members)
 
     def ready(self, role: Role) -> list[Member]:
-        """The ready members of a role that are not held, the oldest first."""
+        """Return the ready members of a role that are not held, the oldest first."""
         return sorted(
             (m for m in self.platform.members() if m.role == role and m.state == "ready" and not m.held),
             key=lambda member: member.number,
         )
 
     def wait_ready(self, role: Role, count: int, deadline_s: float, abort: threading.Event | None = None) -> str:
-        """Waits until exactly `count` are ready and none is coming or going; returns how that was seen.
+        """Wait until exactly `count` members are ready and none is coming or going; return how that was seen.
 
-        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
 
         def settled() -> str | None:
@@ -321,11 +360,20 @@ class Keeper:
     def wait_scaled(
         self, role: Role, stopped: list[str], deadline_s: float, abort: threading.Event | None = None
     ) -> str:
-        """Waits until the number given to `set_desired` is reached; `stopped` is what that returned.
+        """Wait until the number given to `set_desired` is reached, and return how that was seen.
 
-        Fewer: the stopped ones have exited. More: so many have been ready, and those of them that another fault
-        took since are being replaced; were all to be ready in one moment, frequent kills would hide the growth.
-        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        With fewer members wanted, the stopped ones have exited. With more, so many have been ready, and those of them
+        that another fault has taken since are being replaced: were all to be ready in one moment, frequent kills would
+        hide the growth.
+
+        Args:
+            role: Whose number.
+            stopped: What `set_desired` returned.
+            deadline_s: How long to wait.
+            abort: Ends the wait when it is set.
+
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
         count = self.desired[role]
 
@@ -336,38 +384,44 @@ class Keeper:
             ready = sum(member.role == role and member.state == "ready" for member in members)
             if stopped:
                 return f"{len(stopped)} exited, {ready} {role}s ready"
-            lost = self._seats(role, members) - ready
+            lost = self._filled_places(role, members) - ready
             missing = f", {lost} lost to other faults meanwhile" if lost > 0 else ""
             return f"{ready} {role}s ready{missing}" if ready + max(0, lost) >= count else None
 
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, count))
 
-    def _seats(self, role: Role, members: list[Member]) -> int:
-        """Places that have been filled by a ready member, and are, or are being filled again."""
+    def _filled_places(self, role: Role, members: list[Member]) -> int:
+        """Count the places that a ready member has filled, and that are filled or being filled again."""
         living = {member.name for member in members if member.state in LIVING}
         taken = 0
         for name in self._been_ready:
             if not name.startswith(role):
                 continue
-            heir = self._replaced.get(name)
-            while heir and heir not in self._been_ready and heir not in living:
-                heir = self._replaced.get(heir)
-            taken += name in living or (heir != _NOT_WANTED and heir not in self._been_ready)
+            successor = self._replaced.get(name)
+            while successor and successor not in self._been_ready and successor not in living:
+                successor = self._replaced.get(successor)
+            taken += name in living or (successor != NOT_WANTED and successor not in self._been_ready)
         return taken
 
     def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
-        """Waits until the member that took the place of a dead one (or of its dead heir) is ready.
+        """Wait until the successor of a dead member is ready, and return how that was seen.
 
-        Raises `EnvironmentFailure` after the deadline, or when `abort` is set.
+        Args:
+            successor that died is replaced too: then the last in the line is waited for.
+
+        Raises:
+            EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
 
         def settled() -> str | None:
-            heir, states = name, {member.name: member.state for member in self.platform.members()}
-            while heir in self._replaced and (heir == name or states.get(heir, "gone") not in LIVING):
-                heir = self._replaced[heir]
-                if heir == _NOT_WANTED:
+            successor, states = name, {member.name: member.state for member in self.platform.members()}
+            while successor in self._replaced and (successor == name or states.get(successor, "gone") not in LIVING):
+                successor = self._replaced[successor]
+                if successor == NOT_WANTED:
                     return "no replacement: fewer are wanted now"
-            return f"{heir} is ready in its place" if heir != name and states.get(heir) == "ready" else None
+            return (
+                f"{successor} is ready in its place" if successor != name and states.get(successor) == "ready" else None
+            )
 
         role: Role = "worker" if name.startswith("worker") else "replica"
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))

@@ -149,7 +149,7 @@ def test_what_a_dead_run_did_to_it_is_undone_from_what_it_noted(project: Project
         DockerPlatform().deploy(deployment(tmp_path, compose=project.part(), found=tmp_path / "second.json"))
     assert not (tmp_path / "second.json").exists()
     # What the kernel does when a process dies.
-    dead._deployed().held.close()
+    dead._deployed().locks.close()
     another = DockerPlatform()
     found = json.loads((tmp_path / "found.json").read_text().splitlines()[0])
     assert found["project"] == project.name
@@ -186,8 +186,8 @@ def test_what_still_drains_when_the_run_ends_is_not_taken_for_restored(
         assert told.wait(10)
     if ended == "dead":
         # What the kernel does when a process dies: it tells nothing more, and holds nothing.
-        up.acts.close()
-        up.held.close()
+        up.actions.close()
+        up.locks.close()
         done = DockerPlatform().restore(place)
         assert [line.split()[0] for line in done] == ["saw", "started"]
     else:

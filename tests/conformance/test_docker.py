@@ -19,7 +19,7 @@ from harness.platforms.common.ports import Ports
 from harness.platforms.docker.engine import LABEL, connect
 from harness.platforms.docker.platform import DockerPlatform
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 from tests.support.between import Between
 from tests.support.conformance import COMPOSE, deployment, eventually, require_engine, tiny
 from tests.support.traffic import ask, boots, kept, load
@@ -78,13 +78,13 @@ def test_the_balancer_alone_says_that_nothing_was_delivered(engine: DockerPlatfo
 def test_another_version_costs_no_request(engine: DockerPlatform, tmp_path: Path, how: str) -> None:
     engine.deploy(deployment(tmp_path, workers=0))
     old = set(boots(engine).values())
-    with kept(engine) as keeper, load(engine.balancer()) as seen:
-        getattr(Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 90), how)()
+    with kept(engine) as supervisor, load(engine.balancer()) as seen:
+        getattr(Rollout(supervisor, "replica", {"HARNESS_VERSION": "2"}, 90), how)()
         landed = len(seen)
         eventually(lambda: len(seen) > landed + 30, "answers of the new version", 30)
     assert {status for status, _ in seen} == {200}
     assert not {boot for _, boot in seen[landed + 4 :]} & old and {boot for _, boot in seen} & old
-    env = connect().inspect_container(engine._entry("replica-3").container)["Config"]["Env"]
+    env = connect().inspect_container(engine._deployed().members.find("replica-3").container)["Config"]["Env"]
     assert "HARNESS_VERSION=2" in env and "TINY_DRAIN_S=1" in env
 
 
@@ -106,11 +106,11 @@ def test_one_that_ends_by_itself_stays_dead_and_no_kill_is_counted(engine: Docke
         "command: [python, -u, /tiny.py]\n    restart: always"))  # fmt: skip
     engine.deploy(wanted)
     # Not through the engine, which would take it for meant: its own policy would bring it back.
-    os.kill(connect().inspect_container(engine._entry("replica-1").container)["State"]["Pid"], 9)
+    os.kill(connect().inspect_container(engine._deployed().members.find("replica-1").container)["State"]["Pid"], 9)
     eventually(lambda: engine.members()[0].state == "gone", "seen dead")
     with pytest.raises(FaultNotSeen, match="dead already"):
         engine.kill("replica-1")
-    assert not connect().inspect_container(engine._entry("replica-1").container)["State"]["Running"]
+    assert not connect().inspect_container(engine._deployed().members.find("replica-1").container)["State"]["Running"]
 
 
 def test_a_member_that_ignores_its_signal_is_a_fault_not_seen(engine: DockerPlatform, tmp_path: Path) -> None:
@@ -124,13 +124,13 @@ def test_a_part_that_dies_is_told(engine: DockerPlatform, tmp_path: Path) -> Non
     wanted = deployment(tmp_path, replicas=1, workers=0)
     engine.deploy(wanted)
     told: list[str] = []
-    keeper = Keeper(engine, {"replica": 1}, lambda members: None, on_problem=told.append)
-    keeper.start()
+    supervisor = Supervisor(engine, {"replica": 1}, lambda members: None, on_problem=told.append)
+    supervisor.start()
     try:
         connect().kill(of_service(wanted.run_id, "haproxy"), "SIGKILL")
         eventually(lambda: told, "the dead balancer")
     finally:
-        keeper.stop()
+        supervisor.stop()
     assert len(told) == 1 and told[0].startswith("haproxy exited with status 137 during the run")
 
 

@@ -28,7 +28,7 @@ from harness.platforms.kubernetes.api import Cluster, Refused
 from harness.platforms.kubernetes.manifests import namespace_of
 from harness.platforms.kubernetes.platform import KubernetesPlatform
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 from tests.support.conformance import deployment, eventually, new_run_id
 from tests.support.kube import require_cluster, tiny_part
 from tests.support.paths import ROOT
@@ -71,12 +71,12 @@ def ask(address: tuple[str, int]) -> dict[str, str]:
 
 
 @pytest.fixture
-def kept(kube: KubernetesPlatform, tmp_path: Path) -> Iterator[tuple[KubernetesPlatform, Keeper]]:
+def kept(kube: KubernetesPlatform, tmp_path: Path) -> Iterator[tuple[KubernetesPlatform, Supervisor]]:
     kube.deploy(wanted(tmp_path))
-    keeper = Keeper(kube, {"replica": 2, "worker": 1}, lambda members: None)
-    keeper.start()
-    yield kube, keeper
-    keeper.stop()
+    supervisor = Supervisor(kube, {"replica": 2, "worker": 1}, lambda members: None)
+    supervisor.start()
+    yield kube, supervisor
+    supervisor.stop()
 
 
 def test_a_deployment_is_ready_named_and_reached_when_it_returns(kube: KubernetesPlatform, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ def test_a_deployment_is_ready_named_and_reached_when_it_returns(kube: Kubernete
     kube.tear_down()
 
 
-def test_kill_stop_and_freeze_are_seen_to_land_and_healed(kept: tuple[KubernetesPlatform, Keeper]) -> None:
-    kube, keeper = kept
+def test_kill_stop_and_freeze_are_seen_to_land_and_healed(kept: tuple[KubernetesPlatform, Supervisor]) -> None:
+    kube, supervisor = kept
     boot = kube.members()[0].boot
     assert "were killed" in kube.kill("replica-1")
     assert states(kube)["replica-1"] == "killed"
@@ -114,11 +114,11 @@ def test_kill_stop_and_freeze_are_seen_to_land_and_healed(kept: tuple[Kubernetes
         kube.kill("replica-1")
     with pytest.raises(FaultNotSeen, match="no member replica-9"):
         kube.kill("replica-9")
-    assert keeper.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
+    assert supervisor.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
     assert boot not in {ask(kube.balancer())["x-boot-id"] for _ in range(20)}
     assert "evicted and ended after" in kube.stop("replica-2", grace_s=10)
     assert states(kube)["replica-2"] == "gone"
-    assert keeper.wait_replaced("replica-2", 40) == "replica-4 is ready in its place"
+    assert supervisor.wait_replaced("replica-2", 40) == "replica-4 is ready in its place"
     frozen = next(member for member in kube.members() if member.name == "replica-3")
     assert "frozen" in kube.pause("replica-3")
     assert states(kube)["replica-3"] == "paused" and not kube.ready(frozen)
@@ -126,53 +126,56 @@ def test_kill_stop_and_freeze_are_seen_to_land_and_healed(kept: tuple[Kubernetes
     eventually(lambda: states(kube)["replica-3"] == "ready", "replica-3 ready again", 10)
     assert next(m.boot for m in kube.members() if m.name == "replica-3") == frozen.boot
     kube.kill("worker-1")
-    assert keeper.wait_replaced("worker-1", 40) == "worker-2 is ready in its place"
+    assert supervisor.wait_replaced("worker-1", 40) == "worker-2 is ready in its place"
 
 
-def test_it_scales_rolls_and_switches_without_a_lost_request(kept: tuple[KubernetesPlatform, Keeper]) -> None:
-    kube, keeper = kept
-    assert keeper.set_desired("replica", 3) == []
-    keeper.wait_scaled("replica", [], 40)
-    stopped = keeper.set_desired("replica", 1)
+def test_it_scales_rolls_and_switches_without_a_lost_request(kept: tuple[KubernetesPlatform, Supervisor]) -> None:
+    kube, supervisor = kept
+    assert supervisor.set_desired("replica", 3) == []
+    supervisor.wait_scaled("replica", [], 40)
+    stopped = supervisor.set_desired("replica", 1)
     assert len(stopped) == 2
-    assert keeper.wait_scaled("replica", stopped, 40).startswith("2 exited")
-    old = {m.boot for m in keeper.ready("replica")}
-    assert "1 of the old gone" in Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).roll()
-    rolled = {m.boot for m in keeper.ready("replica")}
+    assert supervisor.wait_scaled("replica", stopped, 40).startswith("2 exited")
+    old = {m.boot for m in supervisor.ready("replica")}
+    assert "1 of the old gone" in Rollout(supervisor, "replica", {"TINY_VERSION": "2"}, 60).roll()
+    rolled = {m.boot for m in supervisor.ready("replica")}
     assert not old & rolled
     assert {ask(kube.balancer())["x-boot-id"] for _ in range(10)} == rolled
-    assert "1 of the old gone" in Rollout(keeper, "replica", {"TINY_VERSION": "3"}, 60).switch()
-    switched = {m.boot for m in keeper.ready("replica")}
+    assert "1 of the old gone" in Rollout(supervisor, "replica", {"TINY_VERSION": "3"}, 60).switch()
+    switched = {m.boot for m in supervisor.ready("replica")}
     assert not rolled & switched
     assert {ask(kube.balancer())["x-boot-id"] for _ in range(10)} == switched
-    assert keeper.set_desired("replica", 2) == []
-    keeper.wait_scaled("replica", [], 40)
+    assert supervisor.set_desired("replica", 2) == []
+    supervisor.wait_scaled("replica", [], 40)
 
 
 @pytest.mark.parametrize("how", ["roll", "switch"])
 def test_a_version_that_does_not_come_up_leaves_no_trace_and_lands_no_more(
-    kept: tuple[KubernetesPlatform, Keeper], how: str
+    kept: tuple[KubernetesPlatform, Supervisor], how: str
 ) -> None:
-    kube, keeper = kept
+    kube, supervisor = kept
     up = kube._deployed()
-    before, boots = shape(up.namespace), {m.boot for m in keeper.ready("replica")}
+    before, boots = shape(up.namespace), {m.boot for m in supervisor.ready("replica")}
     with pytest.raises(EnvironmentFailure, match=r"not within [34]"):
-        getattr(Rollout(keeper, "replica", {"TINY_NEVER_READY": "1"}, 4), how)()
+        getattr(Rollout(supervisor, "replica", {"TINY_NEVER_READY": "1"}, 4), how)()
     eventually(lambda: shape(up.namespace) == before, "what was there before", 20)
-    keeper.wait_ready("replica", 2, 40)
-    assert {m.boot for m in keeper.ready("replica")} == boots
+    supervisor.wait_ready("replica", 2, 40)
+    assert {m.boot for m in supervisor.ready("replica")} == boots
     eventually(lambda: {ask(kube.balancer())["x-boot-id"] for _ in range(12)} == boots, "requests to both", 10)
 
 
 def test_a_container_that_dies_by_itself_is_another_member_in_the_same_pod(
-    kept: tuple[KubernetesPlatform, Keeper],
+    kept: tuple[KubernetesPlatform, Supervisor],
 ) -> None:
-    kube, keeper = kept
-    container = kube._life("replica-1").about.container
+    kube, supervisor = kept
+    container = kube._deployed().roster.members.find("replica-1").about.container
     node.kill(container, "replica-1")
-    assert keeper.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
+    assert supervisor.wait_replaced("replica-1", 40) == "replica-3 is ready in its place"
     assert states(kube) == {"replica-1": "gone", "replica-2": "ready", "replica-3": "ready"}
-    assert kube._life("replica-3").about.uid == kube._life("replica-1").about.uid
+    assert (
+        kube._deployed().roster.members.find("replica-3").about.uid
+        == kube._deployed().roster.members.find("replica-1").about.uid
+    )
 
 
 def test_two_runs_side_by_side_do_not_meet(kube: KubernetesPlatform, tmp_path: Path) -> None:
@@ -299,11 +302,11 @@ def test_whoever_has_the_documented_rights_can_do_all_of_it(ruled: Callable[[str
     assert kube.missing() == []
     try:
         kube.deploy(order)
-        keeper = Keeper(kube, {"replica": 2, "worker": 1}, lambda members: None)
-        keeper.start()
+        supervisor = Supervisor(kube, {"replica": 2, "worker": 1}, lambda members: None)
+        supervisor.start()
         try:
             up = kube._deployed()
-            pod = kube._life("replica-1").about
+            pod = kube._deployed().roster.members.find("replica-1").about
             inside = (up.namespace, pod.name, pod.container_name)
             assert b"TINY" in up.cluster.read_file(*inside, "/code/tiny.py")
             # A cluster cuts some of such long answers short and calls them whole.
@@ -313,16 +316,16 @@ def test_whoever_has_the_documented_rights_can_do_all_of_it(ruled: Callable[[str
             assert kube.ready(member(kube.members(), "replica-1"))
             eventually(lambda: "up as tiny-" in kube.log_tail("replica-2"), "the log of replica-2", 5)
             kube.kill("replica-1")
-            keeper.wait_replaced("replica-1", 40)
+            supervisor.wait_replaced("replica-1", 40)
             kube.stop("replica-2", grace_s=10)
-            keeper.wait_replaced("replica-2", 40)
-            keeper.set_desired("replica", 1)
-            keeper.wait_ready("replica", 1, 40)
-            Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).roll()
-            Rollout(keeper, "replica", {"TINY_VERSION": "3"}, 60).switch()
+            supervisor.wait_replaced("replica-2", 40)
+            supervisor.set_desired("replica", 1)
+            supervisor.wait_ready("replica", 1, 40)
+            Rollout(supervisor, "replica", {"TINY_VERSION": "2"}, 60).roll()
+            Rollout(supervisor, "replica", {"TINY_VERSION": "3"}, 60).switch()
         finally:
-            keeper.stop()
-        kube.keep()
+            supervisor.stop()
+        kube.renew_lease()
         assert order.run_id in kube.runs()
     finally:
         kube.tear_down()
@@ -481,16 +484,16 @@ def test_a_target_that_runs_already_is_used_and_left_as_it_was_found(
     order = wanted(tmp_path, part=somebodys, replicas=1, found=tmp_path / "found.json")
     other = KubernetesPlatform()
     other.deploy(order)
-    keeper = Keeper(other, {"replica": 1, "worker": 1}, lambda members: None)
-    keeper.start()
+    supervisor = Supervisor(other, {"replica": 1, "worker": 1}, lambda members: None)
+    supervisor.start()
     try:
-        Rollout(keeper, "replica", {"TINY_VERSION": "2"}, 60).switch()
+        Rollout(supervisor, "replica", {"TINY_VERSION": "2"}, 60).switch()
         other.kill("worker-1")
         other.scale("worker", 2)
-        eventually(lambda: keeper.ready("worker"), "a worker", 40)
-        other.pause(keeper.ready("worker")[0].name)
+        eventually(lambda: supervisor.ready("worker"), "a worker", 40)
+        other.pause(supervisor.ready("worker")[0].name)
     finally:
-        keeper.stop()
+        supervisor.stop()
     assert shape(name)["service"] != before["service"] and shape(name)["tiny"] != before["tiny"]
     beside = f"Deployment tiny-v2 of namespace {name}"
     assert kube.leftovers(order.run_id) == [f"{beside} (beside a target that ran before)"]

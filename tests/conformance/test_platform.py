@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
+from harness.platforms.abilities import Hoppable, Pausable, SelfHealing, Startable, offered, why_withheld
 from harness.platforms.base import Member, Platform
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 from tests.support.conformance import deployment, eventually, tiny
 
 
@@ -43,11 +44,12 @@ def test_a_killed_member_is_seen_dead_and_cannot_be_killed_again(platform: Platf
 
 
 def test_a_started_member_gets_a_new_name_and_address(platform: Platform, tmp_path: Path) -> None:
-    if platform.controls:
+    startable = offered(platform, Startable)
+    if startable is None:
         pytest.skip(f"{platform.name} starts members by itself")
     platform.deploy(deployment(tmp_path))
     platform.kill("replica-2")
-    fresh = platform.start("replica")
+    fresh = startable.start("replica")
     assert (fresh.name, fresh.state) == ("replica-3", "starting")
     eventually(lambda: platform.ready(fresh), "replica-3 ready", 30)
     addresses = [(m.host, m.port) for m in platform.members() if m.state == "ready" and m.role == "replica"]
@@ -57,12 +59,15 @@ def test_a_started_member_gets_a_new_name_and_address(platform: Platform, tmp_pa
 
 
 def test_a_frozen_member_is_not_ready_until_thawed_and_keeps_its_life(platform: Platform, tmp_path: Path) -> None:
+    pausable = offered(platform, Pausable)
+    if pausable is None:
+        pytest.skip(f"{platform.name} cannot freeze a member: {why_withheld(platform, Pausable)}")
     platform.deploy(deployment(tmp_path))
     before = platform.members()[0]
-    platform.pause("replica-1")
+    pausable.pause("replica-1")
     assert state(platform, "replica-1") == "paused"
     assert not platform.ready(before)
-    platform.resume("replica-1")
+    pausable.resume("replica-1")
     eventually(lambda: platform.ready(before), "ready again", 30)
     assert platform.members()[0] == before
 
@@ -77,7 +82,8 @@ def test_a_stopped_member_exits_by_itself(platform: Platform, tmp_path: Path) ->
 def test_nothing_is_left_after_tear_down(platform: Platform, tmp_path: Path) -> None:
     wanted = deployment(tmp_path)
     platform.deploy(wanted)
-    platform.pause("replica-1")
+    if pausable := offered(platform, Pausable):
+        pausable.pause("replica-1")
     assert len(platform.leftovers(wanted.run_id)) >= 3
     platform.tear_down()
     assert platform.leftovers(wanted.run_id) == []
@@ -113,24 +119,24 @@ def test_what_a_dead_run_left_can_be_removed(platform: Platform, tmp_path: Path)
     assert platform.remove(wanted.run_id) == []
 
 
-def kept(platform: Platform, replicas: int, changes: list[list[Member]], **options: float) -> Keeper:
-    keeper = Keeper(platform, {"replica": replicas, "worker": 1}, changes.append, **options)
-    keeper.start()
-    return keeper
+def kept(platform: Platform, replicas: int, changes: list[list[Member]], **options: float) -> Supervisor:
+    supervisor = Supervisor(platform, {"replica": replicas, "worker": 1}, changes.append, **options)
+    supervisor.start()
+    return supervisor
 
 
-def test_the_keeper_replaces_the_dead(platform: Platform, tmp_path: Path) -> None:
+def test_the_supervisor_replaces_the_dead(platform: Platform, tmp_path: Path) -> None:
     platform.deploy(deployment(tmp_path))
     changes: list[list[Member]] = []
-    keeper = kept(platform, 2, changes, replace_after_s=0.2)
+    supervisor = kept(platform, 2, changes, replace_after_s=0.2)
     try:
         platform.kill("replica-1")
         platform.kill("worker-1")
-        assert "replica-3" in keeper.wait_replaced("replica-1", 30)
-        assert "worker-2" in keeper.wait_replaced("worker-1", 30)
-        keeper.wait_ready("replica", 2, 30)
+        assert "replica-3" in supervisor.wait_replaced("replica-1", 30)
+        assert "worker-2" in supervisor.wait_replaced("worker-1", 30)
+        supervisor.wait_ready("replica", 2, 30)
     finally:
-        keeper.stop()
+        supervisor.stop()
     told = [{m.name: m.state for m in members} for members in changes]
     assert any(members["replica-1"] == "killed" and "replica-3" not in members for members in told)
     assert told[-1] == {
@@ -142,29 +148,30 @@ def test_the_keeper_replaces_the_dead(platform: Platform, tmp_path: Path) -> Non
     }
 
 
-def test_the_keeper_scales_and_stops_the_newest(platform: Platform, tmp_path: Path) -> None:
+def test_the_supervisor_scales_and_stops_the_newest(platform: Platform, tmp_path: Path) -> None:
     platform.deploy(deployment(tmp_path))
-    keeper = kept(platform, 2, [], stop_grace_s=5)
+    supervisor = kept(platform, 2, [], stop_grace_s=5)
     try:
-        assert keeper.set_desired("replica", 4) == []
-        keeper.wait_ready("replica", 4, 30)
-        stopped = keeper.set_desired("replica", 1)
-        keeper.wait_ready("replica", 1, 30)
-        (left,) = [m.name for m in keeper.ready("replica")]
-        # A platform that controls its members chooses them itself.
-        assert stopped == ["replica-4", "replica-3", "replica-2"] or (platform.controls and left not in stopped)
-        assert len(stopped) == 3 and (left == "replica-1" or platform.controls)
-        assert keeper.stop_failures == {}
+        assert supervisor.set_desired("replica", 4) == []
+        supervisor.wait_ready("replica", 4, 30)
+        stopped = supervisor.set_desired("replica", 1)
+        supervisor.wait_ready("replica", 1, 30)
+        (left,) = [m.name for m in supervisor.ready("replica")]
+        # A platform that heals itself chooses them itself.
+        heals = offered(platform, SelfHealing) is not None
+        assert stopped == ["replica-4", "replica-3", "replica-2"] or (heals and left not in stopped)
+        assert len(stopped) == 3 and (left == "replica-1" or heals)
+        assert supervisor.stop_failures == {}
         with pytest.raises(
             EnvironmentFailure, match=r"not within 0.1 s: 2 ready replicas are wanted, there are replica-\d ready"
         ):
-            keeper.wait_ready("replica", 2, 0.1)
+            supervisor.wait_ready("replica", 2, 0.1)
     finally:
-        keeper.stop()
+        supervisor.stop()
 
 
 def test_the_command_of_a_member_is_asked_for_with_its_slot(platform: Platform, tmp_path: Path) -> None:
-    if "hop" not in platform.capabilities:
+    if offered(platform, Hoppable) is None:
         pytest.skip(f"{platform.name} starts containers, no commands")
     slots = []
     launch = tiny()

@@ -13,7 +13,7 @@ from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Launcher, Program, Slot
 from harness.platforms.common import ledger_program, procfs
 from harness.platforms.process.platform import ProcessPlatform
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 from tests.support.conformance import deployment, eventually, tiny
 from tests.support.traffic import ask
 
@@ -55,17 +55,17 @@ def test_a_replica_that_freezes_by_itself_is_unready_soon_and_hides_nobody(
 ) -> None:
     wanted = deployment(tmp_path, replicas=3, workers=0)
     process.deploy(wanted)
-    keeper = Keeper(process, {"replica": 3}, lambda members: None, replace_after_s=0.1)
-    keeper.start()
+    supervisor = Supervisor(process, {"replica": 3}, lambda members: None, replace_after_s=0.1)
+    supervisor.start()
     try:
         os.kill(processes(wanted.run_id)["replica-1"].pid, signal.SIGSTOP)
         process.kill("replica-2")
-        eventually(lambda: "replica-1" not in {m.name for m in keeper.ready("replica")}, "replica-1 unready")
-        eventually(lambda: "replica-4" in {m.name for m in keeper.ready("replica")}, "replica-4 ready", 30)
-        eventually(lambda: "replica-3" in {m.name for m in keeper.ready("replica")}, "replica-3 ready as ever")
+        eventually(lambda: "replica-1" not in {m.name for m in supervisor.ready("replica")}, "replica-1 unready")
+        eventually(lambda: "replica-4" in {m.name for m in supervisor.ready("replica")}, "replica-4 ready", 30)
+        eventually(lambda: "replica-3" in {m.name for m in supervisor.ready("replica")}, "replica-3 ready as ever")
         assert {m.name: m.state for m in process.members()}["replica-1"] == "unready"
     finally:
-        keeper.stop()
+        supervisor.stop()
 
 
 def test_every_process_carries_its_run_and_name_in_a_session_of_its_own(
@@ -199,7 +199,7 @@ def test_one_member_that_will_not_die_leaves_nothing_else_behind(
 ) -> None:
     wanted = deployment(tmp_path)
     process.deploy(wanted)
-    stubborn = process._deployed().entries["replica-1"].child
+    stubborn = process._deployed().members.rows["replica-1"].child
 
     def refuse() -> None:
         raise EnvironmentFailure("replica-1 does not exit after SIGKILL")
@@ -227,11 +227,13 @@ def test_a_store_that_dies_is_told(process: ProcessPlatform, tmp_path: Path) -> 
     process.deploy(wanted)
     told: list[str] = []
     others: list[str] = []
-    keeper = Keeper(process, {"replica": 1}, lambda members: None, on_problem=others.append, on_loss=told.append)
-    keeper.start()
+    supervisor = Supervisor(
+        process, {"replica": 1}, lambda members: None, on_problem=others.append, on_loss=told.append
+    )
+    supervisor.start()
     try:
         os.kill(processes(wanted.run_id)["store"].pid, signal.SIGKILL)
         eventually(lambda: told, "the dead store")
     finally:
-        keeper.stop()
+        supervisor.stop()
     assert len(told) == 1 and told[0].startswith("store exited with status -9") and others == []

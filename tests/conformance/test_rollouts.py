@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import FaultNotSeen
+from harness.faults import FAULTS, Cut, Fault, Restart
+from harness.platforms.abilities import Admitting, Disconnectable, offered
 from harness.platforms.base import Platform
 from harness.platforms.process.platform import ProcessPlatform
 from harness.supervision.rollout import Rollout
@@ -14,55 +15,53 @@ from tests.support.conformance import deployment, eventually, tiny
 from tests.support.traffic import boots, kept, load
 
 
-def needs(platform: Platform, *capabilities: str) -> None:
-    lacking = set(capabilities) - platform.capabilities
-    if lacking:
-        pytest.skip(f"{platform.name} declares that it cannot {', '.join(sorted(lacking))}")
+def needs(platform: Platform, fault: type[Fault]) -> None:
+    if all(offered(platform, ability) is None for ability in fault.needs):
+        pytest.skip(f"{platform.name} offers none of {', '.join(each.__name__ for each in fault.needs)}")
 
 
 @pytest.mark.parametrize("how", ["roll", "switch"])
 def test_every_old_boot_goes_and_as_many_new_ones_come(platform: Platform, tmp_path: Path, how: str) -> None:
-    needs(platform, how)
+    needs(platform, FAULTS[how])
     platform.deploy(deployment(tmp_path))
     before = boots(platform)
-    with kept(platform) as keeper:
-        rollout = Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60)
+    with kept(platform) as supervisor:
+        rollout = Rollout(supervisor, "replica", {"HARNESS_VERSION": "2"}, 60)
         assert getattr(rollout, how)() == "2 replicas of the new version ready, 2 of the old gone"
         after = boots(platform)
         assert len(after) == 2 and not set(after) & set(before) and not set(after.values()) & set(before.values())
-        assert sorted(rollout.old) == sorted(before) and keeper.stop_failures == {}
+        assert sorted(rollout.old) == sorted(before) and supervisor.stop_failures == {}
 
 
 def test_the_same_version_anew_is_another_life_of_every_member(platform: Platform, tmp_path: Path) -> None:
-    needs(platform, "restart")
+    needs(platform, Restart)
     platform.deploy(deployment(tmp_path))
     before = boots(platform)
-    with kept(platform) as keeper:
-        Rollout(keeper, "replica", {}, 60).roll()
+    with kept(platform) as supervisor:
+        Rollout(supervisor, "replica", {}, 60).roll()
         assert len(boots(platform)) == 2 and not set(boots(platform).values()) & set(before.values())
 
 
 def test_a_held_replica_is_ready_and_stays_so_when_it_is_admitted(platform: Platform, tmp_path: Path) -> None:
-    if platform.controls:
+    admitting = offered(platform, Admitting)
+    if admitting is None:
         pytest.skip("its controller begins the members")
     platform.deploy(deployment(tmp_path, replicas=1, workers=0))
-    fresh = platform.start("replica", held=True)
+    fresh = admitting.start("replica", held=True)
     eventually(lambda: platform.ready(fresh), "ready though held")
     assert [m.held for m in platform.members()] == [False, True]
-    platform.admit([fresh.name])
+    admitting.admit([fresh.name])
     assert [(m.held, m.state) for m in platform.members()] == [(False, "ready"), (False, "ready")]
 
 
 def test_a_cut_replica_is_seen_to_be_off_the_network_and_on_it_again(platform: Platform, tmp_path: Path) -> None:
-    if "cut" not in platform.capabilities:
-        platform.deploy(deployment(tmp_path, replicas=1, workers=0))
-        with pytest.raises(FaultNotSeen, match="replica-1"):
-            platform.cut("replica-1")
-        return
+    needs(platform, Cut)
+    disconnectable = offered(platform, Disconnectable)
+    assert disconnectable is not None
     platform.deploy(deployment(tmp_path, workers=0))
     before = platform.members()[0]
-    assert platform.cut("replica-1")
-    assert platform.mend("replica-1")
+    assert disconnectable.cut("replica-1")
+    assert disconnectable.mend("replica-1")
     eventually(lambda: platform.ready(before), "ready again", 30)
     assert platform.members()[0].boot == before.boot
 
@@ -88,8 +87,8 @@ def test_another_version_costs_no_request(process: ProcessPlatform, tmp_path: Pa
     # So long that the balancer looks at a leaving replica in time, should it not run for a while.
     process.deploy(deployment(tmp_path, replica=tiny(TINY_DRAIN_S="2.5"), workers=0))
     old = set(boots(process).values())
-    with kept(process) as keeper, load(process.balancer()) as seen:
-        getattr(Rollout(keeper, "replica", {"HARNESS_VERSION": "2"}, 60), how)()
+    with kept(process) as supervisor, load(process.balancer()) as seen:
+        getattr(Rollout(supervisor, "replica", {"HARNESS_VERSION": "2"}, 60), how)()
         landed = len(seen)
         eventually(lambda: len(seen) > landed + 30, "answers of the new version")
     assert {status for status, _ in seen} == {200}

@@ -14,19 +14,19 @@ from harness.faults.schedule import plan
 from harness.platforms.base import Deployment, Program
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.rundir.faults import read
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 @dataclass
 class Stage:
-    """A target in memory with its keeper, and the record of what is done to it."""
+    """A target in memory with its supervisor, and the record of what is done to it."""
 
     folder: Path
     platform: MemoryPlatform
-    keeper: Keeper
+    supervisor: Supervisor
 
     def nemesis(self, *faults: Fault, **options: Any) -> Nemesis:
-        made = Nemesis(plan(faults, 5, seed=1), self.platform, self.keeper, self.folder / "faults.jsonl", **options)
+        made = Nemesis(plan(faults, 5, seed=1), self.platform, self.supervisor, self.folder / "faults.jsonl", **options)
         made.start(time.monotonic_ns())
         return made
 
@@ -55,6 +55,6 @@ def staged(folder: Path, replicas: int) -> Stage:
             "nemesis-test", folder, folder / "l", replicas, 2, folder, lambda s: program, lambda s: program, "/h", "/r"
         )
     )
-    keeper = Keeper(platform, {"replica": replicas, "worker": 2}, lambda members: None, replace_after_s=0.05)
-    keeper.start()
-    return Stage(folder, platform, keeper)
+    supervisor = Supervisor(platform, {"replica": replicas, "worker": 2}, lambda members: None, replace_after_s=0.05)
+    supervisor.start()
+    return Stage(folder, platform, supervisor)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.platforms.base import Platform
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 def ask(address: tuple[str, int], path: str = "/whoami") -> tuple[int, dict[str, str]]:
@@ -23,13 +23,13 @@ def ask(address: tuple[str, int], path: str = "/whoami") -> tuple[int, dict[str,
 
 
 @contextmanager
-def kept(platform: Platform) -> Iterator[Keeper]:
-    keeper = Keeper(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
-    keeper.start()
+def kept(platform: Platform) -> Iterator[Supervisor]:
+    supervisor = Supervisor(platform, {"replica": 2, "worker": 1}, lambda members: None, replace_after_s=0.2)
+    supervisor.start()
     try:
-        yield keeper
+        yield supervisor
     finally:
-        keeper.stop()
+        supervisor.stop()
 
 
 def boots(platform: Platform) -> dict[str, str | None]:

@@ -10,9 +10,16 @@ from harness.errors import EnvironmentFailure
 
 
 def find(what: str, variable: str, packaged: Callable[[], str], names: list[str]) -> str:
-    """Path of a program. `variable` may name one (a path, or a name on the PATH).
+    """Return the path of a program: the one that the user chose, else the packaged one, else the one on the PATH.
 
-    Raises `EnvironmentFailure` when the chosen one is not there, or none is.
+    Args:
+        what: What the program is, for messages.
+        variable: The environment variable by which the user may choose a path, or a name on the PATH.
+        packaged: Returns the path of the packaged program; may fail in any way.
+        names: What the program may be called on the PATH.
+
+    Raises:
+        EnvironmentFailure: The chosen program is not there, or no program is.
     """
     chosen = os.environ.get(variable)
     if chosen:

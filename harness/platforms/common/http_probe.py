@@ -10,7 +10,10 @@ _TIMEOUT_S = 0.35
 
 
 def get(port: int, path: str, host: str = HOST) -> tuple[int, dict[str, str]]:
-    """Status and headers (names in lower case) of one request; status 0 when there was no answer in time."""
+    """Send one GET, and return the status and the headers of the answer, their names in lower case.
+
+    The status is 0 when there was no answer in time.
+    """
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
@@ -23,10 +26,10 @@ def get(port: int, path: str, host: str = HOST) -> tuple[int, dict[str, str]]:
 
 
 def is_good(status: int) -> bool:
-    """Whether a status says yes: any 2xx."""
+    """Say whether a status means yes: any 2xx does."""
     return 200 <= status < 300
 
 
 def said(path: str, status: int) -> str:
-    """What came of a request, for an error text."""
+    """Return what came of a request, for an error text."""
     return f"GET {path}: {f'answered {status}' if status else 'no answer'}"

@@ -15,7 +15,7 @@ DIRECTORY = Path(harness.__file__).parent.parent
 
 
 def command(deployment: Deployment, port: int) -> list[str]:
-    """`python -m harness.doubles.ledger` with what the deployment says of the provider."""
+    """Return the command that starts a ledger which is as the deployment says."""
     words = [sys.executable, "-m", "harness.doubles.ledger", "--host", HOST, "--port", str(port)]
     words += ["--record", str(deployment.ledger_record.absolute()), "--delay-ms", str(deployment.ledger_delay_ms)]
     words += [] if deployment.ledger_deduplicates else ["--no-deduplicate"]
@@ -26,7 +26,7 @@ def command(deployment: Deployment, port: int) -> list[str]:
 
 
 def environment(deployment: Deployment) -> dict[str, str]:
-    """The same for a ledger in a container, where its image says the host, the port and the record."""
+    """Return the same as variables, for a ledger in a container whose image sets host, port and record."""
     return {
         "LEDGER_DELAY_MS": str(deployment.ledger_delay_ms),
         "LEDGER_NO_DEDUPLICATE": str(int(not deployment.ledger_deduplicates)),
@@ -37,5 +37,5 @@ def environment(deployment: Deployment) -> dict[str, str]:
 
 
 def answers(port: int) -> bool:
-    """Whether it serves."""
+    """Say whether the ledger serves."""
     return http_probe.get(port, "/health")[0] == 200

@@ -28,7 +28,7 @@ _held: dict[str, tuple[socket.socket, int]] = {}
 
 
 def here() -> str:
-    """The place of this process: BOOT/NETWORK, the ids of the kernel's boot and of the network namespace.
+    """Return the place of this process: BOOT/NETWORK, the ids of the kernel's boot and of the network namespace.
 
     Of two processes at one place each sees the names that the other holds.
     """
@@ -45,17 +45,21 @@ def _nowhere() -> str:
 
 
 def is_of_this_boot(place: str) -> bool:
-    """Whether that place is on this machine as it runs now."""
+    """Say whether a place is on this machine as it runs now."""
     return place.partition("/")[0] == here().partition("/")[0]
 
 
 def is_run_id(text: str) -> bool:
-    """Whether a run may be called so."""
+    """Say whether a run may be called so."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", text) is not None
 
 
 def check_run_id(run_id: str) -> str:
-    """A run id names a folder and a socket, whose path has to fit into 107 bytes."""
+    """Return the id of a run: it names a folder, and a socket whose path has to fit into 107 bytes.
+
+    Raises:
+        UsageError: No run may be called so.
+    """
     if not is_run_id(run_id):
         raise UsageError(
             f"run id {run_id!r}: at most 48 letters, digits, '.', '_' and '-', beginning with a letter or digit"
@@ -69,9 +73,10 @@ def _address(key: str) -> str:
 
 @contextmanager
 def hold_name(run_id: str) -> Iterator[None]:
-    """Holds the run's name while inside; may be entered again by the same process.
+    """Hold the run's name while inside; may be entered again by the same process.
 
-    Raises `EnvironmentFailure` when another process holds it.
+    Raises:
+        EnvironmentFailure: Another process holds the name.
     """
     with _holding(check_run_id(run_id), f"run {run_id} is already in progress in another process"):
         yield
@@ -79,10 +84,14 @@ def hold_name(run_id: str) -> Iterator[None]:
 
 @contextmanager
 def hold_target(target: str, is_first: bool = False) -> Iterator[None]:
-    """Holds a target that ran before while inside: what one run breaks there no other one brings back.
+    """Hold a target that ran before while inside: what one run breaks there no other run brings back.
 
-    May be entered again by the same process, unless it has to be the first.
-    Raises `EnvironmentFailure` when another run has it.
+    Args:
+        target: What the target is called, on which engine.
+        is_first: The process must not have entered before; otherwise it may.
+
+    Raises:
+        EnvironmentFailure: Another run has the target.
     """
     # No run may be called so, for a run's id has no colon.
     key = f"target:{hashlib.sha256(target.encode()).hexdigest()[:24]}"
@@ -118,7 +127,7 @@ def _holding(key: str, complaint: str, is_first: bool = False) -> Iterator[None]
 
 
 def name_is_held(run_id: str) -> bool:
-    """Whether a living process holds the run's name. Asked by connecting, which disturbs nobody."""
+    """Say whether a living process holds the run's name. The name is asked for by connecting, which disturbs nobody."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect(_address(check_run_id(run_id)))

@@ -20,7 +20,11 @@ _LOWEST = 10_000
 
 
 def candidates() -> list[int]:
-    """All ports from 10,000 up that the kernel does not hand out by itself."""
+    """Return all ports from 10,000 up that the kernel does not hand out by itself.
+
+    Raises:
+        EnvironmentFailure: The kernel leaves too few.
+    """
     try:
         low, high = (int(word) for word in _RANGE.read_text().split())
     except OSError:
@@ -44,7 +48,11 @@ class Ports:
         random.SystemRandom().shuffle(self._left)
 
     def take(self) -> int:
-        """A port that could be bound just now and that no other run has. Never the same twice."""
+        """Return a port that could be bound just now and that no other run has. Never the same one twice.
+
+        Raises:
+            EnvironmentFailure: No port is free.
+        """
         with self._lock:
             while self._left:
                 port = self._left.pop()
@@ -55,7 +63,7 @@ class Ports:
         raise EnvironmentFailure(f"no free port on {HOST}: end what occupies them, or run fewer replicas")
 
     def release(self) -> None:
-        """Lets other runs have the ports. Called once nothing listens on them any more."""
+        """Let other runs have the ports. To be called once nothing listens on them any more."""
         with self._lock:
             while self._marks:
                 self._marks.pop().close()

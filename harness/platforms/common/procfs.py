@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Found:
-    """A living process of a run. `start` counts clock ticks since boot."""
+    """A living process of a run. `start` is when it began, in clock ticks since boot."""
 
     pid: int
     start: int
@@ -39,13 +40,13 @@ def _stat(pid: int, thread: int | None = None) -> list[str] | None:
 
 
 def start_time(pid: int) -> int | None:
-    """Clock ticks since boot at which the process began; None when it is gone or only waits to be reaped."""
+    """Return when the process began, in clock ticks since boot; None when it is gone or only waits to be reaped."""
     fields = _stat(pid)
     return None if fields is None or fields[0] in "ZX" else int(fields[19])
 
 
 def states(pid: int) -> set[str]:
-    """The states of all its threads, as letters: R S D T t Z …"""
+    """Return the states of all threads of a process, as letters: R S D T t Z …"""
     try:
         threads = [int(thread.name) for thread in (_PROC / str(pid) / "task").iterdir()]
     except OSError:
@@ -55,7 +56,7 @@ def states(pid: int) -> set[str]:
 
 
 def group(leader: int) -> list[int]:
-    """Living processes whose process group is `leader`'s, itself included."""
+    """Return the living processes of the process group of `leader`, itself included."""
     return [pid for pid in _pids() if (fields := _stat(pid)) and fields[2] == str(leader) and fields[0] not in "ZX"]
 
 
@@ -80,7 +81,7 @@ def _command(pid: int) -> str:
 
 
 def of_runs(run_id: str | None = None) -> list[Found]:
-    """Processes that carry a run id in their environment, but for this one and its ancestors."""
+    """Return the processes that carry a run id in their environment, without this process and its ancestors."""
     found = []
     for pid in set(_pids()) - _own_line():
         start = start_time(pid)
@@ -100,11 +101,47 @@ def _own_line() -> set[int]:
     return line
 
 
-def end(process: Found, deadline_s: float = 5.0) -> bool:
-    """Kills it, frozen or not, and waits until it is gone. True if it is gone; a stranger is never touched.
+def send(process: Found, number: signal.Signals) -> None:
+    """Send a signal to the process, if it is still there; a later process with the same pid is never touched."""
+    with suppress(OSError):
+        # The pidfd is opened first and the identity read after: then the signal cannot reach another process.
+        handle = os.pidfd_open(process.pid)
+        try:
+            if start_time(process.pid) == process.start:
+                signal.pidfd_send_signal(handle, number)
+        finally:
+            os.close(handle)
 
-    The pidfd is opened first and the identity read after: then the signal cannot reach a later process that
-    was given the same pid.
+
+def send_until(
+    find: Callable[[], list[Found]], number: signal.Signals, holds: Callable[[set[str]], bool], deadline_s: float = 5.0
+) -> tuple[list[Found], set[str]]:
+    """Send a signal to what `find` finds, again and again, until it holds of the states of all threads, or it is late.
+
+    Returns:
+        The processes that were found last, and the states of their threads; no processes when there are none.
+    """
+    until = time.monotonic() + deadline_s
+    while True:
+        found = find()
+        for each in found:
+            send(each, number)
+        seen = {state for each in found for state in states(each.pid)}
+        if not found or holds(seen) or time.monotonic() > until:
+            return found, seen
+        time.sleep(0.002)
+
+
+def is_running(states: set[str]) -> bool:
+    """Say whether threads in these states run: there are some, and none is stopped."""
+    return bool(states) and "T" not in states
+
+
+def end(process: Found, deadline_s: float = 5.0) -> bool:
+    """Kill a process, frozen or not, and wait until it is gone; say whether it is. Another process is never touched.
+
+    The pidfd is opened first and the identity read after: then the signal cannot reach a later process that was given
+    the same pid.
     """
     try:
         handle = os.pidfd_open(process.pid)

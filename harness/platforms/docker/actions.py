@@ -21,17 +21,20 @@ _STARTING_S = 1.0
 _SIGKILLED = 128 + 9
 
 
-class Acts:
-    """The acts of one run. `front` is the network of the balancer; `who` is the member, for the texts."""
+class ContainerActions:
+    """What is done to the containers of one run.
+
+    `front` is the network of the balancer. `who`, an argument of most methods, names the member in texts.
+    """
 
     def __init__(self, api: docker.APIClient, watch: Watch, front: str | None) -> None:
         self._api, self._watch, self._front = api, watch, front
-        self._pool = ThreadPoolExecutor(8, "kill")
+        self._pool = ThreadPoolExecutor(8, "signals")
         self._changed, self._sending, self._closed = threading.Condition(), 0, False
         self._announced: dict[str, list[Callable[[bool], None]]] = {}
 
     def close(self) -> None:
-        """Returns when no container is being told to end. From then on none is, even if it outlasts its grace."""
+        """Return when no container is being told to end. From then on none is told, even if one outlasts its grace."""
         with self._changed:
             self._closed = True
             for each in [each for waiting in self._announced.values() for each in waiting]:
@@ -41,9 +44,12 @@ class Acts:
             self._changed.wait_for(lambda: not self._sending, _LANDING_S)
 
     def announce(self, who: str, container: str, note: Callable[[], None], say: Callable[[bool], None]) -> None:
-        """Calls `note`, before a container is told to end; `say` once it is known whether that was sent to it.
+        """Call `note` before a container is told to end, and `say` once it is known whether that was sent to it.
 
-        Where that remains unknown `say` is not called. Raises `FaultNotSeen` when nothing will be sent any more.
+        Where that remains unknown `say` is not called.
+
+        Raises:
+            FaultNotSeen: Nothing will be sent any more.
         """
         with self._changed:
             if self._closed:
@@ -74,7 +80,11 @@ class Acts:
                 self._changed.notify_all()
 
     def kill(self, who: str, container: str) -> str:
-        """SIGKILL; seen when its exit by that signal was told, which is some time before the engine returns."""
+        """Send SIGKILL, and return how the exit by that signal was seen, some time before the engine's request returns.
+
+        Raises:
+            FaultNotSeen: The container is still there, or ended in another way.
+        """
         call = self._pool.submit(self._send, who, container, "SIGKILL")
         until = time.monotonic() + _LANDING_S
         while (status := self._watch.wait_exit(container, _LOOK_S)) is None and time.monotonic() < until:
@@ -88,10 +98,14 @@ class Acts:
         return f"container {container[:12]} exited by SIGKILL"
 
     def stop(self, who: str, container: str, signal: str, grace_s: float, is_up: bool) -> str:
-        """Its stop signal; seen when it exits within the grace. Otherwise it is killed.
+        """Send the container its stop signal, and return how the exit within the grace was seen.
 
-        One that has never been ready (`is_up` is false) serves nobody, and may not hear the signal yet: the first
-        process of a container is sent none that it has not asked for.
+        Args:
+            container that has never been ready (`is_up` is false) serves nobody, and may not hear the signal yet: the
+                first process of a container hears none that it has not asked for. It is killed soon.
+
+        Raises:
+            FaultNotSeen: The container did not exit within the grace; it was killed then.
         """
         begun = time.monotonic()
         self._send(who, container, signal)
@@ -108,15 +122,25 @@ class Acts:
         return f"container {container[:12]} exited with status {status} after {time.monotonic() - begun:.2f} s"
 
     def freeze(self, who: str, container: str, wanted: bool) -> str:
-        """Freezes or thaws all its processes at once; seen by the state of the container."""
-        (self._api.pause if wanted else self._api.unpause)(container)
+        """Freeze or thaw all processes of a container at once, and return how its state showed that.
+
+        Raises:
+            FaultNotSeen: The state of the container is another one.
+        """
+        # To thaw what is not frozen is an error to the engine; and an undo may be carried out twice.
+        if wanted or self._api.inspect_container(container)["State"]["Paused"]:
+            (self._api.pause if wanted else self._api.unpause)(container)
         state = self._api.inspect_container(container)["State"]
         if not state["Running"] or state["Paused"] is not wanted:
             raise FaultNotSeen(f"{who} did not {'freeze' if wanted else 'run on'}: it is {state['Status']}")
         return f"container {container[:12]}: {'frozen as a whole' if wanted else 'running again'}"
 
     def leave(self, who: str, container: str) -> str:
-        """Off the balancer's network; seen by looking at the container."""
+        """Take a container off the balancer's network, and return how that was seen.
+
+        Raises:
+            FaultNotSeen: The container is still on the network, or the contract names no such network.
+        """
         if self._front is None:
             raise FaultNotSeen(f"{who} cannot be cut off: name start.compose.front, the network of the balancer")
         self._api.disconnect_container_from_network(container, self._front)
@@ -125,7 +149,14 @@ class Acts:
         return f"container {container[:12]} is off the network {self._front}"
 
     def join(self, who: str, container: str, like: Inspected) -> tuple[str, Inspected]:
-        """On the balancer's network, if it is not there already, under the names that `like` has there."""
+        """Put a container on the balancer's network, if it is not there, under the names that `like` has there.
+
+        Returns:
+            How that was seen, and the container as the engine describes it now.
+
+        Raises:
+            FaultNotSeen: The container is not on the network.
+        """
         now: Inspected = self._api.inspect_container(container)
         if self._front is not None and self._front not in clone.networks(now):
             names = clone.aliases(like, self._front, now["Name"].lstrip("/"))

@@ -18,11 +18,11 @@ from harness.platforms.base import Deployment, Role
 from harness.platforms.common.lock import here, hold_name, hold_target
 from harness.platforms.common.ports import HOST, Ports
 from harness.platforms.docker import clone, found_state, log_files
-from harness.platforms.docker.actions import Acts
+from harness.platforms.docker.actions import ContainerActions
 from harness.platforms.docker.clone import Inspected
 from harness.platforms.docker.engine import LABEL, PLACE, connect, remove, translated
 from harness.platforms.docker.event_watch import Watch
-from harness.platforms.docker.readiness import Asker
+from harness.platforms.docker.readiness import ReadinessProbe
 from harness.platforms.docker.state import Up
 
 PROJECT = "com.docker.compose.project"
@@ -31,28 +31,29 @@ _NUMBER = "com.docker.compose.container-number"
 
 
 def take(deployment: Deployment, compose: Compose, name: str) -> Up:
-    """The members and parts of the running project `name`. Nothing of it is changed.
+    """Return the members and parts of the running project `name`. Nothing of the project is changed.
 
-    Raises `EnvironmentFailure` when it is not there, or is not as the contract and the scenario say.
+    Raises:
+        EnvironmentFailure: The project is not there, or is not as the contract and the scenario say.
     """
     api = connect()
-    with ExitStack() as held:
-        held.enter_context(hold_name(deployment.run_id))
-        held.enter_context(hold_target(found_state.target_of(name), is_first=True))
+    with ExitStack() as locks:
+        locks.enter_context(hold_name(deployment.run_id))
+        locks.enter_context(hold_target(found_state.target_of(name), is_first=True))
         with translated(f"looking for the project {name}"):
             found = [each for each in _containers(api, name) if LABEL not in each["Config"]["Labels"]]
         _complain(found, deployment, compose, name)
         port, front = _published(found, compose, name), _front(found, compose, name)
         watch = Watch(api, f"{PROJECT}={name}", time.time() - 1)
-        held.callback(watch.close)
-        asker, acts = Asker(deployment, port), Acts(api, watch, front)
-        up = Up(deployment, compose, api, held, Ports(), port, front, watch, asker, acts)
+        locks.callback(watch.close)
+        probe, actions = ReadinessProbe(deployment, port), ContainerActions(api, watch, front)
+        up = Up(deployment, compose, api, locks, Ports(), port, front, watch, probe, actions)
         with translated(f"looking at the project {name}"):
             _fill(up, found)
         # Last, for then nothing has been done yet, and from then on all of it is brought back.
         if deployment.found is not None:
             found_state.note(found, name, deployment.found)
-        up.held = held.pop_all()
+        up.locks = locks.pop_all()
     return up
 
 
@@ -62,7 +63,7 @@ def _fill(up: Up, found: list[Inspected]) -> None:
     for each in found:
         service, number = _of(each)
         if service in roles:
-            up.numbers[roles[service]] = number - 1
+            up.members.number_from(roles[service], number)
             entry = up.new(roles[service])
             up.began(entry, each["Id"])
             up.templates.setdefault(entry.role, _template(each, deployment.run_id))
@@ -82,7 +83,7 @@ def _of(inspected: Inspected) -> tuple[str, int]:
 
 
 def _template(inspected: Inspected, run_id: str) -> Inspected:
-    """What others are made like: they are the run's, and go with it; the engine does not bring them back."""
+    """Return what further members are made like: they carry the run's label, and the engine does not restart them."""
     made = copy.deepcopy(inspected)
     made["Config"]["Labels"] |= {LABEL: run_id, PLACE: here()}
     made["HostConfig"]["RestartPolicy"] = {"Name": "no", "MaximumRetryCount": 0}
@@ -133,12 +134,13 @@ def _front(found: list[Inspected], compose: Compose, name: str) -> str | None:
 
 
 def leave(up: Up, names: dict[str, str]) -> None:
-    """Brings it back, then takes away what the run added; the logs and the ledger's record are kept before.
+    """Keep the logs and the ledger's record, bring the project back, then remove what the run added.
 
-    Raises `EnvironmentFailure` naming what is still there, or is not as it was.
+    Raises:
+        EnvironmentFailure: Naming what is still there, or is not as it was.
     """
     # A stop that still waits would kill what has been brought back meanwhile.
-    up.acts.close()
+    up.actions.close()
     failed: list[str] = []
     for container, name in names.items():
         with suppress(EnvironmentFailure), translated(f"keeping the log of {name}"):

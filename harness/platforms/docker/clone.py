@@ -19,13 +19,13 @@ Inspected = dict[str, Any]
 
 
 def networks(inspected: Inspected) -> dict[str, Any]:
-    """Its networks by name."""
+    """Return the networks of a container by name."""
     found: dict[str, Any] = inspected["NetworkSettings"]["Networks"]
     return found
 
 
 def address(inspected: Inspected, front: str | None) -> str:
-    """Where it can be asked: on another network than `front` if it has one, for it may be taken out of that."""
+    """Return where a container can be asked: at another network than `front` if it has one, for it may leave that."""
     found = networks(inspected)
     for name in sorted(found, key=lambda name: name == front):
         if found[name].get("IPAddress"):
@@ -34,14 +34,14 @@ def address(inspected: Inspected, front: str | None) -> str:
 
 
 def aliases(inspected: Inspected, network: str, name: str) -> list[str]:
-    """The names under which the like of it are found on a network, `name` in place of its own."""
+    """Return the names under which containers like this are found on a network, with `name` in place of its own."""
     own = {inspected["Name"].lstrip("/"), inspected["Id"][:12]}
     given = networks(inspected)[network].get("Aliases") or []
     return sorted({each for each in given if each not in own} | {name})
 
 
 def recipe(inspected: Inspected, number: int, environment: Mapping[str, str]) -> tuple[str, Inspected]:
-    """Name and configuration of a container like this one, with these variables added."""
+    """Return the name and the configuration of a container like this one, with these variables added."""
     config: Inspected = copy.deepcopy(inspected["Config"])
     # The engine made the host name of the id: the new one gets its own.
     if config.get("Hostname") == inspected["Id"][:12]:
@@ -57,7 +57,7 @@ def recipe(inspected: Inspected, number: int, environment: Mapping[str, str]) ->
 def create(
     api: docker.APIClient, inspected: Inspected, number: int, environment: Mapping[str, str], without: str | None
 ) -> str:
-    """Creates it, on the same networks but for `without`, and returns its id. It does not run yet."""
+    """Create a container like this one, on the same networks but for `without`; return its id. It does not run yet."""
     name, config = recipe(inspected, number, environment)
     wanted = [network for network in networks(inspected) if network != without]
     first = wanted[0]

@@ -64,7 +64,7 @@ _NOISE = re.compile(r"^ ?(Container|Network|Volume|Image) .* (Creat|Start|Wait|H
 
 
 def lacking() -> list[str]:
-    """What is missing on this machine beside the engine, with how to get it."""
+    """Return what is missing on this machine beside the engine, with how to get it."""
     try:
         done = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, timeout=10, check=False)
     except FileNotFoundError:
@@ -76,16 +76,19 @@ def lacking() -> list[str]:
 
 
 def project_of(run_id: str) -> str:
-    """The Compose project of a run: its id in the letters that Compose allows."""
+    """Return the name of a run's Compose project: the run's id in the letters that Compose allows."""
     return "harness-" + re.sub(r"[^a-z0-9_-]", "-", run_id.lower())
 
 
 def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) -> Model:
-    """The model for one run: labelled, numbered, with its variables, reachable at one port of 127.0.0.1 only.
+    """Return the model for one run: labelled, with its variables, reachable at one port of 127.0.0.1 only.
 
-    Fixed names and all other published ports go, or two runs could not stand side by side; replicas and workers are
-    replaced by the harness, not by the engine. Raises `EnvironmentFailure` when the file lacks what the contract names,
-    and `UsageError` when it uses what the harness does not create and is not allowed.
+    Fixed names and all other published ports go, or two runs could not stand side by side. Replicas and workers are
+    replaced by the harness, not by the engine.
+
+    Raises:
+        EnvironmentFailure: The file lacks what the contract names.
+        UsageError: The file uses what the harness does not create and is not allowed to break.
     """
     made = copy.deepcopy(model)
     services = made.get("services") or {}
@@ -107,7 +110,7 @@ def prepared(model: Model, compose: Compose, deployment: Deployment, port: int) 
     if compose.worker:
         wanted[compose.worker] = deployment.environment.get("worker", {})
     for name, environment in wanted.items():
-        services[name]["restart"] = "no"
+        services[name].update(restart="no")
         _add(services[name], dict(environment))
     if compose.ledger:
         _add(services[compose.ledger], ledger_program.environment(deployment))
@@ -150,7 +153,11 @@ def _complain(model: Model, compose: Compose) -> None:
 
 
 def _require_own(model: Model, compose: Compose, allowed: Collection[str]) -> None:
-    """What is external is others' as well: their data would be written to, their requests be answered by the run."""
+    """Refuse what is external: others use it too, so the run would write to their data, and answer their requests.
+
+    Raises:
+        UsageError: Something is external, and not allowed by name.
+    """
     harm = {
         "networks": "there the run's services have the names of others, and take their requests",
         "volumes": "what is on it would be written to under load",
@@ -180,11 +187,15 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The project's name."""
+        """The name of the project."""
         return project_of(self.run_id)
 
     def resolve(self) -> Model:
-        """The user's file with all that it includes and interpolates."""
+        """Return the user's file with all that it includes and interpolates.
+
+        Raises:
+            EnvironmentFailure: Compose cannot read the file.
+        """
         place = self.directory / self.file
         if not place.is_file():
             raise EnvironmentFailure(f"there is no Compose file {place}: correct start.compose.file in the contract")
@@ -197,12 +208,20 @@ class Project:
         return model
 
     def build(self, model: Model) -> None:
-        """Builds the images that the file says how to build; unchanged ones come from the engine's cache."""
+        """Build the images that the file says how to build; unchanged ones come from the engine's cache.
+
+        Raises:
+            EnvironmentFailure: An image cannot be built.
+        """
         if any(service.get("build") for service in model["services"].values()):
             self._say(["build"], model, _BUILD_S, "build")
 
     def up(self, model: Model, counts: dict[str, int], deadline_s: float) -> None:
-        """Creates and starts everything, `counts` containers of the services named there."""
+        """Create and start everything, with `counts` containers of the services named there.
+
+        Raises:
+            EnvironmentFailure: Something cannot be started.
+        """
         scale = [word for name, count in counts.items() for word in ("--scale", f"{name}={count}")]
         self._say(["up", "--detach", "--no-build", "--no-color", *scale], model, deadline_s, "bring up")
 
@@ -257,7 +276,7 @@ class Project:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Asked first: it then waits for what the engine is doing for it."""
+    """End Compose: asked first, it waits for what the engine is doing for it; killed if it does not end."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             with suppress(ProcessLookupError):

@@ -28,7 +28,7 @@ from harness.errors import EnvironmentFailure
 from harness.platforms.base import Standing
 from harness.platforms.common.lock import here, is_of_this_boot
 
-LABEL = "stateless-harness.run.phases"
+LABEL = "stateless-harness.run"
 """Label of every container, network and volume of a run; its value is the run's id."""
 PLACE = "stateless-harness.place"
 """Label of the same; its value is where the harness ran (`harness.platforms.common.lock.here`)."""
@@ -42,9 +42,10 @@ GONE = "the engine may have ended: see `docker info`, start it again, then `harn
 
 
 def host() -> str:
-    """Address of the engine: DOCKER_HOST, else the one of the chosen docker context.
+    """Return the address of the engine: DOCKER_HOST, else the one of the chosen docker context.
 
-    Raises `EnvironmentFailure` when it is not on this machine: replicas are asked at their containers' addresses.
+    Raises:
+        EnvironmentFailure: The engine is on another machine, where containers' addresses cannot be reached from here.
     """
     chosen = os.environ.get("DOCKER_HOST")
     if not chosen:
@@ -88,7 +89,7 @@ def _look_at_socket(address: str) -> None:
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turns what the SDK raises into an `EnvironmentFailure` that says `what` was tried."""
+    """Turn what the SDK raises into an `EnvironmentFailure` that says `what` was tried."""
     try:
         yield
     except APIError as error:
@@ -100,7 +101,11 @@ def translated(what: str) -> Iterator[None]:
 
 
 def connect() -> docker.APIClient:
-    """A client that may be used from several threads. Raises `EnvironmentFailure` saying what is missing."""
+    """Return a client that may be used from several threads.
+
+    Raises:
+        EnvironmentFailure: Saying what is missing.
+    """
     address = host()
     _look_at_socket(address)
     try:
@@ -129,7 +134,11 @@ class Thing:
 
 
 def things(api: docker.APIClient, run_id: str | None = None) -> list[Thing]:
-    """What is there of the run, or of all runs: containers first, then networks, then volumes."""
+    """Return what is there of the run, or of all runs: containers first, then networks, then volumes.
+
+    Raises:
+        EnvironmentFailure: The engine does not answer.
+    """
     wanted = {"label": LABEL if run_id is None else f"{LABEL}={run_id}"}
     with translated("looking for what is there of a run"):
         containers = api.containers(all=True, filters=wanted)
@@ -154,10 +163,14 @@ def _thing(kind: str, told: Mapping[str, Any], name: str, shown: str, state: str
 
 
 def standing(found: Iterable[Thing], booted_s: float) -> dict[str, Standing]:
-    """Of what there is, which runs it is of (`Platform.runs`). `booted_s`: when this machine was started.
+    """Return the runs that these things are of, as `Platform.runs` does.
 
     The engine is of this machine, so what bears another boot's id and is older than this boot was left by a harness
     that died with the machine.
+
+    Args:
+        found: Things of runs.
+        booted_s: When this machine was started, in seconds since the epoch.
     """
     seen: dict[str, Standing] = {}
     for thing in found:
@@ -179,7 +192,7 @@ def _left_alone(run_id: str, place: str) -> str:
 
 
 def booted_s() -> float:
-    """When this machine was started, in seconds since the epoch."""
+    """Return when this machine was started, in seconds since the epoch."""
     for line in _STAT.read_text().splitlines():
         if line.startswith("btime "):
             return float(line.split()[1])
@@ -187,10 +200,15 @@ def booted_s() -> float:
 
 
 def remove(api: docker.APIClient, run_id: str, settle_s: float = 0.0) -> list[str]:
-    """Removes all of the run and looks again; returns what was removed, one line each.
+    """Remove all of the run and look again; return what was removed, one line each.
 
-    `settle_s`: how long nothing new must appear, for an order that was on its way when its sender died. Raises
-    `EnvironmentFailure` naming what stays, and why.
+    Args:
+        api: The engine.
+        run_id: The run.
+        settle_s: How long nothing new must appear, for an order that was on its way when its sender died.
+
+    Raises:
+        EnvironmentFailure: Naming what stays, and why.
     """
     removed: list[str] = []
     reasons: dict[str, str] = {}
@@ -212,7 +230,7 @@ def remove(api: docker.APIClient, run_id: str, settle_s: float = 0.0) -> list[st
 
 
 def _remove_once(api: docker.APIClient, found: list[Thing]) -> dict[str, str]:
-    """Why, by id, for what could not be removed. Networks and volumes go after the containers that use them."""
+    """Remove these things, and return by id why one could not be removed. Networks and volumes go last."""
     removers: dict[str, Callable[[str], Any]] = {
         "container": lambda name: api.remove_container(name, v=True, force=True),
         "network": api.remove_network,

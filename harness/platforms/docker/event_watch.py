@@ -54,12 +54,12 @@ class Watch:
             self._changed.notify_all()
 
     def exit(self, container: str) -> int | None:
-        """Exit status of a container that has ended; None while it runs. A signal n shows as 128 + n."""
+        """Return the exit status of a container that has ended, None while it runs. A signal n shows as 128 + n."""
         with self._changed:
             return self._exits.get(container)
 
     def wait_exit(self, container: str, deadline_s: float) -> int | None:
-        """As `exit`, as soon as it has ended; None after the deadline or when the engine is gone."""
+        """Wait until a container has ended, and return its status; None after the deadline, or without an engine."""
         return self._wait(lambda: self._exits.get(container), deadline_s)
 
     def _wait(self, look: Callable[[], int | None], deadline_s: float) -> int | None:
@@ -73,7 +73,7 @@ class Watch:
             return found
 
     def close(self) -> None:
-        """Ends the thread. What is asked afterwards is answered from what was seen."""
+        """End the thread. What is asked afterwards is answered from what was seen."""
         self._closing = True
         if self._stream is not None:
             try:

@@ -32,12 +32,12 @@ _LOOK_S = 0.1
 
 
 def target_of(name: str) -> str:
-    """What one run at a time may have: the project `name` of this engine."""
+    """Return what the project `name` of this engine is called as a target, which one run at a time may have."""
     return f"project {name} of the engine {host()}"
 
 
 def note(found: list[Inspected], name: str, place: Path) -> None:
-    """Notes how the project `name` was found: what runs of it."""
+    """Note in a file how the project `name` was found: what runs of it."""
     noted = [
         {
             "id": each["Id"],
@@ -55,9 +55,12 @@ def note(found: list[Inspected], name: str, place: Path) -> None:
 
 
 def note_ending(up: Up, entry: Entry, grace_s: float) -> None:
-    """Notes that a member is about to be told to end, and how long it may take. To be called before it is told.
+    """Note that a member is about to be told to end, and how long it may take. To be called before it is told.
 
-    Of what the run has made nothing is noted, for that goes. Raises `FaultNotSeen` when it cannot be noted.
+    Of what the run has made nothing is noted, because that is removed.
+
+    Raises:
+        FaultNotSeen: It cannot be noted.
     """
     place = up.deployment.found
     if place is None or entry.is_of(up.deployment.run_id):
@@ -72,11 +75,11 @@ def note_ending(up: Up, entry: Entry, grace_s: float) -> None:
             text = f"{entry.name} is not told to end, for that cannot be noted in {place}: {error}"
             raise FaultNotSeen(text) from error
 
-    up.acts.announce(entry.name, entry.container, announced, lambda was_sent: _note_sent(place, note, was_sent))
+    up.actions.announce(entry.name, entry.container, announced, lambda was_sent: _note_sent(place, note, was_sent))
 
 
 def _note_sent(place: Path, note: _Noted, was_sent: bool) -> None:
-    """Confirms what `note_ending` noted, or takes it back."""
+    """Confirm what `note_ending` noted, or take it back."""
     # Without it the container is told once more; what a fault came to must not depend on that.
     with suppress(OSError):
         _append(place, {**note, "sent": was_sent})
@@ -92,7 +95,7 @@ def _append(place: Path, line: _Noted) -> None:
 
 
 def _noted(place: Path) -> tuple[str, list[_Noted], dict[str, _Noted]]:
-    """The project, its containers, and by the id of a container how it was last told to end."""
+    """Return the project, its containers, and by the id of a container how it was last told to end."""
     first, *more = place.read_text(encoding="utf-8").splitlines()
     noted, endings = json.loads(first), list[_Noted]()
     for line in more:
@@ -109,13 +112,20 @@ def _noted(place: Path) -> tuple[str, list[_Noted], dict[str, _Noted]]:
 
 
 def settle(api: docker.APIClient, place: Path) -> list[str]:
-    """Thaws, puts back on their networks and starts again what was running when it was found; looks again.
+    """Bring back what was running when the project was found, and look again: thawed, on its networks, started.
 
     What had been told to end is seen to end before it is started: it is waited for within its grace, then killed. Where
-    it is not known whether it was told, it is told first.
-    Returns what was done, one line each. After that the file goes: a target that was brought back once is its owner's,
-    and no later recovery may undo what he does to it. What he has removed or replaced meanwhile is settled as well.
-    Raises `EnvironmentFailure` naming what is not as it was, or when a run in progress has the target.
+    it is not known whether it was told, it is told first. What its owner has removed or replaced meanwhile is settled
+    as well.
+
+    After that the file goes: a target that was brought back once is its owner's, and no later recovery may undo what
+    the owner does to it.
+
+    Returns:
+        What was done, one line each.
+
+    Raises:
+        EnvironmentFailure: Naming what is not as it was; or a run in progress has the target.
     """
     try:
         name, containers, endings = _noted(place)
@@ -150,7 +160,7 @@ def _restored(api: docker.APIClient, noted: list[_Noted], endings: dict[str, _No
 
 
 def _ended(api: docker.APIClient, noted: _Noted, ending: _Noted, begun: float) -> Iterator[str]:
-    """Only the life that was told to end is ended: one that was begun since is what is wanted."""
+    """End the life that was told to end, and no other: one that was begun since is what is wanted."""
     container, name = noted["id"], noted["name"]
 
     def lives() -> bool:

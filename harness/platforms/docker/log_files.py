@@ -31,7 +31,7 @@ _KEPT_S = 60.0
 
 
 def containers(api: docker.APIClient, run_id: str) -> list[tuple[str, str]]:
-    """Service and id of every container of a run, in Compose's order."""
+    """Return service and id of every container of a run, in Compose's order."""
     found = api.containers(all=True, filters={"label": f"{LABEL}={run_id}"})
     found.sort(key=lambda each: (each["Labels"].get(_SERVICE, ""), int(each["Labels"].get(_NUMBER, 0))))
     return [(each["Labels"].get(_SERVICE, ""), each["Id"]) for each in found]
@@ -43,7 +43,11 @@ def _record_of(api: docker.APIClient, container: str) -> str | None:
 
 
 def check_ledger(api: docker.APIClient, compose: Compose, parts: Mapping[str, str]) -> None:
-    """Raises `EnvironmentFailure` when the service that shall be the ledger does not say where its record is."""
+    """Check that the service that shall be the ledger says where its record is.
+
+    Raises:
+        EnvironmentFailure: It does not.
+    """
     for container, service in parts.items():
         if service == compose.ledger and _record_of(api, container) is None:
             raise EnvironmentFailure(
@@ -56,7 +60,7 @@ def check_ledger(api: docker.APIClient, compose: Compose, parts: Mapping[str, st
 def last_lines(
     api: docker.APIClient, container: str, lines: int = 20, environment: Mapping[str, str] | None = None
 ) -> str:
-    """The end of a container's log, without the secrets it was given; empty when it cannot be had."""
+    """Return the end of a container's log, without the secrets it was given; empty when it cannot be had."""
     with suppress(EnvironmentFailure), translated("reading a log"):
         raw: bytes = api.logs(container, tail=lines)
         return redact_values(raw.decode(errors="replace").strip(), environment or {})
@@ -64,12 +68,16 @@ def last_lines(
 
 
 def saved_tail(log: Path, lines: int) -> str:
-    """The same of a log that was kept."""
+    """Return the end of a log that was kept."""
     return redact_patterns(tail(log, lines))
 
 
 def save_log(api: docker.APIClient, container: str, log: Path, until: float | None = None) -> None:
-    """Keeps all that a container wrote. Raises `EnvironmentFailure` if it has not come by then (monotonic)."""
+    """Keep all that a container wrote.
+
+    Raises:
+        EnvironmentFailure: It has not come in time.
+    """
 
     def copy() -> None:
         for piece in api.logs(container, stream=True, follow=False):
@@ -81,7 +89,7 @@ def save_log(api: docker.APIClient, container: str, log: Path, until: float | No
 
 
 def _within(until: float | None, what: str, read: Callable[[], None]) -> None:
-    """Reads what the engine sends, but no longer: the SDK takes the time limit off whatever comes as a stream."""
+    """Read what the engine sends, but no longer than this: the SDK sets no limit to what comes as a stream."""
     raised: list[Exception] = []
 
     def run() -> None:
@@ -105,7 +113,7 @@ def _within(until: float | None, what: str, read: Callable[[], None]) -> None:
 
 
 def logs_named_in(api: docker.APIClient, deployment: Deployment, complaint: str) -> str:
-    """The last lines of the containers that a complaint of Compose names as broken, for its error text."""
+    """Return the last lines of the containers that a complaint of Compose names as broken, for the error text."""
     found = re.findall(r"container (\S+) (?:is unhealthy|exited)", complaint)
     environment = {name: text for each in deployment.environment.values() for name, text in each.items()}
     shown = [(name, last_lines(api, name, 12, environment)) for name in dict.fromkeys(found)]
@@ -115,10 +123,12 @@ def logs_named_in(api: docker.APIClient, deployment: Deployment, complaint: str)
 
 
 def keep(api: docker.APIClient, deployment: Deployment, compose: Compose, names: Mapping[str, str]) -> None:
-    """Ends the members (`names`, by container), then the ledger; keeps its record and everybody's log.
+    """End the members, then the ledger; keep the ledger's record and all logs.
 
-    In this order, so that no effect is had after the record was copied. Raises `EnvironmentFailure` saying what could
-    not be kept, after everything else was.
+    In this order, so that no effect is recorded after the record was copied.
+
+    Raises:
+        EnvironmentFailure: Saying what could not be kept, after everything else was.
     """
     until = time.monotonic() + _KEPT_S
     with translated("looking for the containers of the run"):
@@ -157,7 +167,7 @@ def _try_log(api: docker.APIClient, container: str, log: Path, until: float) -> 
 
 
 def save_record(api: docker.APIClient, ledger: str, record: Path, until: float | None = None) -> list[str]:
-    """Copies what the ledger wrote to `record`; returns why not, if it could not be by then (monotonic)."""
+    """Copy what the ledger wrote to `record`; return why not, if that could not be done in time."""
     came = io.BytesIO()
 
     def copy() -> None:

@@ -7,24 +7,26 @@ the address of its own container. A replica is ready when it says so and the bal
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Role, Standing, State
+from harness.platforms.base import DEAD, LIVING, Deployment, Member, Role, Standing, State
+from harness.platforms.common.deploying import deploy_whole, wait_for_all
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
-from harness.platforms.docker import attach, clone, found_state, log_files
-from harness.platforms.docker.actions import Acts
+from harness.platforms.docker import abandoned, attach, clone, found_state, log_files
+from harness.platforms.docker.actions import ContainerActions
 from harness.platforms.docker.compose import Model, Project, lacking, prepared
+from harness.platforms.docker.description import DOCKER
 from harness.platforms.docker.engine import LABEL, booted_s, connect, host, remove, standing, things, translated
 from harness.platforms.docker.event_watch import Watch
-from harness.platforms.docker.readiness import Asker
+from harness.platforms.docker.readiness import ReadinessProbe
 from harness.platforms.docker.state import Entry, Up
 from harness.signals import uninterrupted
 
@@ -36,17 +38,14 @@ _DEAD_KEPT = 32
 
 
 class DockerPlatform:
-    """See `harness.platforms.base.Platform`."""
+    """A `Platform`; is `Admitting`, `Pausable`, `Disconnectable`, and `Attachable`.
 
-    name = "docker"
-    capabilities = frozenset(
-        {"balancer", "workers", "store", "ledger", "attach"}
-        | {"kill", "stop", "pause", "scale", "restart", "roll", "switch", "cut"}
-    )
-    controls = False
+    It is not `Leased`: labels cannot be changed, so who does not see the name that a run holds leaves the run alone.
+    """
+
+    name = DOCKER.name
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._up: Up | None = None
         self._closing = False
         self._pool = ThreadPoolExecutor(4, "begin")
@@ -61,16 +60,7 @@ class DockerPlatform:
     # -- deploying
 
     def deploy(self, deployment: Deployment) -> None:
-        if self._up is not None:
-            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
-        try:
-            self._bring_up(deployment)
-        except BaseException as error:
-            try:
-                self.tear_down()
-            except EnvironmentFailure as also:
-                error.add_note(str(also))
-            raise
+        deploy_whole(deployment, self._up is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
         compose = deployment.compose
@@ -88,12 +78,12 @@ class DockerPlatform:
         project = Project(deployment.run_id, deployment.directory, compose.file, host(), log)
         port = ports.take()
         model = prepared(project.resolve(), compose, deployment, port)
-        with uninterrupted(), ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
+        with uninterrupted(), ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
             watch = Watch(api, f"{LABEL}={deployment.run_id}", time.time() - 1)
             front = self._network(compose, model, project)
-            asker, acts = Asker(deployment, port), Acts(api, watch, front)
-            self._up = up = Up(deployment, compose, api, held.pop_all(), ports, port, front, watch, asker, acts)
+            probe, actions = ReadinessProbe(deployment, port), ContainerActions(api, watch, front)
+            self._up = up = Up(deployment, compose, api, locks.pop_all(), ports, port, front, watch, probe, actions)
         project.build(model)
         until = time.monotonic() + deployment.deadline_s
         counts = {compose.replica: deployment.replicas}
@@ -128,22 +118,20 @@ class DockerPlatform:
         log_files.check_ledger(up.api, up.compose, up.parts)
 
     def _await(self, up: Up, until: float) -> None:
-        waiting = [entry.member() for entry in up.entries.values()]
-        with ThreadPoolExecutor(16, "deploy") as pool:
-            while waiting:
-                answers = list(pool.map(self.ready, waiting))
-                waiting = [member for member, is_ready in zip(waiting, answers, strict=True) if not is_ready]
-                for entry in up.entries.values():
-                    if self._look(entry) in DEAD:
-                        status = up.watch.exit(entry.container)
-                        raise up.failure(entry, f"exited with status {status} before it was ready")
-                if problems := self.failures() + self.problems():
-                    raise EnvironmentFailure("; ".join(problems))
-                if waiting and time.monotonic() > until:
-                    late = up.entries[waiting[0].name]
-                    raise up.failure(late, f"not ready within {up.deployment.deadline_s:g} s")
-                if waiting:
-                    time.sleep(_POLL_S)
+        checks = {entry.name: partial(self.ready, entry.member()) for entry in up.members.rows.values()}
+
+        def look(_: list[str]) -> None:
+            for entry in up.members.all():
+                if entry.state in DEAD:
+                    status = up.watch.exit(entry.container)
+                    raise up.failure(entry, f"exited with status {status} before it was ready")
+            if problems := self.failures() + self.problems():
+                raise EnvironmentFailure("; ".join(problems))
+
+        def late(name: str) -> EnvironmentFailure:
+            return up.failure(up.members.find(name), f"not ready within {up.deployment.deadline_s:g} s")
+
+        wait_for_all(checks, until, late=late, look=look, poll_s=_POLL_S)
 
     # -- members
 
@@ -154,13 +142,18 @@ class DockerPlatform:
         up = self._up
         if up is None:
             return []
-        with self._lock:
-            for entry in up.entries.values():
-                self._look(entry)
-            return [entry.member() for entry in up.entries.values()]
+        with up.members.lock:
+            return [entry.member() for entry in up.members.all()]
 
     def start(self, role: Role, held: bool = False) -> Member:
-        """The container is made in a thread: it takes a good part of a second, and several may be wanted at once."""
+        """Begin a member and return it; its container is made in a thread.
+
+        That takes a good part of a second, and several members may be wanted at once.
+
+        Raises:
+            EnvironmentFailure: No member of the role was deployed, of which another could be made, or it cannot be held
+                back.
+        """
         up = self._deployed()
         if role not in up.templates:
             raise EnvironmentFailure(f"no {role} was deployed, of which another could be made: deploy at least one")
@@ -169,7 +162,7 @@ class DockerPlatform:
                 f"a {role} cannot be held back from requests: the contract must name start.compose.front, the"
                 " network of the balancer, and the service must be on another one as well"
             )
-        with self._lock:
+        with up.members.lock:
             if self._closing:
                 raise EnvironmentFailure(f"a {role} was to be begun while the run was being torn down")
             entry = up.new(role)
@@ -186,20 +179,17 @@ class DockerPlatform:
                 up.api.start(made)
                 up.began(entry, made)
         except Exception as error:
-            with self._lock:
-                entry.state = "gone"
+            with up.members.lock:
+                up.members.move(entry, "gone")
                 if not self._closing:
                     up.problems.append(str(error))
         finally:
             entry.begun.set()
 
     def _forget_dead(self, up: Up) -> None:
-        """Keeps the last few dead members; of the older only the log, and the container if the run did not make it."""
-        with self._lock:
-            dead = [entry for entry in up.entries.values() if entry.state in DEAD and entry.container]
-            old = dead[:-_DEAD_KEPT]
-            for entry in old:
-                del up.entries[entry.name]
+        """Keep the last few dead members; of older ones keep the log, and the container if the run did not make it."""
+        old = [entry for entry in up.members.dead() if entry.container][:-_DEAD_KEPT]
+        up.members.forget(old)
         for entry in old:
             with suppress(EnvironmentFailure), translated(f"removing {entry.name}"):
                 log_files.save_log(up.api, entry.container, up.deployment.logs / f"{entry.name}.log")
@@ -207,13 +197,13 @@ class DockerPlatform:
                     up.api.remove_container(entry.container, v=True)
 
     def admit(self, names: Sequence[str]) -> None:
-        """Returns when the balancer has been seen to send requests to all of them."""
-        up, waiting = self._deployed(), [self._entry(name) for name in names]
+        """Let requests go to these replicas, and return when the balancer has been seen to send some to all of them."""
+        up, waiting = self._deployed(), [self._deployed().members.find(name) for name in names]
         for entry in waiting:
             with translated(f"{entry.name} cannot be given requests"):
                 self._join(up, entry)
         until = time.monotonic() + _ADMIT_S
-        while waiting := [entry for entry in waiting if not up.asker.is_shown(entry, len(up.entries))]:
+        while waiting := [entry for entry in waiting if not up.probe.is_shown(entry, len(up.members.rows))]:
             if time.monotonic() > until:
                 raise EnvironmentFailure(f"{waiting[0].name} cannot be given requests: {waiting[0].said}")
             time.sleep(_POLL_S)
@@ -223,27 +213,24 @@ class DockerPlatform:
         renewed[role] = {**renewed.get(role, {}), **environment}
 
     def ready(self, member: Member) -> bool:
-        up, entry = self._deployed(), self._entry(member.name)
-        with self._lock:
-            if self._look(entry) not in POLLED:
-                return False
-            others = sum(each.state in LIVING for each in up.entries.values())
-        is_ready = entry.begun.is_set() and not entry.cut and up.asker.is_ready(entry)
-        is_ready = is_ready and (entry.held or up.asker.is_shown(entry, others))
-        with self._lock:
-            if self._look(entry) not in POLLED:
-                return False
+        up = self._deployed()
+
+        def ask(entry: Entry) -> tuple[bool, str | None]:
+            with up.members.lock:
+                others = sum(each.state in LIVING for each in up.members.rows.values())
+            is_ready = entry.begun.is_set() and not entry.cut and up.probe.is_ready(entry)
+            is_ready = is_ready and (entry.held or up.probe.is_shown(entry, others))
             entry.been_ready |= is_ready
-            if is_ready or entry.state == "ready":
-                entry.state = "ready" if is_ready else "unready"
-        return is_ready
+            return is_ready, entry.boot
+
+        return up.members.poll(member.name, ask)
 
     # -- what is done to a member
 
     def kill(self, name: str) -> str:
         def kill(up: Up, entry: Entry) -> str:
             found_state.note_ending(up, entry, 0)
-            return up.acts.kill(name, entry.container)
+            return up.actions.kill(name, entry.container)
 
         return self._do(name, "killed", "killed", kill)
 
@@ -251,20 +238,20 @@ class DockerPlatform:
         def stop(up: Up, entry: Entry) -> str:
             signal = entry.inspected["Config"].get("StopSignal") or "SIGTERM"
             found_state.note_ending(up, entry, grace_s)
-            return up.acts.stop(name, entry.container, signal, grace_s, entry.been_ready)
+            return up.actions.stop(name, entry.container, signal, grace_s, entry.been_ready)
 
         return self._do(name, "stopping", "gone", stop)
 
     def pause(self, name: str) -> str:
-        return self._do(name, "paused", "paused", lambda up, entry: up.acts.freeze(name, entry.container, True))
+        return self._do(name, "paused", "paused", lambda up, entry: up.actions.freeze(name, entry.container, True))
 
     def resume(self, name: str) -> str:
-        return self._do(name, "paused", "unready", lambda up, entry: up.acts.freeze(name, entry.container, False))
+        return self._do(name, "paused", "unready", lambda up, entry: up.actions.freeze(name, entry.container, False))
 
     def cut(self, name: str) -> str:
         def cut(up: Up, entry: Entry) -> str:
             entry.cut = True
-            return up.acts.leave(name, entry.container)
+            return up.actions.leave(name, entry.container)
 
         return self._do(name, "unready", "unready", cut)
 
@@ -273,40 +260,30 @@ class DockerPlatform:
 
     @staticmethod
     def _join(up: Up, entry: Entry) -> str:
-        seen, entry.inspected = up.acts.join(entry.name, entry.container, up.templates[entry.role])
+        seen, entry.inspected = up.actions.join(entry.name, entry.container, up.templates[entry.role])
         entry.host = clone.address(entry.inspected, up.front)
         entry.shown, entry.shown_ns = False, time.monotonic_ns()
         entry.held = entry.cut = False
         return seen
 
     def _do(self, name: str, during: State, after: State, action: Callable[[Up, Entry], str]) -> str:
-        up, entry = self._deployed(), self._entry(name)
-        if not entry.begun.wait(_BEGIN_S):
+        up = self._deployed()
+        if not up.members.find(name).begun.wait(_BEGIN_S):
             raise FaultNotSeen(f"{name} has not been created within {_BEGIN_S:g} s")
-        with self._lock:
-            before = self._look(entry)
-            if before in DEAD:
-                raise FaultNotSeen(f"{name} is dead already ({before})")
-            entry.state = during
-        try:
-            with translated(name):
-                seen = action(up, entry)
-        except BaseException as error:
-            with self._lock:
-                entry.state = before if up.watch.exit(entry.container) is None else "gone"
-            if isinstance(error, EnvironmentFailure) and not isinstance(error, FaultNotSeen):
-                raise FaultNotSeen(str(error)) from error
-            raise
-        with self._lock:
-            entry.state = after
-            entry.shown, entry.shown_ns = False, time.monotonic_ns()
-        return seen
 
-    def _look(self, entry: Entry) -> State:
-        up = self._up
-        if up and entry.state in LIVING and entry.container and up.watch.exit(entry.container) is not None:
-            entry.state = "gone"
-        return entry.state
+        def translated_action(entry: Entry) -> str:
+            try:
+                with translated(name):
+                    seen = action(up, entry)
+            except FaultNotSeen:
+                raise
+            except EnvironmentFailure as error:
+                raise FaultNotSeen(str(error)) from error
+            # What was shown before says nothing of what it is now.
+            entry.shown, entry.shown_ns = False, time.monotonic_ns()
+            return seen
+
+        return up.members.act(name, during, after, translated_action)
 
     def failures(self) -> list[str]:
         up = self._up
@@ -328,7 +305,7 @@ class DockerPlatform:
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         up = self._deployed()
-        entry = up.entries.get(name)
+        entry = up.members.rows.get(name)
         named = [entry.container] if entry else [each for each, service in up.parts.items() if service == name]
         environment = up.deployment.environment.get(entry.role, {}) if entry else {}
         if not named or not named[0]:
@@ -338,14 +315,18 @@ class DockerPlatform:
     # -- the end
 
     def tear_down(self) -> None:
-        """Ends the members and then the ledger, keeps the logs and the ledger's record, removes all, looks again."""
+        """End the members and then the ledger, keep the logs and the ledger's record, remove all, and look again.
+
+        Raises:
+            EnvironmentFailure: Naming what is still there, or could not be kept.
+        """
         up = self._up
         if up is None:
             return
-        with self._lock:
+        with up.members.lock:
             self._closing = True
         self._pool.shutdown(wait=True, cancel_futures=True)
-        logs = {entry.container: entry.name for entry in up.entries.values() if entry.container}
+        logs = {entry.container: entry.name for entry in up.members.rows.values() if entry.container}
         failed: list[str] = []
         steps: list[Callable[[], object]] = [
             lambda: log_files.keep(up.api, up.deployment, up.compose, logs),
@@ -360,18 +341,21 @@ class DockerPlatform:
                 failed.append(str(error))
         up.watch.close()
         up.ports.release()
-        up.held.close()
+        up.locks.close()
         if failed:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: {'; '.join(failed)}")
-
-    def keep(self) -> None:
-        """Nothing: labels cannot be changed. Who does not see the name that the run holds leaves it alone."""
 
     def runs(self) -> dict[str, Standing]:
         return standing(things(connect()), booted_s())
 
     def restore(self, found: Path) -> list[str]:
         return found_state.settle(connect(), found)
+
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        return abandoned.thaw(connect(), run_id, name, handle)
+
+    def mend_left(self, run_id: str, name: str, handle: str) -> str:
+        return abandoned.mend(connect(), run_id, name, handle)
 
     def leftovers(self, run_id: str) -> list[str]:
         return [str(thing) for thing in things(connect(), run_id)]
@@ -385,10 +369,3 @@ class DockerPlatform:
         if self._up is None:
             raise EnvironmentFailure("the docker platform was asked before anything was deployed")
         return self._up
-
-    def _entry(self, name: str) -> Entry:
-        with self._lock:
-            entry = self._deployed().entries.get(name)
-        if entry is None:
-            raise FaultNotSeen(f"there is no member {name}")
-        return entry

@@ -19,10 +19,10 @@ _LOOKS_MAX = 60
 
 
 @dataclass
-class Asked:
-    """What is known of one member by asking. `begun_ns` is 0 until it runs; times are monotonic.
+class Probed:
+    """What is known of one member by asking. `begun_ns` is 0 until the member runs; times are monotonic.
 
-    Requests that went to it before `shown_ns` do not show that the balancer knows it now.
+    Requests that went to the member before `shown_ns` do not show that the balancer knows it now.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Asked:
     said: str = "not asked yet"
 
 
-class Asker:
+class ReadinessProbe:
     """Asks the replicas of one run at their own addresses, and the balancer at `port` of 127.0.0.1."""
 
     def __init__(self, deployment: Deployment, port: int) -> None:
@@ -46,8 +46,8 @@ class Asker:
         self._lock = threading.Lock()
         self._answered_ns: dict[str, int] = {}
 
-    def is_ready(self, member: Asked) -> bool:
-        """What it says itself. A worker has nothing to be asked, and is ready when it has run for a moment."""
+    def is_ready(self, member: Probed) -> bool:
+        """Ask a member whether it is ready. A worker cannot be asked, and is ready when it has run for a moment."""
         if member.port is None:
             return bool(member.begun_ns) and time.monotonic_ns() - member.begun_ns > _WORKER_SETTLED_S * 1e9
         deployment = self._deployment
@@ -64,11 +64,15 @@ class Asker:
         member.ready_ns = (member.ready_ns or time.monotonic_ns()) if is_good else 0
         return is_good
 
-    def is_shown(self, member: Asked, others: int) -> bool:
-        """Whether the balancer has been seen to send it requests; `others`: how many share them with it.
+    def is_shown(self, member: Probed, others: int) -> bool:
+        """Say whether the balancer has been seen to send requests to the member.
 
         Where that cannot be told (no boot id in the answers, or a balancer that keeps this client at one replica), it
-        is enough that it has been ready for a while.
+        is enough that the member has been ready for a while.
+
+        Args:
+            member: The member.
+            others: How many members share the requests with it.
         """
         if member.shown or member.port is None:
             return True
@@ -92,6 +96,6 @@ class Asker:
         return member.shown
 
     @staticmethod
-    def _is_old(member: Asked) -> bool:
+    def _is_old(member: Probed) -> bool:
         since_ns = max(member.ready_ns, member.shown_ns)
         return bool(member.ready_ns) and time.monotonic_ns() - since_ns > _UNTOLD_S * 1e9

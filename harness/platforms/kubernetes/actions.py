@@ -25,15 +25,15 @@ class Up:
     """What exists once a deployment has begun."""
 
     def __init__(
-        self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool, held: contextlib.ExitStack
+        self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool, locks: contextlib.ExitStack
     ) -> None:
-        self.deployment, self.part, self.cluster, self.local, self.held = deployment, part, cluster, local, held
+        self.deployment, self.part, self.cluster, self.local, self.locks = deployment, part, cluster, local, locks
         self.namespace = part.attach or manifests.namespace_of(deployment.run_id)
         self.selectors: dict[str, Mapping[str, str]] = {}
         self.roster = Roster(boots_are_asked=deployment.boot_header is not None)
         self.workloads: dict[Role, str] = {"replica": part.replica, "worker": part.worker or ""}
         self.versions: dict[Role, int] = {"replica": 1, "worker": 1}
-        self.beside: set[str] = set()
+        self.second_deployments: set[str] = set()
         self.watch: PodWatch | None = None
         self.logs: dict[tuple[str, int], LogFollower] = {}
         self.processes: dict[str, list[Found]] = {}
@@ -41,16 +41,16 @@ class Up:
         self.through_api = False
 
     def path(self, *names: str, api: str = "/api/v1") -> str:
-        """The path of something in the namespace."""
+        """Return the path of something in the namespace."""
         return "/".join([f"{api}/namespaces/{self.namespace}", *names])
 
     def workload(self, role: Role, *more: str) -> str:
-        """The path of the Deployment that has a role now."""
+        """Return the path of the Deployment that has a role now."""
         return self.path("deployments", self.workloads[role], *more, api="/apis/apps/v1")
 
 
 def ask(up: Up, life: Life) -> tuple[bool, str | None]:
-    """Whether a replica says that it is ready, and its boot id: its own word, for the cluster's may be a second old."""
+    """Ask a replica whether it is ready, and for its boot id. The cluster's own word may be a second old."""
     path = up.deployment.ready
     status, headers = _get(up, life, path)
     boot = headers.get(up.deployment.boot_header.lower()) if up.deployment.boot_header else None
@@ -63,7 +63,7 @@ def ask(up: Up, life: Life) -> tuple[bool, str | None]:
 
 
 def _get(up: Up, life: Life, path: str) -> tuple[int, dict[str, str]]:
-    """At the pod's own address; where the cluster's network cannot be reached from here, by way of its API server."""
+    """Ask a pod at its own address; where the cluster's network is not reached from here, through the API server."""
     if not up.through_api:
         status, headers = http_probe.get(up.part.port, path, life.about.ip)
         if status or not life.about.ready or life.healthy:
@@ -74,7 +74,7 @@ def _get(up: Up, life: Life, path: str) -> tuple[int, dict[str, str]]:
 
 
 def has_ended(up: Up, life: Life) -> bool:
-    """Whether no process of its container is left, as this machine sees it."""
+    """Say whether no process of a member's container is left, as this machine sees it."""
     if not life.about.container:
         # It was asked to end before it had begun; the cluster may go on naming it for a minute.
         return not node.processes(life.about.uid)
@@ -84,7 +84,11 @@ def has_ended(up: Up, life: Life) -> bool:
 
 
 def kill(up: Up, life: Life) -> str:
-    """Ends it at once. Raises `FaultNotSeen`."""
+    """End a member at once, and return how that was seen.
+
+    Raises:
+        FaultNotSeen: It is still there.
+    """
     what = f"pod {life.about.name}"
     how = f"{what}: {node.kill(life.about.container, what)}" if up.local else what
     with contextlib.suppress(Refused):
@@ -109,7 +113,11 @@ def _until_gone(up: Up, life: Life) -> None:
 
 
 def evict(up: Up, life: Life, grace_s: float) -> str:
-    """Asks for its eviction and waits for its end; kills it when it does not end. Raises `FaultNotSeen`."""
+    """Ask for the eviction of a member, wait for its end, and return how that was seen.
+
+    Raises:
+        FaultNotSeen: It did not end within the grace, and was killed; or the eviction was refused.
+    """
     pod = life.about.name
     _ask_to_leave(up, pod)
     begun = time.monotonic()
@@ -139,7 +147,11 @@ def _ask_to_leave(up: Up, pod: str) -> None:
 
 
 def in_node(up: Up, life: Life, action: Callable[[str, str], str]) -> str:
-    """Acts on the processes of its container. Raises `FaultNotSeen` where they cannot be reached."""
+    """Act on the processes of a member's container, and return how the effect was seen.
+
+    Raises:
+        FaultNotSeen: The processes cannot be reached from here, or the effect was not seen.
+    """
     if not up.local:
         raise FaultNotSeen(f"{life.name} runs on another machine: its processes cannot be reached from here")
     what = f"pod {life.about.name}"
@@ -147,7 +159,7 @@ def in_node(up: Up, life: Life, action: Callable[[str, str], str]) -> str:
 
 
 def thaw_all(up: Up) -> None:
-    """Thaws what is frozen, as far as it can."""
+    """Thaw all members that are frozen, as far as that can be done."""
     for life in up.roster.lives.values():
         if life.state == "paused" and up.local:
             with contextlib.suppress(FaultNotSeen):

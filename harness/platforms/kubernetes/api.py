@@ -93,9 +93,11 @@ class Cluster:
 
     @classmethod
     def connect(cls) -> Cluster:
-        """The cluster of KUBECONFIG, of ~/.kube/config, or the one this runs in. Nothing is sent yet.
+        """Return the cluster of KUBECONFIG, of ~/.kube/config, or the one this runs in. Nothing is sent yet.
 
-        Raises `EnvironmentFailure` when there is no usable configuration, `NotConfigured` when there is none at all.
+        Raises:
+            NotConfigured: There is no configuration at all.
+            EnvironmentFailure: The configuration cannot be used.
         """
         if not is_configured():
             raise NotConfigured(f"no cluster is configured. {_CONFIGURE}")
@@ -128,7 +130,12 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         kind: str = "application/json",
     ) -> Object:
-        """The answer of one request. Raises `Unreachable` or `Refused`."""
+        """Send one request, and return the answer.
+
+        Raises:
+            Unreachable: There is no answer, or none of an API server.
+            Refused: The server says no.
+        """
         answer = self._send(method, path, body, query, kind, _TIMEOUT_S)
         try:
             data = answer.read()
@@ -146,7 +153,10 @@ class Cluster:
         return found
 
     def probe(self, path: str) -> tuple[int, dict[str, str]]:
-        """Status and headers (names in lower case) of one GET, whatever it says; status 0 when nothing came in time."""
+        """Send one GET; return the status and the headers of the answer, their names in lower case.
+
+        The status is 0 when nothing came in time.
+        """
         try:
             answer = self._send("GET", path, None, None, "", _PROBE_S)
             answer.read()
@@ -155,7 +165,7 @@ class Cluster:
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}
 
     def stream(self, path: str, query: Mapping[str, str], silent_s: float | None = None) -> Stream:
-        """The lines of a GET that goes on: a watch, a log. It ends when nothing came for `silent_s`."""
+        """Yield the lines of a GET that goes on: a watch, a log. It ends when nothing came for `silent_s`."""
         answer = self._send("GET", path, None, query, "", (_TIMEOUT_S[0], silent_s))
         if answer.status >= 300:
             raise self._refused("GET", path, answer.status, answer.read())
@@ -200,11 +210,18 @@ class Cluster:
     # -- what it serves
 
     def address_of(self, api: str, kind: str) -> tuple[str, str, bool]:
-        """Version, collection and whether it is namespaced, of a kind of object, in a version that is served.
+        """Return where objects of a kind are, in a version that the server serves.
 
-        `api` is the version that a manifest names; where the server has another of the same group, that one is
-        taken. The collection is a path with the place of the namespace left open: `{namespace}`.
-        Raises `EnvironmentFailure` when the kind is not served.
+        Args:
+            api: The version that a manifest names; where the server has another of the same group, that one is taken.
+            kind: The kind of object.
+
+        Returns:
+            Version, collection, and whether the kind is namespaced. The collection is a path with the place of the
+            namespace left open: `{namespace}`.
+
+        Raises:
+            EnvironmentFailure: The kind is not served.
         """
         group = api.rpartition("/")[0]
         for version in [api, *(self._versions(group) if group else [])]:
@@ -236,14 +253,18 @@ class Cluster:
         return self._served[version]
 
     def eviction(self) -> str:
-        """The version in which evictions are asked for. Raises `EnvironmentFailure` when they cannot be."""
+        """Return the version in which evictions are asked for.
+
+        Raises:
+            EnvironmentFailure: The cluster evicts no pods.
+        """
         for each in self.ask("GET", "/api/v1").get("resources", []):
             if each["name"] == "pods/eviction":
                 return f"{each.get('group') or 'policy'}/{each.get('version') or 'v1beta1'}"
         raise EnvironmentFailure(f"the cluster at {self.where} evicts no pods: it has no pods/eviction")
 
     def may(self, verb: str, resource: str, group: str = "") -> bool:
-        """Whether this user may do that in the whole cluster; `resource` may name a part: `pods/log`."""
+        """Say whether this user may do that in the whole cluster; `resource` may name a part: `pods/log`."""
         name, _, part = resource.partition("/")
         attributes = {"verb": verb, "group": group, "resource": name, "subresource": part}
         review: Object = {
@@ -257,10 +278,14 @@ class Cluster:
     # -- inside a pod
 
     def read_file(self, namespace: str, pod: str, container: str, path: str) -> bytes:
-        """A file of a container, by commands in it. Raises `EnvironmentFailure`, also when nothing comes any more.
+        """Return a file of a container, read by commands in the container.
 
-        A cluster may close the stream of a command that has ended before all that it printed was sent, and call that
-        a success: the rest is asked for until as much is there as the file was long.
+        Args:
+            cluster may close the stream of a command that has ended before all that it printed was sent, and call that
+                a success: the rest is asked for until as much is there as the file was long.
+
+        Raises:
+            EnvironmentFailure: The file cannot be read, or nothing comes any more.
         """
         until = time.monotonic() + _FILE_S
         found, in_vain = b"", 0
@@ -346,7 +371,7 @@ class _Reading:
 
 
 def is_configured() -> bool:
-    """Whether anything here names a cluster; without, there is nothing to look for."""
+    """Say whether anything here names a cluster; if not, there is nothing to look for."""
     return "KUBERNETES_SERVICE_HOST" in os.environ or bool(_files())
 
 
@@ -357,10 +382,10 @@ def _files() -> list[str]:
 
 
 def join(collection: str, namespace: str, *names: str) -> str:
-    """The path of an object in a collection as `address_of` gives it, or of a part of it."""
+    """Return the path of an object in a collection as `address_of` gives it, or of a part of that object."""
     return "/".join([collection.replace("{namespace}", namespace), *(quote(name, safe="") for name in names)])
 
 
 def items(found: Object) -> Sequence[Object]:
-    """The objects of a list."""
+    """Return the objects of a list."""
     return found.get("items") or []

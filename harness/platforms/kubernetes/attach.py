@@ -20,8 +20,7 @@ from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment, Role
 from harness.platforms.common import procfs
-from harness.platforms.kubernetes import namespace as namespaces
-from harness.platforms.kubernetes import node
+from harness.platforms.kubernetes import namespace, node
 from harness.platforms.kubernetes.api import Cluster, Refused, items
 from harness.platforms.kubernetes.changes import REPLACE
 from harness.platforms.kubernetes.found_state import Undo, of_deployment, of_service
@@ -36,10 +35,11 @@ _APPS = "/apis/apps/v1/namespaces"
 
 
 def selectors(cluster: Cluster, deployment: Deployment, part: Kubernetes, name: str) -> dict[str, Mapping[str, str]]:
-    """By which labels the pods of each role, and of the `ledger`, are known; notes how all was found.
+    """Return by which labels the pods of each role, and of the `ledger`, are known; note how all was found.
 
-    Raises `EnvironmentFailure` when the namespace lacks what the contract names, is as another run has changed it, or
-    runs other numbers than declared.
+    Raises:
+        EnvironmentFailure: The namespace lacks what the contract names, is as another run has changed it, or runs other
+            numbers than declared.
     """
     wanted: dict[Role, tuple[str, int]] = {"replica": (part.replica, deployment.replicas)}
     if part.worker:
@@ -75,10 +75,14 @@ def _get(cluster: Cluster, path: str) -> Object:
 
 
 def _refuse_traces(cluster: Cluster, run: str, name: str, workloads: list[Object], service: Object) -> None:
-    """Raises `EnvironmentFailure` when another run has changed what is there, so that it is not as its owner made it.
+    """Refuse a target that another run has changed, so that it is not as its owner made it.
 
-    A mark whose change somebody has undone by hand is none; nor is one in a template, where it stays for good in what
-    an owner applies over it.
+    Args:
+        mark whose change somebody has undone by hand does not count; nor does one in a template, where it stays for
+            good in what an owner applies over it.
+
+    Raises:
+        EnvironmentFailure: Another run has changed something.
     """
     kubectl, traces = f"kubectl -n {name}", []
     mark = _marks(service).get(RUN)
@@ -139,7 +143,7 @@ def _note(deployment: Deployment, cluster: Cluster, name: str, workloads: list[O
 
 
 def restore(found: Path) -> list[str]:
-    """See `harness.platforms.base.Attacher`."""
+    """Bring a target back to what the file says; see `harness.platforms.abilities.Attachable`."""
     try:
         noted = json.loads(found.read_text(encoding="utf-8"))
         _ = noted["namespace"], noted["deployments"], noted["service"]
@@ -162,7 +166,7 @@ class _Back:
         self._serves = True
 
     def all(self) -> list[str]:
-        """Does it, and looks whether all is as it was; returns what was done."""
+        """Bring all back, look whether all is as it was, and return what was done."""
         done = self._without_the_gone()
         if not self._workloads and not self._serves and self._noted_at not in (None, self._cluster.where):
             raise EnvironmentFailure(
@@ -189,7 +193,7 @@ class _Back:
         return done
 
     def _without_the_gone(self) -> list[str]:
-        """Leaves out what its owner has removed, or made anew, meanwhile: nothing of it is to be brought back."""
+        """Leave out what its owner has removed, or made anew, meanwhile: nothing of that is to be brought back."""
         lost = [each for each in self._workloads if not self._is_there(f"Deployment {each}", self._workload(each))]
         for each in lost:
             del self._workloads[each]
@@ -201,7 +205,7 @@ class _Back:
         return [f"{each} is not in {where} any more: somebody removed it" for each in gone]
 
     def _is_there(self, what: str, path: str) -> bool:
-        """Whether it is the one that was found: another of its name is its owner's, or of another cluster."""
+        """Say whether the object is the one that was found: another of its name is its owner's."""
         try:
             there = self._cluster.ask("GET", path)
         except Refused as error:
@@ -238,7 +242,7 @@ class _Back:
         return f"left the {part} of {what} of namespace {self._name} alone: somebody else has changed that since"
 
     def _short_of(self, name: str) -> str:
-        """What its Deployment lacks to do its work again; empty when nothing."""
+        """Return what a Deployment lacks to do its work again; empty when nothing."""
         found = _get(self._cluster, self._workload(name))
         status, wanted = found.get("status") or {}, int(found["spec"].get("replicas", 1))
         is_seen = int(status.get("observedGeneration") or 0) >= int(found["metadata"].get("generation") or 0)
@@ -268,13 +272,13 @@ class _Back:
         return [each for each in _ours(self._cluster, self._name) if _marks(each).get(RUN) == self._run]
 
     def _unreached(self, added: list[Object]) -> str:
-        """That the Service sends requests to none of the pods that were there before; empty when it does."""
+        """Return that the Service sends requests to none of the pods that were there before; empty when it does."""
         if not self._serves:
             return ""
         ours = [dict(each["spec"]["selector"].get("matchLabels") or {}) for each in added]
         chosen = (_get(self._cluster, self._place())["spec"].get("selector") or {}).items()
         mine = set()
-        for pod in namespaces.pods(self._cluster, self._name):
+        for pod in namespace.pods(self._cluster, self._name):
             labels = (pod["metadata"].get("labels") or {}).items()
             is_ours = any(each.items() <= labels for each in ours)
             if chosen and chosen <= labels and not is_ours and seen(pod).ready and not seen(pod).leaving:
@@ -288,7 +292,7 @@ class _Back:
         return f"Service {self._service['name']} reaches none of its pods yet" if mine and not mine & reached else ""
 
     def _differs(self) -> str:
-        """What is not as it was; empty when all is."""
+        """Return what is not as it was; empty when all is."""
         lacking = [self._short_of(each) for each in self._workloads if each not in self._theirs]
         changed = [each for each, was in self._workloads.items() if self._undo(each, was).patch]
         lacking += [f"Deployment {each} is another" for each in changed]
@@ -299,10 +303,10 @@ class _Back:
 
 
 def _thawed(cluster: Cluster, name: str) -> list[str]:
-    if not namespaces.is_local(cluster):
+    if not namespace.is_local(cluster):
         return []
     done = []
-    for pod in namespaces.pods(cluster, name):
+    for pod in namespace.pods(cluster, name):
         frozen = [each for each in node.processes(pod["metadata"]["uid"]) if "T" in procfs.states(each.pid)]
         if frozen:
             done.append(f"thawed pod {pod['metadata']['name']}: {node.thaw(pod['metadata']['uid'], name)}")

@@ -15,9 +15,7 @@ from typing import Any
 
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Role
-from harness.platforms.kubernetes import manifests
-from harness.platforms.kubernetes import namespace as namespaces
-from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes import manifests, namespace, second_deployment
 from harness.platforms.kubernetes.actions import Up
 from harness.platforms.kubernetes.api import PATCH, Refused, Unreachable
 from harness.platforms.kubernetes.pods import seen, versions
@@ -33,7 +31,7 @@ _UNDO_S = 10.0
 
 
 @dataclass(frozen=True)
-class _Beside:
+class _SecondVersion:
     """A second version of a role: the path of the first one's Deployment, the name and path of its own."""
 
     role: Role
@@ -52,7 +50,7 @@ class _Beside:
 
 
 class Changes:
-    """Those of one run, from any thread."""
+    """The changes of one run; may be asked for from any thread."""
 
     def __init__(self, up: Up) -> None:
         self._up = up
@@ -62,7 +60,7 @@ class Changes:
         self._half_done = ""
 
     def close(self) -> None:
-        """Nothing of the run is changed from now on; waits for a request that is under way. May be called twice."""
+        """Change nothing from now on; return when a request that is under way is answered. May be called twice."""
         self._closed.set()
         with self._lock:
             pass
@@ -77,7 +75,7 @@ class Changes:
     # -- numbers, and versions one pod after another
 
     def scale(self, role: Role, count: int) -> None:
-        """Wants so many pods of a role."""
+        """Want so many pods of a role."""
         with self._changing():
             self._scale(self._up.workload(role), count)
 
@@ -85,7 +83,7 @@ class Changes:
         self._up.cluster.ask("PATCH", workload, manifests.scaled(count, self._up.deployment.run_id), kind=MERGE)
 
     def roll(self, role: Role, environment: Mapping[str, str]) -> None:
-        """Begins to bring up another version of a role, or the same anew, one pod after another."""
+        """Begin to bring up another version of a role, or the same anew, one pod after another."""
         with self._changing():
             self._raise_if_half_done()
             self._templates.pop(role, None)
@@ -97,7 +95,7 @@ class Changes:
             self._up.cluster.ask("PATCH", path, patch, kind=PATCH)
 
     def give_up(self, role: Role) -> None:
-        """Goes back to the version before the last `roll`, unless there was a `switch` since; that undoes itself."""
+        """Go back to the version before the last `roll`, unless there was a `switch` since: that undoes itself."""
         with self._lock:
             template = self._templates.pop(role, None)
             if template is not None and not self._closed.is_set():
@@ -109,36 +107,39 @@ class Changes:
     def switch(
         self, role: Role, environment: Mapping[str, str], deadline_s: float, abort: threading.Event | None = None
     ) -> None:
-        """Brings up another version beside the present one, sends all requests to it, and lets the present one go.
+        """Bring up another version beside the present one, send all requests to it, and let the present one go.
 
-        Returns once that is asked for. Raises `EnvironmentFailure` when the new version was not available in time, or
-        on `abort`; then all is as it was before.
+        Returns once that is asked for.
+
+        Raises:
+            EnvironmentFailure: The new version was not available in time, or `abort` was set. Then all is as it was
+                before.
         """
         until = time.monotonic() + deadline_s
-        beside, fresh = self._prepare(role, environment)
+        second, fresh = self._prepare(role, environment)
         try:
             with self._changing():
-                if beside.narrowed:
-                    self._select(beside.narrowed, self._up.deployment.run_id)
+                if second.narrowed:
+                    self._select(second.narrowed, self._up.deployment.run_id)
                 self._up.cluster.ask("POST", self._up.path("deployments", api="/apis/apps/v1"), fresh)
-                self._up.beside.add(beside.path)
+                self._up.second_deployments.add(second.path)
             while True:
                 # Under the lock, so that nobody changes anything between the last look and the hand-over.
                 with self._changing():
-                    short = self._short_of(beside)
+                    short = self._short_of(second)
                     if abort is not None and abort.is_set():
                         raise EnvironmentFailure(f"not awaited any longer, the run is being ended: {short or 'it is'}")
                     if time.monotonic() > until:
                         raise EnvironmentFailure(f"not within {deadline_s:g} s: {short or 'it came too late'}")
                     if not short:
-                        self._hand_over(beside)
+                        self._hand_over(second)
                         return
                 self._closed.wait(_LOOK_S)
         except BaseException as error:
-            self._take_back(beside, error)
+            self._take_back(second, error)
             raise
 
-    def _prepare(self, role: Role, environment: Mapping[str, str]) -> tuple[_Beside, Object]:
+    def _prepare(self, role: Role, environment: Mapping[str, str]) -> tuple[_SecondVersion, Object]:
         up = self._up
         with self._changing():
             self._raise_if_half_done()
@@ -148,24 +149,25 @@ class Changes:
             found = up.cluster.ask("GET", before)
             name, path = self._free(role)
             version = str(up.versions[role])
-            marks = besides.marks(up.deployment.run_id, up.workloads[role], up.part.service)
-            fresh = manifests.beside(found, environment, name, version, marks)
+            marks = second_deployment.marks(up.deployment.run_id, up.workloads[role], up.part.service)
+            fresh = manifests.second_deployment(found, environment, name, version, marks)
             narrowed = self._narrowed(role, found, fresh, service)
         selector = service["spec"].get("selector") or {}
         selected = {label: selector.get(label) for label in manifests.SELECTED}
-        labels, mark = fresh["spec"]["selector"]["matchLabels"], besides.marks_of(service).get(manifests.RUN)
-        return _Beside(role, before, name, path, version, labels, selected, narrowed, mark), fresh
+        labels, mark = fresh["spec"]["selector"]["matchLabels"], second_deployment.marks_of(service).get(manifests.RUN)
+        return _SecondVersion(role, before, name, path, version, labels, selected, narrowed, mark), fresh
 
     def _narrowed(self, role: Role, found: Object, fresh: Object, service: Object) -> dict[str, str]:
-        """A label that keeps requests from the next version: a Service of somebody else's may select all versions.
+        """Return a label that keeps requests from the next version: somebody else's Service may select all versions.
 
-        Raises `EnvironmentFailure` when the present pods are of several versions, for then no label does.
+        Raises:
+            EnvironmentFailure: The present pods are of several versions; then no label does that.
         """
         selector = service["spec"].get("selector") or {}
         labels, name = fresh["spec"]["template"]["metadata"]["labels"], found["metadata"]["name"]
         if role != "replica" or not selector or not selector.items() <= labels.items():
             return {}
-        hashes = versions(namespaces.pods(self._up.cluster, self._up.namespace), name)
+        hashes = versions(namespace.pods(self._up.cluster, self._up.namespace), name)
         if len(hashes) != 1 and found["spec"].get("replicas", 1):
             raise EnvironmentFailure(
                 f"Deployment {name} has pods of {len(hashes)} versions, not of one that a label could tell from the"
@@ -174,49 +176,53 @@ class Changes:
         return {manifests.HASH: hashes.pop()} if hashes else {}
 
     def _free(self, role: Role) -> tuple[str, str]:
-        """Name and path of the next version: in a namespace of somebody else's another may be called so."""
+        """Return name and path of the next version. In somebody else's namespace another may be called so already."""
         up = self._up
         while True:
             up.versions[role] += 1
-            name = manifests.name_beside(up.workloads[role], up.versions[role])
+            name = manifests.name_of_second(up.workloads[role], up.versions[role])
             path = up.path("deployments", name, api="/apis/apps/v1")
             if self._found(path) is None:
                 return name, path
 
-    def _short_of(self, beside: _Beside) -> str:
-        """What is lacking for the new version to take over; empty when nothing is."""
-        found = self._up.cluster.ask("GET", beside.path)
+    def _short_of(self, second: _SecondVersion) -> str:
+        """Return what is lacking for the new version to take over; empty when nothing is."""
+        found = self._up.cluster.ask("GET", second.path)
         wanted, has = int(found["spec"]["replicas"]), int((found.get("status") or {}).get("availableReplicas") or 0)
-        return "" if has >= wanted else f"of Deployment {beside.name} {has} of {wanted} pods are available"
+        return "" if has >= wanted else f"of Deployment {second.name} {has} of {wanted} pods are available"
 
-    def _hand_over(self, beside: _Beside) -> None:
+    def _hand_over(self, second: _SecondVersion) -> None:
         up = self._up
-        if beside.role == "replica":
-            version = {**dict.fromkeys(manifests.SELECTED), manifests.VERSION: beside.version}
+        if second.role == "replica":
+            version = {**dict.fromkeys(manifests.SELECTED), manifests.VERSION: second.version}
             self._select(version, up.deployment.run_id)
-        self._scale(beside.before, 0)
-        up.workloads[beside.role] = beside.name
+        self._scale(second.before, 0)
+        up.workloads[second.role] = second.name
 
     def _select(self, labels: Mapping[str, str | None], mark: str | None) -> None:
-        """Lets the Service's selector have these labels (None: not), and say whose change that is."""
+        """Let the Service's selector have these labels (None: not have them), and say whose change that is."""
         place = self._up.path("services", self._up.part.service)
         selector = self._up.cluster.ask("GET", place)["spec"].get("selector") or {}
         if any(selector.get(label) != value for label, value in labels.items()):
             marks = {"annotations": {manifests.RUN: mark}}
             self._up.cluster.ask("PATCH", place, {"metadata": marks, "spec": {"selector": dict(labels)}}, kind=MERGE)
 
-    def _take_back(self, beside: _Beside, error: BaseException) -> None:
-        """Raises `EnvironmentFailure` when it cannot."""
+    def _take_back(self, second: _SecondVersion, error: BaseException) -> None:
+        """Undo a switch that broke off, again and again for some time.
+
+        Raises:
+            EnvironmentFailure: It cannot be undone.
+        """
         with self._lock:
             until = time.monotonic() + _UNDO_S
             # Once it is closed, whoever tears down removes it, or brings back what was there.
             while not self._closed.is_set():
                 try:
-                    self._back(beside)
+                    self._back(second)
                     return
                 except EnvironmentFailure as also:
                     if not _may_pass(also) or time.monotonic() > until:
-                        self._half_done = f"the switch to Deployment {beside.name} could not be undone: {also}"
+                        self._half_done = f"the switch to Deployment {second.name} could not be undone: {also}"
                         raise EnvironmentFailure(f"{error}; nor could it be undone: {also}") from error
                 self._closed.wait(_AGAIN_S)
 
@@ -229,43 +235,43 @@ class Changes:
                 " another run: the end of this one brings back what it can, `harness recover` the rest"
             )
 
-    def _back(self, beside: _Beside) -> None:
-        """May be called again after it broke off anywhere."""
+    def _back(self, second: _SecondVersion) -> None:
+        """Undo a switch; may be called again after this broke off anywhere."""
         up = self._up
-        mine = self._mine(beside)
-        if mine and up.cluster.ask("GET", beside.before)["spec"].get("replicas") == 0:
+        mine = self._mine(second)
+        if mine and up.cluster.ask("GET", second.before)["spec"].get("replicas") == 0:
             # The hand-over was done, although no answer said so.
-            up.workloads[beside.role] = beside.name
+            up.workloads[second.role] = second.name
             return
         # Whoever has the name next is not the run's to mark.
-        up.beside.discard(beside.path)
-        if beside.role == "replica":
-            mark = up.deployment.run_id if beside.narrowed else beside.mark
-            self._select({**beside.selected, **beside.narrowed}, mark)
+        up.second_deployments.discard(second.path)
+        if second.role == "replica":
+            mark = up.deployment.run_id if second.narrowed else second.mark
+            self._select({**second.selected, **second.narrowed}, mark)
         if mine:
             which = {"uid": mine["metadata"]["uid"]}
             try:
-                up.cluster.ask("DELETE", beside.path, {"propagationPolicy": "Background", "preconditions": which})
+                up.cluster.ask("DELETE", second.path, {"propagationPolicy": "Background", "preconditions": which})
             except Refused as error:
                 # Gone since it was looked at, by a request whose answer was lost; or another of its name.
                 if error.status not in (404, 409):
                     raise
-        if beside.narrowed:
-            self._until_leaving(beside)
-            self._select(beside.selected, beside.mark)
+        if second.narrowed:
+            self._until_leaving(second)
+            self._select(second.selected, second.mark)
 
-    def _until_leaving(self, beside: _Beside) -> None:
-        """Waits until no pod of the second version can get a request, for as long as that may take."""
+    def _until_leaving(self, second: _SecondVersion) -> None:
+        """Wait until no pod of the second version can get a request, for as long as that may take."""
         until = time.monotonic() + _LEAVE_S
         while time.monotonic() < until and not self._closed.is_set():
-            pods = [seen(pod) for pod in namespaces.pods(self._up.cluster, self._up.namespace, beside.labels)]
+            pods = [seen(pod) for pod in namespace.pods(self._up.cluster, self._up.namespace, second.labels)]
             if all(pod.leaving or pod.ended for pod in pods):
                 return
             self._closed.wait(_LOOK_S)
 
-    def _mine(self, beside: _Beside) -> Object | None:
-        """The Deployment of the second version, if this run made the one of that name."""
-        found = self._found(beside.path)
+    def _mine(self, second: _SecondVersion) -> Object | None:
+        """Return the Deployment of the second version, if this run made the one of that name."""
+        found = self._found(second.path)
         marks = found["metadata"].get("annotations") or {} if found else {}
         return found if marks.get(manifests.RUN) == self._up.deployment.run_id else None
 
@@ -279,6 +285,6 @@ class Changes:
 
 
 def _may_pass(error: EnvironmentFailure) -> bool:
-    """Whether the same request may be answered a moment later."""
+    """Say whether the same request may be answered a moment later."""
     is_busy = isinstance(error, Refused) and (error.status == 429 or error.status >= 500)
     return is_busy or isinstance(error, Unreachable)

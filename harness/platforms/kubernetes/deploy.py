@@ -28,7 +28,7 @@ _HOPELESS = (
 
 
 def missing() -> list[str]:
-    """What is lacking for the platform to work, with how to get it; asks the cluster, changes nothing."""
+    """Return what the platform lacks to work, with how to get it. The cluster is asked, and not changed."""
     try:
         cluster = Cluster.connect()
         lacking = rights.lacking(cluster)
@@ -43,10 +43,12 @@ def missing() -> list[str]:
 
 
 def require_near(cluster: Cluster, allowed: Collection[str]) -> None:
-    """Load is sent to this machine alone, unless another one is allowed by name.
+    """Check that the load goes to this machine alone, or to another one that is allowed by name.
 
     Where a cluster that is reached by loopback opens its ports is known only when they are open.
-    Raises `UsageError` when they can only be open on machines that are not allowed.
+
+    Raises:
+        UsageError: The ports can only be open on machines that are not allowed.
     """
     try:
         hosts = _nodes(cluster)
@@ -61,7 +63,7 @@ def require_near(cluster: Cluster, allowed: Collection[str]) -> None:
 
 
 def _is_own(host: str) -> bool:
-    """Whether it is an address of this machine."""
+    """Say whether an address is one of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
         one.bind((host, 0))
@@ -70,9 +72,10 @@ def _is_own(host: str) -> bool:
 
 
 def placed(cluster: Cluster, documents: Sequence[Object]) -> list[tuple[str, Object]]:
-    """Each object with the collection it belongs into, in a version that the cluster serves.
+    """Return each object with the collection that it belongs into, in a version that the cluster serves.
 
-    Raises `UsageError` for what belongs to no namespace: it would outlive the run, or be in the way of another.
+    Raises:
+        UsageError: An object belongs to no namespace: it would outlive the run, or be in the way of another.
     """
     found = []
     for each in documents:
@@ -87,7 +90,11 @@ def placed(cluster: Cluster, documents: Sequence[Object]) -> list[tuple[str, Obj
 
 
 def apply(cluster: Cluster, namespace: str, objects: Sequence[tuple[str, Object]]) -> None:
-    """Creates all of them. Raises `EnvironmentFailure` naming the one that the cluster does not take."""
+    """Create all objects.
+
+    Raises:
+        EnvironmentFailure: Naming the object that the cluster does not take.
+    """
     for collection, each in objects:
         try:
             cluster.ask("POST", join(collection, namespace), each)
@@ -101,9 +108,12 @@ def apply(cluster: Cluster, namespace: str, objects: Sequence[tuple[str, Object]
 def address(
     cluster: Cluster, namespace: str, part: Kubernetes, allowed: Collection[str] = ()
 ) -> tuple[tuple[str, int] | None, str]:
-    """Where the Service takes connections: on a node's port, by loopback if that reaches one; or why it does not yet.
+    """Return where the Service takes connections, or why it does not yet.
 
-    Of several nodes one that is `allowed` is taken. Raises `EnvironmentFailure` when it has no such port.
+    That is a port of a node, by loopback if that reaches one. Of several nodes one that is `allowed` is taken.
+
+    Raises:
+        EnvironmentFailure: The Service has no such port.
     """
     service = cluster.ask("GET", f"/api/v1/namespaces/{namespace}/services/{part.service}")
     port = next((each.get("nodePort") for each in service["spec"]["ports"] if each["port"] == part.service_port), None)
@@ -132,7 +142,11 @@ def _takes(host: str, port: int) -> bool:
 
 
 def _nodes(cluster: Cluster) -> list[str]:
-    """Raises `Refused` where this user may not see them."""
+    """Return the addresses of all nodes.
+
+    Raises:
+        Refused: This user may not see the nodes.
+    """
     return [
         address["address"]
         for each in items(cluster.ask("GET", "/api/v1/nodes"))
@@ -143,9 +157,10 @@ def _nodes(cluster: Cluster) -> list[str]:
 
 
 def why_not_up(pods: Sequence[Seen], is_late: bool) -> tuple[str, str] | None:
-    """The pod that keeps the others waiting, and why; None while there is hope.
+    """Return the pod that keeps the others waiting, and why; None while there is hope.
 
-    A pod that has no room yet, or whose container has ended once, is given the time there is.
+    Args:
+        pod that has no room yet, or whose container has ended once, is given the time there is.
     """
     for pod in pods:
         if pod.waits.startswith(_HOPELESS) and (pod.restarts > 0 or not pod.waits.startswith("CrashLoop")):
@@ -159,7 +174,7 @@ def why_not_up(pods: Sequence[Seen], is_late: bool) -> tuple[str, str] | None:
 
 
 def failure(namespace: str, name: str, what: str, lines: str) -> EnvironmentFailure:
-    """What is told of a pod that did not come up; `lines` are the last of its log."""
+    """Return the error that says that a pod did not come up; `lines` are the last of its log."""
     last = "\n".join(f"    {line}" for line in lines.splitlines()) or "    (it wrote nothing)"
     return EnvironmentFailure(
         f"{name} did not come up: {what}\n  namespace: {namespace}\n  log: its last lines:\n{last}\n"
@@ -176,9 +191,10 @@ def _with_remedy(waits: str) -> str:
 
 
 def build(cluster: Cluster, deployment: Deployment, local: bool, images: set[str]) -> None:
-    """Builds those of the images that the contract's Compose file says how to build, where the cluster uses them.
+    """Build those of the images that the contract's Compose file says how to build, where the cluster uses them.
 
-    That is where its node runs containers by the Docker engine of this machine; elsewhere the images have to be there.
+    The cluster uses them where its node runs containers by the Docker engine of this machine; elsewhere the images have
+    to be there.
     """
     if deployment.compose is None or not local or not _runs_docker(cluster):
         return
@@ -198,7 +214,7 @@ def _runs_docker(cluster: Cluster) -> bool:
 def save_record(
     cluster: Cluster, namespace: str, part: Kubernetes, deployment: Deployment, pods: Sequence[Seen]
 ) -> list[str]:
-    """Copies the ledger's record to the run folder; returns what went wrong."""
+    """Copy the ledger's record to the run folder; return what went wrong."""
     mine = [pod for pod in pods if part.ledger and pod.name.startswith(f"{part.ledger}-") and pod.running]
     if not part.ledger:
         return []

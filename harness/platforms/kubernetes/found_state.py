@@ -26,7 +26,7 @@ class Undo:
 
     @property
     def parts(self) -> list[str]:
-        """What gets again what it had."""
+        """The parts that get again what they had."""
         return [each["path"].rpartition("/")[2] for each in self.patch if each["op"] == "replace"]
 
     def _put(self, part: str, value: object) -> None:
@@ -37,7 +37,13 @@ class Undo:
 
 
 def of_deployment(found: Object, was: Mapping[str, Any], run: str) -> Undo:
-    """For a Deployment that had the `replicas` and the `template` that are noted of it (None: nothing is)."""
+    """Return what undoes a run's changes of a Deployment.
+
+    Args:
+        found: The Deployment as it is.
+        was: Its `replicas` and `template` as they were noted; None where nothing is noted.
+        run: The run.
+    """
     undo, spec = Undo(), found["spec"]
     marks = found["metadata"].get("annotations") or {}
     count, mark = spec.get("replicas"), str(marks.get(SCALED, ""))
@@ -57,7 +63,7 @@ def of_deployment(found: Object, was: Mapping[str, Any], run: str) -> Undo:
 
 
 def _is_renewed(template: Object, was: Object, run: str) -> bool:
-    """Whether a `roll` of the run is all that differs: its stamp stays in what an owner applies over it."""
+    """Say whether a `roll` of the run is all that differs. Its stamp stays in what an owner applies over it."""
     marks = (template.get("metadata") or {}).get("annotations") or {}
     given = frozenset(str(marks.get(VARIABLES, "")).split())
     is_runs = manifests.is_marked(str(marks.get(RENEWED, "")), run)
@@ -65,7 +71,7 @@ def _is_renewed(template: Object, was: Object, run: str) -> bool:
 
 
 def _without(template: Object, variables: frozenset[str]) -> Object:
-    """The rest of a template, without the stamp of a `roll` and the variables that it gave."""
+    """Return the rest of a template, without the stamp of a `roll` and the variables that the roll gave."""
     rest = copy.deepcopy(template)
     metadata = rest.get("metadata") or {}
     kept = {key: each for key, each in (metadata.get("annotations") or {}).items() if key not in (RENEWED, VARIABLES)}
@@ -77,7 +83,7 @@ def _without(template: Object, variables: frozenset[str]) -> Object:
 
 
 def of_service(found: Object, was: Mapping[str, str], run: str) -> Undo:
-    """For a Service that had this selector."""
+    """Return what undoes a run's changes of a Service that had this selector."""
     undo, selector = Undo(), found["spec"].get("selector") or {}
     back = selector
     if (found["metadata"].get("annotations") or {}).get(RUN) == run:

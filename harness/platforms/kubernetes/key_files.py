@@ -22,7 +22,7 @@ _made: dict[int, tuple[Path, int]] = {}
 
 
 def directory() -> Path:
-    """The one of this process, made when it is first asked for."""
+    """Return the directory for keys of this process, which is made when it is first asked for."""
     with _lock:
         mine = os.getpid()
         if mine not in _made:
@@ -37,7 +37,7 @@ def directory() -> Path:
 
 
 def remove() -> None:
-    """Removes it, if this process made one."""
+    """Remove the directory for keys, if this process made one."""
     with _lock:
         place, handle = _made.pop(os.getpid(), (None, -1))
         if place is not None:

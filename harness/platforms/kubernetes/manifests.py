@@ -37,13 +37,16 @@ _EARLY = ("ConfigMap", "Secret", "ServiceAccount", "PersistentVolumeClaim", "Ser
 
 
 def namespace_of(run_id: str) -> str:
-    """The namespace of a run: a DNS label, another for every run."""
+    """Return the name of a run's namespace: a DNS label, another for every run."""
     slug = re.sub(r"[^a-z0-9]+", "-", run_id.lower())[-45:].strip("-")
     return f"harness-{slug}-{hashlib.sha256(run_id.encode()).hexdigest()[:6]}"
 
 
 def namespace(run_id: str, annotations: Mapping[str, str]) -> Object:
-    """The namespace of a run as it is created; the run's exact id is an annotation, for a label may not hold any."""
+    """Return the namespace of a run as it is created.
+
+    The exact id of the run is an annotation, because a label may not hold any text.
+    """
     return {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -56,9 +59,10 @@ def namespace(run_id: str, annotations: Mapping[str, str]) -> Object:
 
 
 def read(files: Iterable[str], directory: Path) -> list[Object]:
-    """All objects of the files, those that others refer to first.
+    """Return all objects of the files, those that others refer to first.
 
-    Raises `UsageError` naming the file that is not there, is no YAML, or holds something that is no manifest.
+    Raises:
+        UsageError: Naming the file that is not there, is no YAML, or holds something that is no manifest.
     """
     found: list[Object] = []
     for name in files:
@@ -117,7 +121,7 @@ def changed(documents: list[Object], deployment: Deployment) -> list[Object]:
 
 
 def secrets(deployment: Deployment) -> list[Object]:
-    """The variables of each role: they hold the run's secrets, so that no pod's description shows them."""
+    """Return the variables of each role as Secrets: they hold secrets, which no pod's description may show."""
     return [
         {
             "apiVersion": "v1",
@@ -158,13 +162,13 @@ def _adapt(workload: Object, role: Role, count: int, deployment: Deployment) -> 
 
 
 def _ledger(deployment: Deployment) -> list[Object]:
-    """What the provider is like, in the variables of `python -m harness.doubles.ledger`."""
+    """Return what the provider is like, in the variables of `python -m harness.doubles.ledger`."""
     given = {"LEDGER_RECORD": RECORD, **ledger_program.environment(deployment)}
     return [{"name": name, "value": value} for name, value in given.items()]
 
 
 def images(documents: Iterable[Object]) -> set[str]:
-    """Names of all images that the manifests ask for."""
+    """Return the names of all images that the manifests ask for."""
     found = set()
     for each in documents:
         spec = (((each.get("spec") or {}).get("template") or {}).get("spec") or {}) if "template" in str(each) else {}
@@ -174,28 +178,28 @@ def images(documents: Iterable[Object]) -> set[str]:
 
 
 def main(workload: Object) -> Object:
-    """The container that is the service: the first."""
+    """Return the container that is the service: the first."""
     found: Object = workload["spec"]["template"]["spec"]["containers"][0]
     return found
 
 
 def marked(what: object, run_id: str) -> str:
-    """What a run wrote, as an annotation says it: another run's, or another number, is told from it."""
+    """Return what a run wrote, as an annotation says it, so that another run's, or another number, is told from it."""
     return f"{what} by {run_id}"
 
 
 def is_marked(mark: str, run_id: str) -> bool:
-    """Whether that run wrote it, whatever it was."""
+    """Say whether that run wrote the annotation, whatever it wrote."""
     return mark.partition(" by ")[2] == run_id
 
 
 def scaled(count: int, run_id: str) -> Object:
-    """The patch that wants so many pods of a Deployment, and says in one whose number that is."""
+    """Return the patch that wants so many pods of a Deployment, and says whose number that is."""
     return {"metadata": {"annotations": {SCALED: marked(count, run_id)}}, "spec": {"replicas": count}}
 
 
 def renewed(workload: Object, environment: Mapping[str, str], stamp: str) -> Object:
-    """The patch that rolls out a new version of a Deployment: other variables, or the same version anew.
+    """Return the patch that rolls out a new version of a Deployment: other variables, or the same version anew.
 
     `stamp` is new every time: without a change nothing would be rolled out.
     """
@@ -207,15 +211,15 @@ def renewed(workload: Object, environment: Mapping[str, str], stamp: str) -> Obj
     return {"spec": {"template": {"metadata": {"annotations": annotations}, **({"spec": spec} if spec else {})}}}
 
 
-def name_beside(name: str, version: int) -> str:
-    """What a Deployment of another version is called; with some versions, what the one of that name is."""
+def name_of_second(name: str, version: int) -> str:
+    """Return what a Deployment of this version is called beside the one of that name, or beside its second one."""
     return f"{re.sub(r'-v[0-9]+$', '', name)}-v{version}"
 
 
-def beside(
+def second_deployment(
     workload: Object, environment: Mapping[str, str], name: str, version: str, annotations: Mapping[str, str]
 ) -> Object:
-    """A Deployment like this one, of another name and version; the annotations say whose it is."""
+    """Return a Deployment like this one, of another name and version; the annotations say whose it is."""
     made = copy.deepcopy(workload)
     labels = {**(made["metadata"].get("labels") or {}), MANAGED: OURS}
     made = {key: value for key, value in made.items() if key in ("apiVersion", "kind", "spec")}

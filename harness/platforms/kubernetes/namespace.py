@@ -9,8 +9,7 @@ from typing import Any
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Standing
 from harness.platforms.common.lock import here
-from harness.platforms.kubernetes import node
-from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes import node, second_deployment
 from harness.platforms.kubernetes.api import Cluster, Refused, Unreachable, items
 from harness.platforms.kubernetes.manifests import HOST, LEASE, MANAGED, OURS, RUN, namespace, namespace_of
 from harness.platforms.kubernetes.second_deployment import now
@@ -27,9 +26,10 @@ _WORKLOADS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 
 
 def create(cluster: Cluster, run_id: str) -> str:
-    """Makes the namespace of a run and returns its name.
+    """Make the namespace of a run, and return its name.
 
-    Raises `EnvironmentFailure` when it cannot be made, or nobody said whether it was; then it is removed again.
+    Raises:
+        EnvironmentFailure: The namespace cannot be made, or nobody said whether it was; then it is removed again.
     """
     wanted = namespace(run_id, {HOST: here(), LEASE: now()})
     try:
@@ -45,7 +45,7 @@ def create(cluster: Cluster, run_id: str) -> str:
 
 
 def _taken_back(cluster: Cluster, run_id: str, why: str) -> str:
-    """Removes a namespace that may have been made; adds to what is told why it cannot be."""
+    """Remove a namespace that may have been made; return why, and also why it could not be removed."""
     try:
         remove(cluster, run_id, _TAKEN_BACK_S)
     except EnvironmentFailure as also:
@@ -62,8 +62,8 @@ def _not_made(error: Refused, name: str) -> str:
     )
 
 
-def keep(cluster: Cluster, run_id: str) -> None:
-    """Shows that the run is in progress."""
+def renew_lease(cluster: Cluster, run_id: str) -> None:
+    """Show that the run is in progress."""
     patch = {"metadata": {"annotations": {LEASE: now()}}}
     cluster.ask("PATCH", f"/api/v1/namespaces/{namespace_of(run_id)}", patch, kind="application/merge-patch+json")
 
@@ -97,14 +97,14 @@ def runs(cluster: Cluster) -> dict[str, Standing]:
 
 
 def _marks(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """The annotations of all namespaces of runs, and of Deployments in those of others, by run."""
+    """Return the annotations of all namespaces of runs, and of Deployments in those of others, by run."""
     found = cluster.ask("GET", "/api/v1/namespaces", query={"labelSelector": f"{MANAGED}={OURS}"})
-    marks = [besides.marks_of(each) for each in [*besides.found(cluster), *items(found)]]
+    marks = [second_deployment.marks_of(each) for each in [*second_deployment.found(cluster), *items(found)]]
     return {each[RUN]: each for each in marks if RUN in each}
 
 
 def is_there(cluster: Cluster, run_id: str) -> bool:
-    """Whether the run has a namespace; one of the same name that no run made is none."""
+    """Say whether the run has a namespace; one of the same name that no run made does not count."""
     try:
         found = cluster.ask("GET", f"/api/v1/namespaces/{namespace_of(run_id)}")
     except Refused as error:
@@ -115,7 +115,7 @@ def is_there(cluster: Cluster, run_id: str) -> bool:
 
 
 def leftovers(cluster: Cluster, run_id: str) -> list[str]:
-    """The namespace of a run and the pods in it, one line each."""
+    """Return the namespace of a run and the pods in it, one line each."""
     if not is_there(cluster, run_id):
         return []
     name = namespace_of(run_id)
@@ -126,14 +126,14 @@ def leftovers(cluster: Cluster, run_id: str) -> list[str]:
 
 
 def pods(cluster: Cluster, name: str, labels: Mapping[str, str] | None = None) -> list[Object]:
-    """The pods in a namespace, those that bear the labels."""
+    """Return the pods in a namespace, those that bear the labels."""
     wanted = (labels or {}).items()
     found = items(cluster.ask("GET", f"/api/v1/namespaces/{name}/pods"))
     return [each for each in found if wanted <= (each["metadata"].get("labels") or {}).items()]
 
 
 def is_local(cluster: Cluster) -> bool:
-    """Whether the cluster's nodes are this machine."""
+    """Say whether the cluster's nodes are this machine."""
     try:
         nodes = items(cluster.ask("GET", "/api/v1/nodes"))
     except Refused:
@@ -177,7 +177,7 @@ class _Removal:
         self._asked: set[str] = set()
 
     def is_done(self) -> bool:
-        """Goes on where it is needed; true when the namespace is gone."""
+        """Go on where that is needed; say whether the namespace is gone."""
         self._unreached = ""
         try:
             if not is_there(self._cluster, self._run_id):
@@ -205,7 +205,7 @@ class _Removal:
             self._asked.add(path)
 
     def _end_pods(self) -> set[str]:
-        """Ends the pods there are; what ends slowly would hold the namespace up."""
+        """End the pods that are there; what ends slowly would hold the namespace up."""
         fresh = {each["metadata"]["uid"] for each in pods(self._cluster, self.name)}
         if fresh:
             self._delete(f"/api/v1/namespaces/{self.name}/pods", {"gracePeriodSeconds": 0}, is_again=True)
@@ -214,7 +214,7 @@ class _Removal:
         return fresh
 
     def why(self) -> str:
-        """What stood in the way when it was tried last."""
+        """Return what stood in the way at the last try."""
         said = [*([self._unreached] if self._unreached else []), *self._refused.values()]
         return "; ".join(said) or _what_is_left(self._cluster, self.name)
 

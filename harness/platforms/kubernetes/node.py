@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import FaultNotSeen
@@ -21,7 +19,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 def kernel() -> str:
-    """The id of this boot of this machine's kernel; a cluster's nodes name theirs."""
+    """Return the id of this boot of this machine's kernel; a cluster's nodes name theirs."""
     try:
         return _BOOT.read_text().strip()
     except OSError:
@@ -29,13 +27,13 @@ def kernel() -> str:
 
 
 def is_mine(boots: Iterable[str]) -> bool:
-    """Whether all these nodes, by the boot ids of their kernels, are this machine, and its processes can be ended."""
+    """Say whether the nodes with these boot ids of their kernels are this machine, and its processes can be ended."""
     found = set(boots)
     return found == {kernel()} and os.geteuid() == 0
 
 
 def processes(mark: str) -> list[Found]:
-    """Living processes in a control group whose path holds this text: a container's id, or a pod's uid."""
+    """Return the living processes in a control group whose path holds this text: a container's id, or a pod's uid."""
     found = []
     # Where systemd keeps the groups, dashes of a uid are underscores.
     marks = {mark, mark.replace("-", "_")} if mark else set()
@@ -54,12 +52,16 @@ def processes(mark: str) -> list[Found]:
 
 
 def is_there(found: list[Found]) -> bool:
-    """Whether any of these processes lives."""
+    """Say whether any of these processes lives."""
     return any(procfs.start_time(each.pid) == each.start for each in found)
 
 
 def kill(container: str, what: str) -> str:
-    """SIGKILL to all processes of a container; seen when they are gone. Raises `FaultNotSeen`."""
+    """Send SIGKILL to all processes of a container, and return how they were seen to be gone.
+
+    Raises:
+        FaultNotSeen: There is no process, or one is still there.
+    """
     found = processes(container)
     if not found:
         raise FaultNotSeen(f"{what} has no process on this machine: it is dead already, or runs elsewhere")
@@ -70,45 +72,34 @@ def kill(container: str, what: str) -> str:
 
 
 def freeze(container: str, what: str) -> str:
-    """SIGSTOP to all processes of a container; seen when all their threads are stopped. Raises `FaultNotSeen`."""
+    """Send SIGSTOP to all processes of a container, and return how all their threads were seen to stand still.
+
+    Raises:
+        FaultNotSeen: There is no process, or some thread still runs.
+    """
     return _signalled(container, what, signal.SIGSTOP, lambda states: states == {"T"}, "frozen")
 
 
 def thaw(container: str, what: str) -> str:
-    """SIGCONT to all processes of a container; seen when none of their threads is stopped. Raises `FaultNotSeen`."""
-    return _signalled(
-        container, what, signal.SIGCONT, lambda states: bool(states) and "T" not in states, "running again"
-    )
+    """Send SIGCONT to all processes of a container, and return how none of their threads was seen to be stopped.
+
+    Raises:
+        FaultNotSeen: There is no process, or some thread is still stopped.
+    """
+    return _signalled(container, what, signal.SIGCONT, procfs.is_running, "running again")
 
 
 def _signalled(container: str, what: str, number: signal.Signals, holds: Callable[[set[str]], bool], said: str) -> str:
-    until = time.monotonic() + _LANDING_S
-    while True:
-        found = processes(container)
-        if not found:
-            raise FaultNotSeen(f"{what} has no process on this machine: it is dead already, or runs elsewhere")
-        for each in found:
-            _send(each, number)
-        states = {state for each in found for state in procfs.states(each.pid)}
-        if holds(states):
-            return f"processes {_pids(found)} are {said}"
-        if time.monotonic() > until:
-            raise FaultNotSeen(f"{what} is not {said}: its threads are in the states {sorted(states)}")
-        time.sleep(0.002)
-
-
-def _send(process: Found, number: signal.Signals) -> None:
-    with suppress(OSError):
-        handle = os.pidfd_open(process.pid)
-        try:
-            if procfs.start_time(process.pid) == process.start:
-                signal.pidfd_send_signal(handle, number)
-        finally:
-            os.close(handle)
+    found, states = procfs.send_until(lambda: processes(container), number, holds, _LANDING_S)
+    if not found:
+        raise FaultNotSeen(f"{what} has no process on this machine: it is dead already, or runs elsewhere")
+    if not holds(states):
+        raise FaultNotSeen(f"{what} is not {said}: its threads are in the states {sorted(states)}")
+    return f"processes {_pids(found)} are {said}"
 
 
 def end_all(marks: Iterable[str]) -> list[str]:
-    """Kills whatever is in these pods; returns what would not die."""
+    """Kill whatever is in these pods; return what would not die."""
     left = []
     for mark in marks:
         left += [str(each) for each in processes(mark) if not procfs.end(each)]

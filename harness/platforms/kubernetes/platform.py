@@ -19,23 +19,20 @@ import contextlib
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.contract.start import Kubernetes
-from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, State
+from harness.errors import EnvironmentFailure
+from harness.platforms.abilities import Pausable
+from harness.platforms.base import DEAD, Deployment, Member, Role, State
+from harness.platforms.common.deploying import deploy_whole
 from harness.platforms.common.lock import check_run_id, hold_name, hold_target
-from harness.platforms.kubernetes import actions as acts
-from harness.platforms.kubernetes import attach as attaching
-from harness.platforms.kubernetes import deploy as deploying
-from harness.platforms.kubernetes import manifests, node
-from harness.platforms.kubernetes import namespace as namespaces
-from harness.platforms.kubernetes import recover as recovering
-from harness.platforms.kubernetes import second_deployment as besides
+from harness.platforms.kubernetes import actions, attach, deploy, manifests, namespace, node, recover, second_deployment
 from harness.platforms.kubernetes.actions import Up
 from harness.platforms.kubernetes.api import Cluster, Object, Refused
 from harness.platforms.kubernetes.changes import Changes
+from harness.platforms.kubernetes.description import KUBERNETES
 from harness.platforms.kubernetes.pods import Life, Seen, seen
 from harness.platforms.kubernetes.watch import LogFollower, PodWatch
 from harness.platforms.process.children import tail
@@ -43,57 +40,51 @@ from harness.redact import redact_patterns
 from harness.signals import uninterrupted
 
 _LOST_S = 4.0
-_BY_ITSELF = "is the cluster's own affair: it keeps the wanted number, and rolls out versions"
 _LOOK_S = 0.1
 _LAST_WORDS_S = 1.0
-_ALWAYS = frozenset(
-    {"balancer", "workers", "store", "ledger", "kill", "stop", "scale", "restart", "roll", "switch", "attach"}
-)
+
+
+def _thawed(life: Life) -> State:
+    return "stopping" if life.about.leaving else "unready"
 
 
 class KubernetesPlatform:
-    """See `harness.platforms.base.Controller`."""
+    """A `Platform`; is `SelfHealing`, `Attachable` and `Leased`, and `Pausable` where its node is this machine."""
 
-    name = "kubernetes"
-    controls = True
+    name = KUBERNETES.name
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._up: Up | None = None
         self._closing = threading.Event()
         self._changes: Changes | None = None
         self._ends: threading.Thread | None = None
 
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """What can be done here. Where no cluster answers, all is claimed: the deployment says what is wrong."""
-        return _ALWAYS | {"pause"} if self._sees_processes else _ALWAYS
+    def withholds(self, ability: type) -> str | None:
+        """Return why members cannot be frozen here. Where no cluster answers, the deployment says what is wrong."""
+        if ability is Pausable and not self._sees_processes:
+            return "its processes run on another machine, and cannot be frozen from here"
+        return None
 
     @functools.cached_property
     def _sees_processes(self) -> bool:
         try:
-            return namespaces.is_local(Cluster.connect())
+            return namespace.is_local(Cluster.connect())
         except Refused:
             return False
         except EnvironmentFailure:
             return True
 
-    missing = staticmethod(deploying.missing)
+    missing = staticmethod(deploy.missing)
 
     # -- deploying
 
     def deploy(self, deployment: Deployment) -> None:
-        """Everything is made at once; it is up when every pod is ready and the Service answers on its port."""
-        if self._up is not None:
-            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
-        try:
-            self._bring_up(deployment)
-        except BaseException as error:
-            try:
-                self.tear_down()
-            except EnvironmentFailure as also:
-                error.add_note(str(also))
-            raise
+        """Make everything at once, and wait until every pod is ready and the Service answers on its port.
+
+        Raises:
+            EnvironmentFailure: Something did not come up; then nothing is left.
+        """
+        deploy_whole(deployment, self._up is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
         part = deployment.kubernetes
@@ -102,8 +93,8 @@ class KubernetesPlatform:
             raise EnvironmentFailure("the contract does not say how to start on kubernetes: add start.kubernetes")
         deployment.logs.mkdir(parents=True, exist_ok=True)
         cluster = Cluster.connect()
-        deploying.require_near(cluster, deployment.allowed)
-        local = namespaces.is_local(cluster)
+        deploy.require_near(cluster, deployment.allowed)
+        local = namespace.is_local(cluster)
         (self._make if part.attach is None else self._take)(deployment, part, cluster, local)
         up = self._deployed()
         with uninterrupted():
@@ -117,21 +108,21 @@ class KubernetesPlatform:
     def _make(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
         written = manifests.read(part.manifests, deployment.directory)
         wanted = manifests.changed(written, deployment)
-        placed = deploying.placed(cluster, [*manifests.secrets(deployment), *wanted])
-        deploying.build(cluster, deployment, local, manifests.images(wanted))
-        with uninterrupted(), contextlib.ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
-            namespaces.create(cluster, deployment.run_id)
-            self._up = up = Up(deployment, part, cluster, local, held.pop_all())
-        deploying.apply(cluster, up.namespace, placed)
+        placed = deploy.placed(cluster, [*manifests.secrets(deployment), *wanted])
+        deploy.build(cluster, deployment, local, manifests.images(wanted))
+        with uninterrupted(), contextlib.ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
+            namespace.create(cluster, deployment.run_id)
+            self._up = up = Up(deployment, part, cluster, local, locks.pop_all())
+        deploy.apply(cluster, up.namespace, placed)
 
     def _take(self, deployment: Deployment, part: Kubernetes, cluster: Cluster, local: bool) -> None:
         name = str(part.attach)
-        with contextlib.ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
-            held.enter_context(hold_target(recovering.target(cluster, name), is_first=True))
-            chosen = attaching.selectors(cluster, deployment, part, name)
-            self._up = Up(deployment, part, cluster, local, held.pop_all())
+        with contextlib.ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
+            locks.enter_context(hold_target(recover.target(cluster, name), is_first=True))
+            chosen = attach.selectors(cluster, deployment, part, name)
+            self._up = Up(deployment, part, cluster, local, locks.pop_all())
         self._up.selectors = chosen
 
     def _await(self, up: Up, until: float) -> None:
@@ -140,18 +131,18 @@ class KubernetesPlatform:
             for member in self.members():
                 self.ready(member)
             members = self.members()
-            with self._lock:
+            with up.roster.members.lock:
                 lives, others = dict(up.roster.lives), list(up.roster.others.values())
             ready = [member.role for member in members if member.state == "ready"]
             short = [role for role, count in counts.items() if ready.count(role) < count]
             unreached = ""
             if not short and all(other.ready or other.done for other in others):
-                up.balancer, unreached = deploying.address(up.cluster, up.namespace, up.part, up.deployment.allowed)
+                up.balancer, unreached = deploy.address(up.cluster, up.namespace, up.part, up.deployment.allowed)
                 if up.balancer:
                     return
             pods = [*others, *(life.about for life in lives.values())]
             is_late = time.monotonic() > until
-            why = deploying.why_not_up(pods, is_late)
+            why = deploy.why_not_up(pods, is_late)
             if why or is_late:
                 said = [each.said for each in lives.values() if each.role in short and each.state not in DEAD]
                 because = said[0] if said else unreached
@@ -163,7 +154,7 @@ class KubernetesPlatform:
     def _failure(self, up: Up, name: str, what: str) -> EnvironmentFailure:
         mine = [life.name for life in up.roster.lives.values() if name in (life.about.name, f"{life.role}s")]
         lines = self.log_tail(name) or (self.log_tail(mine[0]) if mine else "")
-        return deploying.failure(up.namespace, name, what, lines)
+        return deploy.failure(up.namespace, name, what, lines)
 
     # -- what the cluster tells
 
@@ -171,7 +162,7 @@ class KubernetesPlatform:
         up = self._deployed()
         pods = sorted(pods, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
         found = [seen(pod, up.selectors) for pod in pods]
-        with self._lock:
+        with up.roster.members.lock:
             for uid in up.roster.all_uids() - {each.uid for each in found}:
                 up.roster.lost(uid)
             for each in found:
@@ -180,7 +171,7 @@ class KubernetesPlatform:
     def _changed(self, what: str, pod: Object) -> None:
         up = self._deployed()
         about = seen(pod, up.selectors)
-        with self._lock:
+        with up.roster.members.lock:
             if what == "DELETED":
                 up.roster.lost(about.uid)
             else:
@@ -198,15 +189,16 @@ class KubernetesPlatform:
             up.logs[known] = LogFollower(*arguments)
 
     def _look_for_ends(self) -> None:
-        """Sees containers end that the cluster has asked to end, long before it says so itself."""
+        """See containers end that the cluster has asked to end, long before the cluster says so."""
         up = self._deployed()
         while not self._closing.wait(_LOOK_S) and up.local:
-            with self._lock:
+            with up.roster.members.lock:
                 leaving = [life for life in up.roster.lives.values() if life.state == "stopping"]
             for life in leaving:
-                if acts.has_ended(up, life):
-                    with self._lock:
-                        life.state = "gone" if life.state == "stopping" else life.state
+                if actions.has_ended(up, life):
+                    with up.roster.members.lock:
+                        if life.state == "stopping":
+                            up.roster.members.move(life, "gone")
 
     def _raise_if_lost(self, up: Up) -> None:
         lost_s, why = up.watch.lost() if up.watch else (0.0, "")
@@ -215,8 +207,10 @@ class KubernetesPlatform:
 
     def failures(self) -> list[str]:
         up = self._up
-        with self._lock:
-            return list(up.roster.broken.values()) if up and not self._closing.is_set() else []
+        if up is None or self._closing.is_set():
+            return []
+        with up.roster.members.lock:
+            return list(up.roster.broken.values())
 
     def problems(self) -> list[str]:
         up = self._up
@@ -234,73 +228,42 @@ class KubernetesPlatform:
         up = self._up
         if up is None:
             return []
-        with self._lock:
+        with up.roster.members.lock:
             found = [life.member(up.part.port) for life in up.roster.lives.values()]
         return sorted(found, key=lambda member: (member.role, member.number))
 
-    def start(self, role: Role, held: bool = False) -> Member:
-        raise EnvironmentFailure(f"a {role} {_BY_ITSELF}")
-
-    def admit(self, names: Sequence[str]) -> None:
-        raise EnvironmentFailure(f"requests to {', '.join(names)}: that {_BY_ITSELF}")
-
-    def renew(self, role: Role, environment: Mapping[str, str]) -> None:
-        raise EnvironmentFailure(f"a new version of a {role} {_BY_ITSELF}")
-
     def ready(self, member: Member) -> bool:
-        up, life = self._deployed(), self._life(member.name)
-        with self._lock:
-            if life.state not in POLLED:
-                return False
-        # One that dies of its first steps was ready, for the cluster, as soon as it ran.
-        is_ready, boot = life.about.ready and life.has_settled(), None
-        if life.role == "replica" and life.about.ip:
-            is_good, boot = acts.ask(up, life)
-            is_ready = is_ready and is_good
-        with self._lock:
-            if life.state not in POLLED:
-                return False
-            if is_ready or life.state == "ready":
-                life.state = "ready" if is_ready else "unready"
-            life.boot = boot or life.boot
-        return is_ready
+        up = self._deployed()
+
+        def ask(life: Life) -> tuple[bool, str | None]:
+            # One that dies of its first steps was ready, for the cluster, as soon as it ran.
+            is_ready = life.about.ready and life.has_settled()
+            if life.role == "worker" or not life.about.ip:
+                return is_ready, None
+            is_good, boot = actions.ask(up, life)
+            return is_ready and is_good, boot
+
+        return up.roster.members.poll(member.name, ask)
 
     # -- what is done to a member
 
     def kill(self, name: str) -> str:
-        return self._do(name, "killed", "killed", acts.kill)
+        return self._do(name, "killed", "killed", actions.kill)
 
     def stop(self, name: str, grace_s: float) -> str:
-        return self._do(name, "stopping", "gone", lambda up, life: acts.evict(up, life, grace_s))
+        return self._do(name, "stopping", "gone", lambda up, life: actions.evict(up, life, grace_s))
 
     def pause(self, name: str) -> str:
-        return self._do(name, "paused", "paused", lambda up, life: acts.in_node(up, life, node.freeze))
+        return self._do(name, "paused", "paused", lambda up, life: actions.in_node(up, life, node.freeze))
 
     def resume(self, name: str) -> str:
-        return self._do(name, "paused", "unready", lambda up, life: acts.in_node(up, life, node.thaw))
+        return self._do(name, "paused", _thawed, lambda up, life: actions.in_node(up, life, node.thaw))
 
-    def cut(self, name: str) -> str:
-        raise FaultNotSeen(f"{name} cannot be taken off its network on the platform {self.name}: use docker")
-
-    mend = cut
-
-    def _do(self, name: str, during: State, after: State, action: Callable[[Up, Life], str]) -> str:
-        up, life = self._deployed(), self._life(name)
-        with self._lock:
-            before = life.state
-            if before in DEAD:
-                raise FaultNotSeen(f"{name} is dead already ({before})")
-            life.state = during
-        try:
-            how = action(up, life)
-        except BaseException:
-            with self._lock:
-                life.state = before if life.state == during else life.state
-            raise
-        with self._lock:
-            if life.state not in DEAD or after == "killed":
-                life.state = "stopping" if after == "unready" and life.about.leaving else after
-        return how
+    def _do(
+        self, name: str, during: State, after: State | Callable[[Life], State], action: Callable[[Up, Life], str]
+    ) -> str:
+        up = self._deployed()
+        return up.roster.members.act(name, during, after, lambda life: action(up, life))
 
     # -- what the cluster is asked to bring about
 
@@ -338,9 +301,9 @@ class KubernetesPlatform:
         failed = []
         if not self._closing.is_set():
             self._closing.set()
-            with self._lock:
-                acts.thaw_all(up)
-            failed = deploying.save_record(
+            with up.roster.members.lock:
+                actions.thaw_all(up)
+            failed = deploy.save_record(
                 up.cluster, up.namespace, up.part, up.deployment, list(up.roster.others.values())
             )
         if self._changes:
@@ -355,8 +318,8 @@ class KubernetesPlatform:
         except EnvironmentFailure as error:
             failed.append(str(error))
         else:
-            up.held.close()
-        with self._lock:
+            up.locks.close()
+        with up.roster.members.lock:
             followers = list(up.logs.values())
         until = time.monotonic() + (_LAST_WORDS_S if up.part.attach is None else 0.0)
         for follower in followers:
@@ -367,21 +330,22 @@ class KubernetesPlatform:
     @staticmethod
     def _leave_as_found(up: Up) -> None:
         if up.part.attach is None:
-            namespaces.remove(up.cluster, up.deployment.run_id)
+            namespace.remove(up.cluster, up.deployment.run_id)
         elif up.deployment.found is not None:
-            recovering.settle(up.deployment.found)
+            recover.settle(up.deployment.found)
 
-    def keep(self) -> None:
+    def renew_lease(self) -> None:
         up = self._up
         if up is not None and up.part.attach is None:
-            namespaces.keep(up.cluster, up.deployment.run_id)
+            namespace.renew_lease(up.cluster, up.deployment.run_id)
         elif up is not None:
-            besides.keep(up.cluster, list(up.beside))
+            second_deployment.renew_lease(up.cluster, list(up.second_deployments))
 
-    runs = staticmethod(recovering.runs)
-    restore = staticmethod(recovering.settle)
-    leftovers = staticmethod(recovering.leftovers)
-    remove = staticmethod(recovering.remove)
+    runs = staticmethod(recover.runs)
+    restore = staticmethod(recover.settle)
+    leftovers = staticmethod(recover.leftovers)
+    remove = staticmethod(recover.remove)
+    thaw_left = staticmethod(recover.thaw)
 
     # -- helpers
 
@@ -389,10 +353,3 @@ class KubernetesPlatform:
         if self._up is None:
             raise EnvironmentFailure("the kubernetes platform was asked before anything was deployed")
         return self._up
-
-    def _life(self, name: str) -> Life:
-        with self._lock:
-            life = self._deployed().roster.lives.get(name)
-        if life is None:
-            raise FaultNotSeen(f"there is no member {name}")
-        return life

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.platforms.base import DEAD, Member, Role, State
+from harness.platforms.common.members import MemberTable
 from harness.platforms.kubernetes.manifests import HASH, ROLE
 
 Object = dict[str, Any]
@@ -42,15 +43,17 @@ class Seen:
 
     @property
     def done(self) -> bool:
-        """It has come to its end as it should, as a job does."""
+        """Whether the pod has come to its end as it should, as a job does."""
         return self.ended.startswith("Completed")
 
 
 def seen(pod: Object, selectors: Mapping[str, Mapping[str, str]] | None = None) -> Seen:
-    """What the description of a pod says of it and of its first container.
+    """Return what the description of a pod says of it and of its first container.
 
-    `selectors` tell the role of one that the run did not make, and that has no label of ours; that of the ledger's is
-    no member's.
+    Args:
+        pod: The description.
+        selectors: Tell by labels the role of a pod that the run did not make. A pod of the ledger has the role
+            `ledger`, and is no member.
     """
     labels = pod["metadata"].get("labels") or {}
     chosen = [role for role, wanted in (selectors or {}).items() if wanted and wanted.items() <= labels.items()]
@@ -80,7 +83,7 @@ def seen(pod: Object, selectors: Mapping[str, Mapping[str, str]] | None = None) 
 
 
 def _ended(terminated: Object, status: Object) -> str:
-    """How it ended, "" while it has not. A pod that was evicted or refused may never have had a container."""
+    """Return how a pod ended, "" while it has not. One that was evicted or refused may never have had a container."""
     if terminated:
         return f"{terminated.get('reason') or 'ended'} with status {terminated.get('exitCode')}"
     if status.get("phase") == "Failed":
@@ -89,7 +92,7 @@ def _ended(terminated: Object, status: Object) -> str:
 
 
 def versions(pods: Iterable[Object], deployment: str) -> set[str]:
-    """The hashes that the cluster has given to the versions of which a Deployment has pods."""
+    """Return the hashes that the cluster has given to the versions of which a Deployment has pods."""
     found = set()
     for pod in pods:
         label, about = (pod["metadata"].get("labels") or {}).get(HASH), seen(pod)
@@ -101,7 +104,7 @@ def versions(pods: Iterable[Object], deployment: str) -> set[str]:
 
 
 def _waits(conditions: dict[str, Object], waiting: Object, status: Object) -> str:
-    """Why it does not run, in the cluster's own words."""
+    """Return why a pod does not run, in the cluster's own words."""
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False":
         return f"{scheduled.get('reason', '')}: {scheduled.get('message', '')}".strip(": ")
@@ -124,37 +127,40 @@ class Life:
     said: str = "not asked yet"
 
     def has_settled(self) -> bool:
-        """Whether it has been there for a moment."""
+        """Say whether the member has been there for a moment."""
         return self.began is not None and time.monotonic() - self.began > _SETTLED_S
 
     def member(self, port: int) -> Member:
-        """As the rest of the harness knows it; `port` is that of a replica."""
-        return Member(
-            self.name, self.role, self.about.ip, port if self.role == "replica" else None, self.boot, self.state
-        )
+        """Return the life as the rest of the harness knows it; `port` is that of a replica."""
+        where = self.about.ip, port if self.role == "replica" else None
+        return Member(self.name, self.role, *where, self.boot, self.state, handle=self.about.container)
 
 
 class Roster:
-    """All lives of a run. Not thread-safe: its owner locks."""
+    """All lives of a run (`members`), and the pods beside them. Its owner holds `members.lock` around every call."""
 
     def __init__(self, boots_are_asked: bool) -> None:
         """`boots_are_asked`: a replica says its boot id itself; else, and for workers, the name is taken for one."""
         self._asked = boots_are_asked
-        self._numbers: dict[str, int] = {}
-        self.lives: dict[str, Life] = {}
+        self.members: MemberTable[Life] = MemberTable()
         self.others: dict[str, Seen] = {}
         self.broken: dict[str, str] = {}
         self._theirs: dict[str, Seen] = {}
 
+    @property
+    def lives(self) -> dict[str, Life]:
+        """The members by name."""
+        return self.members.rows
+
     def see(self, pod: Seen) -> Life | None:
-        """Takes note of a pod; returns its present life, None when it is no member's."""
+        """Take note of a pod; return its present life, None when it is no member's."""
         if pod.role not in ("replica", "worker"):
             self._see_other(pod)
             return None
         mine = [life for life in self.lives.values() if life.about.uid == pod.uid]
         for life in mine:
             if life.about.restarts < pod.restarts and life.state not in DEAD:
-                life.state = "gone"
+                self.members.move(life, "gone")
         now = next((life for life in mine if life.about.restarts >= pod.restarts), None)
         if now is None:
             now = self._begin("worker" if pod.role == "worker" else "replica", pod)
@@ -165,9 +171,9 @@ class Roster:
             now.began = time.monotonic()
         if now.state not in DEAD:
             if pod.ended:
-                now.state = "gone"
+                self.members.move(now, "gone")
             elif pod.leaving and now.state != "paused":
-                now.state = "stopping"
+                self.members.move(now, "stopping")
         return now
 
     def _see_other(self, pod: Seen) -> None:
@@ -177,31 +183,28 @@ class Roster:
         self.others[pod.name] = pod
 
     def see_theirs(self, pod: Seen) -> None:
-        """Takes note of a pod of somebody else's, beside the target: whether it goes on as it was found.
+        """Take note of a pod of somebody else's, beside the target: whether it goes on as it was found.
 
-        Nothing says which of them has the target's data, so a restart of any that worked may have lost some. What comes
-        or goes is its owner's affair, and so is one that did not work when it was found.
+        Nothing says which pod has the target's data, so a restart of any that worked may have lost some. What comes or
+        goes is its owner's affair, and so is a pod that did not work when it was found.
         """
         first = self._theirs.setdefault(pod.uid, pod)
         if first.ready and not pod.is_job and pod.restarts > first.restarts:
             self.broken[pod.name] = f"{pod.name}, which may be the store of the target, was restarted during the run"
 
     def _begin(self, role: Role, pod: Seen) -> Life:
-        number = self._numbers[role] = self._numbers.get(role, 0) + 1
-        name = f"{role}-{number}"
-        boot = None if self._asked and role == "replica" else name
-        life = self.lives[name] = Life(name, role, pod, boot)
-        dead = [each.name for each in self.lives.values() if each.state in DEAD]
-        for old in dead[:-_DEAD_KEPT]:
-            del self.lives[old]
+        name = self.members.new_name(role)
+        life = Life(name, role, pod, None if self._asked and role == "replica" else name)
+        self.members.add(life)
+        self.members.forget(self.members.dead()[:-_DEAD_KEPT])
         return life
 
     def lost(self, uid: str) -> None:
-        """The cluster knows this pod no more."""
+        """Take note that the cluster knows this pod no more."""
         self._theirs.pop(uid, None)
         for life in self.lives.values():
             if life.about.uid == uid and life.state not in DEAD:
-                life.state = "gone"
+                self.members.move(life, "gone")
         for name, other in list(self.others.items()):
             if other.uid == uid:
                 del self.others[name]
@@ -211,6 +214,6 @@ class Roster:
                 self.broken[name] = f"{name} was taken away during the run"
 
     def all_uids(self) -> set[str]:
-        """Pods that are known and may be there."""
+        """Return the uids of pods that are known and may be there."""
         living = {life.about.uid for life in self.lives.values() if life.state not in DEAD}
         return living | {other.uid for other in self.others.values()}

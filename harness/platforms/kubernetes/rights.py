@@ -37,7 +37,11 @@ RULES: tuple[Rule, ...] = (
 
 
 def lacking(cluster: Cluster) -> list[str]:
-    """What of it this user may not do, e.g. `get pods/log`. Raises `EnvironmentFailure` when it cannot be asked."""
+    """Return what of the rights this user has not, as `get pods/log`.
+
+    Raises:
+        EnvironmentFailure: The cluster cannot be asked.
+    """
     if cluster.may("*", "*", "*"):
         return []
     found = []
@@ -57,7 +61,7 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def is_loopback(where: str) -> bool:
-    """Whether an address (a host, or a URL) is this machine, as far as it says so itself."""
+    """Say whether an address (a host, or a URL) is this machine, as far as the address says so itself."""
     host = urlsplit(where).hostname or where
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -35,18 +35,18 @@ _LOOK_S = 0.3
 
 
 def now() -> str:
-    """What shows that a run is in progress, another each time."""
+    """Return what shows that a run is in progress, another text each time."""
     # Only that it changes is looked at: the clocks of two machines may differ by more than any lease.
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def marks(run_id: str, before: str, service: str) -> dict[str, str]:
-    """Annotations of a second Deployment: whose it is, what it stands beside, which Service is handed over to it."""
+    """Return the annotations of a second Deployment: whose it is, what it stands beside, which Service it gets."""
     return {RUN: run_id, HOST: here(), LEASE: now(), BESIDE: before, SERVICE: service}
 
 
-def keep(cluster: Cluster, paths: Collection[str]) -> None:
-    """Shows on these Deployments that their run is in progress; one that is gone by now needs it no more."""
+def renew_lease(cluster: Cluster, paths: Collection[str]) -> None:
+    """Show on these Deployments that their run is in progress; one that is gone by now needs that no more."""
     patch = {"metadata": {"annotations": {LEASE: now()}}}
     for path in paths:
         try:
@@ -57,7 +57,10 @@ def keep(cluster: Cluster, paths: Collection[str]) -> None:
 
 
 def found(cluster: Cluster, run_id: str | None = None) -> list[Object]:
-    """Those of a run, or of all, as far as this user may see; what is in a namespace of the run's own goes with it."""
+    """Return the second Deployments of a run, or of all runs, as far as this user may see them.
+
+    What is in a namespace of the run's own is left out: it goes with the namespace.
+    """
     try:
         answer = cluster.ask("GET", f"{_APPS}/deployments", query={"labelSelector": f"{MANAGED}={OURS}"})
     except Refused as error:
@@ -74,7 +77,7 @@ def found(cluster: Cluster, run_id: str | None = None) -> list[Object]:
 
 
 def marks_of(thing: Object) -> dict[str, str]:
-    """The annotations of an object."""
+    """Return the annotations of an object."""
     return thing["metadata"].get("annotations") or {}
 
 
@@ -83,14 +86,15 @@ def _name(deployment: Object) -> str:
 
 
 def leftovers(cluster: Cluster, run_id: str) -> list[str]:
-    """Those of a run, one line each."""
+    """Return the second Deployments of a run, one line each."""
     return [f"{_name(each)} (beside a target that ran before)" for each in found(cluster, run_id)]
 
 
 def remove(cluster: Cluster, run_id: str) -> list[str]:
-    """Removes those of a run that nobody needs; returns what was removed, and what was left and why, one line each.
+    """Remove the second Deployments of a run that nobody needs; return what was removed or left, and why.
 
-    Raises `EnvironmentFailure` naming what was to go and is still there.
+    Raises:
+        EnvironmentFailure: Naming what was to go and is still there.
     """
     done, gone = [], []
     for each in found(cluster, run_id):
@@ -117,7 +121,7 @@ def remove(cluster: Cluster, run_id: str) -> list[str]:
 
 
 def _needed(cluster: Cluster, deployment: Object) -> str:
-    """Why it cannot go: what it took over was not brought back; empty when it can."""
+    """Return why a Deployment cannot go: what it took over was not brought back; empty when it can."""
     here_is, mine = f"namespaces/{deployment['metadata']['namespace']}", marks_of(deployment)
     service = _if_there(cluster, f"/api/v1/{here_is}/services/{mine.get(SERVICE)}")
     selector = (service or {}).get("spec", {}).get("selector") or {}
@@ -135,7 +139,7 @@ def _needed(cluster: Cluster, deployment: Object) -> str:
 
 
 def _short_of(before: Object) -> str:
-    """What the Deployment in whose place another is lacks to do its work again; empty when nothing."""
+    """Return what the Deployment in whose place another is lacks to do its work again; empty when nothing."""
     metadata, status, wanted = before["metadata"], before.get("status") or {}, int(before["spec"].get("replicas", 1))
     is_seen = int(status.get("observedGeneration") or 0) >= int(metadata.get("generation") or 0)
     ready = int(status.get("availableReplicas") or 0)

@@ -40,11 +40,11 @@ class PodWatch:
         self._thread = threading.Thread(target=self._loop, name=f"watch {namespace}", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Begin to watch, in a thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Nothing is told any more after it returns. May be called twice."""
+        """Tell nothing any more after this returns. May be called twice."""
         self._end.set()
         if self._stream:
             self._stream.close()
@@ -52,7 +52,7 @@ class PodWatch:
             self._thread.join(5.0)
 
     def lost(self) -> tuple[float, str]:
-        """For how many seconds the cluster has not answered, and what it was that failed."""
+        """Return for how many seconds the cluster has not answered, and what failed."""
         at = self._lost_at
         return (0.0, "") if at is None else (time.monotonic() - at, self._why)
 

@@ -6,159 +6,167 @@ Time is not simulated: a member is ready `ready_after_s` after its start. A test
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms.base import DEAD, POLLED, Deployment, Member, Role, Slot, State
+from harness.platforms.abilities import Hoppable
+from harness.platforms.base import DEAD, Deployment, Member, Role, Slot, State
+from harness.platforms.common.deploying import deploy_whole, wait_for_all
 from harness.platforms.common.lock import check_run_id
+from harness.platforms.common.members import MemberTable
+from harness.platforms.common.ports import HOST
 
-_RUNS: dict[str, list[str]] = {}
+
+@dataclass
+class _Row:
+    name: str
+    role: Role
+    port: int | None
+    boot: str | None
+    held: bool = False
+    state: State = "starting"
+    begun: float = field(default_factory=time.monotonic)
+
+    def member(self) -> Member:
+        return Member(self.name, self.role, HOST, self.port, self.boot, self.state, self.held)
 
 
-class MemoryPlatform:
-    """See `harness.platforms.base.Platform`."""
+@dataclass
+class _Target:
+    """What is there of one run, and stays there when its platform object is gone. `cut`: who is off the network."""
+
+    members: MemberTable[_Row] = field(default_factory=MemberTable)
+    cut: set[str] = field(default_factory=set)
+
+    @property
+    def living(self) -> list[str]:
+        return [row.name for row in self.members.all() if row.state not in DEAD]
+
+    def state(self, name: str) -> State:
+        row = self.members.rows.get(name)
+        return "gone" if row is None else row.state
+
+
+_RUNS: dict[str, _Target] = {}
+
+
+class MemoryPlatform(Hoppable):
+    """A `Platform`; is `Admitting`, `Pausable` and `Disconnectable`.
+
+    What a test puts into `withheld`, with a reason, is not offered.
+    """
 
     name = "memory"
-    capabilities = frozenset(
-        {"hop", "balancer", "workers", "kill", "stop", "pause", "scale", "restart", "roll", "switch", "cut"}
-    )
-    controls = False
 
     def __init__(self, ready_after_s: float = 0.0) -> None:
         self.ready_after_s = ready_after_s
+        self.withheld: dict[type, str] = {}
         self.unseen: set[str] = set()
-        self._lock = threading.RLock()
         self._deployment: Deployment | None = None
-        self._members: dict[str, Member] = {}
-        self._begun: dict[str, float] = {}
+        self._target = _Target()
         self._logs: dict[str, list[str]] = {}
-        self._numbers: dict[str, int] = {}
-        self._cut: set[str] = set()
         self.renewed: dict[Role, dict[str, str]] = {}
+
+    def withholds(self, ability: type) -> str | None:
+        return self.withheld.get(ability)
 
     def missing(self) -> list[str]:
         return []
 
     def deploy(self, deployment: Deployment) -> None:
-        """The launchers are called, their programs are not run; one whose command is empty fails."""
+        """Call the launchers, run nothing. A program whose command is empty fails."""
+        deploy_whole(deployment, self._deployment is not None, self._bring_up, self.tear_down)
+
+    def _bring_up(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        _RUNS[check_run_id(deployment.run_id)] = []
-        try:
-            members = [self.start("replica") for _ in range(deployment.replicas)]
-            members += [self.start("worker") for _ in range(deployment.workers)]
-            until = time.monotonic() + deployment.deadline_s
-            for member in members:
-                while not self.ready(member):
-                    if time.monotonic() > until:
-                        raise EnvironmentFailure(
-                            f"{member.name} did not come up: not ready within {deployment.deadline_s:g} s\n"
-                            f"  log, its last lines:\n    {self.log_tail(member.name)}"
-                        )
-                    time.sleep(0.005)
-        except BaseException:
-            self.tear_down()
-            raise
+        _RUNS[check_run_id(deployment.run_id)] = self._target
+        members = [self.start("replica") for _ in range(deployment.replicas)]
+        members += [self.start("worker") for _ in range(deployment.workers)]
+
+        def late(name: str) -> EnvironmentFailure:
+            lines = f"  log, its last lines:\n    {self.log_tail(name)}"
+            return EnvironmentFailure(f"{name} did not come up: not ready within {deployment.deadline_s:g} s\n{lines}")
+
+        until = time.monotonic() + deployment.deadline_s
+        wait_for_all({each.name: partial(self.ready, each) for each in members}, until, late=late, poll_s=0.005)
 
     def balancer(self) -> tuple[str, int]:
-        return "127.0.0.1", 1
+        return HOST, 1
 
     def members(self) -> list[Member]:
-        with self._lock:
-            return list(self._members.values())
+        with self._target.members.lock:
+            return [row.member() for row in self._target.members.all()]
 
     def start(self, role: Role, held: bool = False) -> Member:
-        with self._lock:
-            deployment = self._deployment
-            if deployment is None:
-                raise EnvironmentFailure("the memory platform was asked before anything was deployed")
-            number = self._numbers[role] = self._numbers.get(role, 0) + 1
-            name = f"{role}-{number}"
-            port = 10_000 + number if role == "replica" else None
-            launcher = deployment.replica if role == "replica" else deployment.worker
-            if launcher is None:
-                raise EnvironmentFailure(f"the contract names no command for a {role}")
-            program = launcher(Slot(name, "127.0.0.1", port, "redis://127.0.0.1:1/0", "http://127.0.0.1:1"))
-            if not program.command:
-                raise EnvironmentFailure(f"{name} cannot be started: its command is empty")
-            self._members[name] = member = Member(name, role, "127.0.0.1", port, name, "starting", held)
-            self._begun[name] = time.monotonic()
-            renewed = " ".join(f"{key}={text}" for key, text in self.renewed.get(role, {}).items())
-            self._logs[name] = [f"up as {name} {renewed}".rstrip()]
-            _RUNS[deployment.run_id].append(name)
-            return member
+        deployment = self._deployment
+        if deployment is None:
+            raise EnvironmentFailure("the memory platform was asked before anything was deployed")
+        name = self._target.members.new_name(role)
+        launcher = deployment.replica if role == "replica" else deployment.worker
+        if launcher is None:
+            raise EnvironmentFailure(f"the contract names no command for a {role}")
+        port = 10_000 + int(name.rpartition("-")[2]) if role == "replica" else None
+        program = launcher(Slot(name, HOST, port, f"redis://{HOST}:1/0", f"http://{HOST}:1"))
+        if not program.command:
+            raise EnvironmentFailure(f"{name} cannot be started: its command is empty")
+        renewed = " ".join(f"{key}={text}" for key, text in self.renewed.get(role, {}).items())
+        self._logs[name] = [f"up as {name} {renewed}".rstrip()]
+        row = _Row(name, role, port, name, held)
+        self._target.members.add(row)
+        return row.member()
 
     def admit(self, names: Sequence[str]) -> None:
-        with self._lock:
-            for name in names:
-                self._members[name] = replace(self._living(name), held=False)
+        for name in names:
+            self._target.members.find(name).held = False
 
     def renew(self, role: Role, environment: Mapping[str, str]) -> None:
-        with self._lock:
-            self.renewed[role] = {**self.renewed.get(role, {}), **environment}
+        self.renewed[role] = {**self.renewed.get(role, {}), **environment}
 
     def crash(self, name: str) -> None:
-        """The member dies by itself."""
-        self._set(name, "gone")
+        """Let the member die by itself."""
+        self._target.members.move(self._target.members.find(name), "gone")
 
     def kill(self, name: str) -> str:
-        return self._do("kill", name, "killed")
+        return self._do(MemoryPlatform.kill, name, "killed")
 
     def stop(self, name: str, grace_s: float) -> str:
-        self._living(name)
-        self._set(name, "stopping")
-        return self._do("stop", name, "gone")
+        self._do(MemoryPlatform.start, name, "stopping")
+        return self._do(MemoryPlatform.stop, name, "gone")
 
     def pause(self, name: str) -> str:
-        return self._do("pause", name, "paused")
+        return self._do(MemoryPlatform.pause, name, "paused")
 
     def resume(self, name: str) -> str:
-        return self._do("resume", name, "unready")
+        return self._do(MemoryPlatform.resume, name, "unready")
 
     def cut(self, name: str) -> str:
-        seen = self._do("cut", name, "unready")
-        self._cut.add(name)
+        seen = self._do(MemoryPlatform.cut, name, "unready")
+        self._target.cut.add(name)
         return seen
 
     def mend(self, name: str) -> str:
-        seen = self._do("mend", name, "unready")
-        self._cut.discard(name)
+        seen = self._do(MemoryPlatform.mend, name, "unready")
+        self._target.cut.discard(name)
         return seen
 
-    def _do(self, what: str, name: str, after: State) -> str:
-        self._living(name)
-        if what in self.unseen:
-            raise FaultNotSeen(f"{name}: {what} was not seen")
-        self._set(name, after)
-        return f"{name} is {after}"
+    def _do(self, method: Callable[..., object], name: str, after: State) -> str:
+        def action(row: _Row) -> str:
+            if method.__name__ in self.unseen:
+                raise FaultNotSeen(f"{name}: {method.__name__} was not seen")
+            return f"{name} is {after}"
 
-    def _living(self, name: str) -> Member:
-        with self._lock:
-            member = self._members.get(name)
-        if member is None:
-            raise FaultNotSeen(f"there is no member {name}")
-        if member.state in DEAD:
-            raise FaultNotSeen(f"{name} is dead already ({member.state})")
-        return member
-
-    def _set(self, name: str, state: State) -> None:
-        with self._lock:
-            self._members[name] = replace(self._members[name], state=state)
-            if state in DEAD and self._deployment is not None:
-                left = _RUNS.get(self._deployment.run_id, [])
-                left[:] = [other for other in left if other != name]
+        row = self._target.members.find(name)
+        return self._target.members.act(name, row.state, after, action)
 
     def ready(self, member: Member) -> bool:
-        with self._lock:
-            now = self._members[member.name]
-            if now.state not in POLLED or member.name in self._cut:
-                return False
-            if time.monotonic() - self._begun[member.name] < self.ready_after_s:
-                return False
-            self._set(member.name, "ready")
-            return True
+        def ask(row: _Row) -> tuple[bool, str | None]:
+            is_up = row.state == "ready" or time.monotonic() - row.begun >= self.ready_after_s
+            return is_up and row.name not in self._target.cut, None
+
+        return self._target.members.poll(member.name, ask)
 
     def failures(self) -> list[str]:
         return []
@@ -170,19 +178,35 @@ class MemoryPlatform:
         return "\n".join(self._logs.get(name, [])[-lines:])
 
     def tear_down(self) -> None:
-        with self._lock:
-            for member in list(self._members.values()):
-                if member.state not in DEAD:
-                    self._set(member.name, "gone")
-
-    def keep(self) -> None:
-        pass
+        for row in self._target.members.all():
+            self._target.members.move(row, "gone")
 
     def runs(self) -> dict[str, bool]:
-        return {run_id: False for run_id, left in _RUNS.items() if left}
+        return {run_id: False for run_id, left in _RUNS.items() if left.living}
 
     def leftovers(self, run_id: str) -> list[str]:
-        return list(_RUNS.get(run_id, []))
+        return _RUNS.get(run_id, _Target()).living
 
     def remove(self, run_id: str) -> list[str]:
-        return _RUNS.pop(run_id, [])
+        return _RUNS.pop(run_id, _Target()).living
+
+    # -- what a dead run left, undone
+
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        left = _RUNS[run_id]
+        if left.state(name) == "paused":
+            left.members.move(left.members.find(name), "unready")
+        return f"{name} is {left.state(name)}"
+
+    def mend_left(self, run_id: str, name: str, handle: str) -> str:
+        _RUNS[run_id].cut.discard(name)
+        return f"{name} is reached again"
+
+    def scale_left(self, run_id: str, role: Role, count: int) -> str:
+        left = _RUNS[run_id]
+        mine = [name for name in left.living if name.startswith(role)]
+        for name in mine[count:]:
+            left.members.move(left.members.find(name), "gone")
+        for _ in range(count - len(mine)):
+            left.members.add(_Row(left.members.new_name(role), role, None, None))
+        return f"{count} {role}s are there"

@@ -29,7 +29,11 @@ class Child:
     """One started process; `begun_ns` is monotonic. Signals are only ever sent while it is not yet reaped."""
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], directory: Path, log: Path) -> None:
-        """Starts it, its output appended to `log`. Raises `EnvironmentFailure` when that is not possible."""
+        """Start the process, its output appended to `log`.
+
+        Raises:
+            EnvironmentFailure: The process cannot be started.
+        """
         self.name, self.log = name, log
         self._given = environment
         self.redact_command = redact_command(command, environment)
@@ -58,12 +62,12 @@ class Child:
         weakref.finalize(self, os.close, self._handle)
 
     def wait(self, deadline_s: float) -> int | None:
-        """Its exit status once it has exited (negative: the signal), else None after the deadline."""
+        """Wait for the exit, and return the status (negative: the signal); None after the deadline."""
         self._exited(deadline_s)
         return self.status()
 
     def status(self) -> int | None:
-        """Its exit status, None while it lives."""
+        """Return the exit status; None while the process lives."""
         with self._lock:
             return self._reap()
 
@@ -85,7 +89,11 @@ class Child:
             os.killpg(self.pid, number)
 
     def signal(self, number: signal.Signals, whole: bool = False) -> None:
-        """Sends it, with `whole` to all of its group. Raises `FaultNotSeen` when it has exited already."""
+        """Send a signal to the process, with `whole` to all of its group.
+
+        Raises:
+            FaultNotSeen: The process has exited already.
+        """
         with self._lock:
             status = self._reap()
             if status is not None:
@@ -95,7 +103,11 @@ class Child:
                 self._signal_group(number)
 
     def kill(self) -> str:
-        """SIGKILL; seen when the exit by that signal was waited for."""
+        """Send SIGKILL, and return how the exit by that signal was seen.
+
+        Raises:
+            FaultNotSeen: The process is still there, or ended in another way.
+        """
         self.signal(signal.SIGKILL, whole=True)
         status = self.wait(_LANDING_S)
         if status != -signal.SIGKILL:
@@ -104,7 +116,11 @@ class Child:
         return f"pid {self.pid} exited by SIGKILL"
 
     def stop(self, grace_s: float) -> str:
-        """SIGTERM; seen when it exits within the grace. Otherwise it is killed, and `FaultNotSeen` says so."""
+        """Send SIGTERM, and return how the exit was seen.
+
+        Raises:
+            FaultNotSeen: The process did not exit within the grace; it was killed then.
+        """
         begun = time.monotonic()
         self.signal(signal.SIGTERM)
         status = self.wait(grace_s)
@@ -117,13 +133,21 @@ class Child:
         return f"pid {self.pid} exited with status {status} after {time.monotonic() - begun:.2f} s"
 
     def pause(self) -> str:
-        """SIGSTOP; seen when every thread of its group is stopped."""
+        """Send SIGSTOP, and return how all threads of the group were seen to stand still.
+
+        Raises:
+            FaultNotSeen: Some thread still runs, or the process exited.
+        """
         self.signal(signal.SIGSTOP, whole=True)
-        self._until(lambda found: found == {"T"}, "stop")
+        self._until(lambda found: found == {"T"}, "freeze")
         return f"pid {self.pid}: all threads stopped"
 
     def resume(self) -> str:
-        """SIGCONT; seen when no thread of its group is stopped."""
+        """Send SIGCONT, and return how no thread of the group was seen to be stopped any more.
+
+        Raises:
+            FaultNotSeen: Some thread is still stopped, or the process exited.
+        """
         self.signal(signal.SIGCONT, whole=True)
         self._until(lambda found: bool(found) and "T" not in found, "run on")
         return f"pid {self.pid}: running again"
@@ -142,7 +166,11 @@ class Child:
             time.sleep(0.002)
 
     def end(self) -> None:
-        """Ends it whatever it does. Raises `EnvironmentFailure` if it cannot be seen to exit."""
+        """End the process, whatever it does.
+
+        Raises:
+            EnvironmentFailure: The process is not seen to exit.
+        """
         if self.status() is None:
             try:
                 self.signal(signal.SIGKILL, whole=True)
@@ -154,14 +182,18 @@ class Child:
                 )
 
     def last_lines(self, lines: int = 20) -> str:
-        """The end of its log, without the secrets it was given or that look like one."""
+        """Return the end of the log, without the secrets of the process and without what looks like a secret."""
         return redact_values(tail(self.log, lines), self._given)
 
 
 def end_all(children: list[Child]) -> dict[int, str]:
-    """SIGTERM to all (thawed, or it would not be heard), a moment for all together, then SIGKILL.
+    """Ask all children to end, give them a moment together, and kill the rest.
 
-    Returns why, by pid, for those that could not be ended: one that will not die keeps none of the others alive.
+    They are thawed as well, because a frozen process does not hear that it shall end. One that cannot be ended keeps
+    none of the others alive.
+
+    Returns:
+        By pid why a child could not be ended.
     """
     failed: dict[int, str] = {}
     living = [child for child in children if child.status() is None]
@@ -180,7 +212,7 @@ def end_all(children: list[Child]) -> dict[int, str]:
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log, at most 16 KiB of them."""
+    """Return the last lines of a log, at most 16 KiB of them."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16_384))

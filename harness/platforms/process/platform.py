@@ -2,79 +2,38 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from harness.errors import EnvironmentFailure, FaultNotSeen
-from harness.platforms.base import DEAD, LIVING, POLLED, Deployment, Member, Program, Role, Slot, Standing, State
-from harness.platforms.common import http_probe, ledger_program, procfs
+from harness.errors import EnvironmentFailure
+from harness.platforms.abilities import Hoppable, Sticky
+from harness.platforms.base import Deployment, Member, Program, Role, Slot, Standing, State
+from harness.platforms.common import http_probe, procfs
+from harness.platforms.common.deploying import deploy_whole, wait_for_all
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
-from harness.platforms.process import leftovers as remains
-from harness.platforms.process import requirements, valkey
+from harness.platforms.process import leftovers, requirements
 from harness.platforms.process.children import Child, end_all, tail
-from harness.platforms.process.haproxy import Balancer
+from harness.platforms.process.description import PROCESS
+from harness.platforms.process.parts import PARTS
+from harness.platforms.process.state import Entry, Up
 from harness.redact import redact_patterns
 from harness.signals import uninterrupted
 
 _POLL_S = 0.02
 _WORKER_SETTLED_S = 0.3
 _DEAD_KEPT = 64
-_FAULTS = ("kill", "stop", "pause", "scale", "restart", "roll", "switch")
 
 
-@dataclass
-class _Entry:
-    name: str
-    role: Role
-    port: int | None
-    child: Child
-    state: State = "starting"
-    boot: str | None = None
-    balanced: bool = False
-    healthy: bool = False
-    held: bool = False
-    said: str = "not asked yet"
+class ProcessPlatform(Hoppable, Sticky):
+    """A `Platform`; begins members of any version, held back or not (`Admitting`), and is `Pausable`."""
 
-    def member(self) -> Member:
-        return Member(self.name, self.role, HOST, self.port, self.boot, self.state, self.held)
-
-
-@dataclass
-class _Up:
-    """What exists once a deployment has begun."""
-
-    deployment: Deployment
-    directory: Path
-    ports: Ports
-    held: ExitStack
-    control: str = field(default_factory=lambda: secrets.token_hex(16))
-    parts: dict[str, Child] = field(default_factory=dict)
-    entries: dict[str, _Entry] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
-    renewed: dict[Role, dict[str, str]] = field(default_factory=dict)
-    store_url: str = ""
-    ledger_url: str = ""
-    balancer: Balancer | None = None
-
-
-class ProcessPlatform:
-    """See `harness.platforms.base.Platform`."""
-
-    name = "process"
-    capabilities = frozenset({"hop", "balancer", "sticky", "workers", "store", "ledger", *_FAULTS})
-    controls = False
+    name = PROCESS.name
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
-        self._up: _Up | None = None
+        self._up: Up | None = None
         self._closing = False
 
     # -- deploying
@@ -82,25 +41,20 @@ class ProcessPlatform:
     missing = staticmethod(requirements.missing)
 
     def deploy(self, deployment: Deployment) -> None:
-        """Store and ledger are up before the first replica begins; all replicas and workers begin together."""
-        if self._up is not None:
-            raise EnvironmentFailure(f"run {deployment.run_id}: this platform object has deployed already")
-        try:
-            self._bring_up(deployment)
-        except BaseException as error:
-            try:
-                self.tear_down()
-            except EnvironmentFailure as also:
-                error.add_note(str(also))
-            raise
+        """Bring the target up: the parts beside the members first, then all replicas and workers together.
+
+        Raises:
+            EnvironmentFailure: Something did not come up; then nothing is left.
+        """
+        deploy_whole(deployment, self._up is not None, self._bring_up, self.tear_down)
 
     def _bring_up(self, deployment: Deployment) -> None:
         until = time.monotonic() + deployment.deadline_s
-        with uninterrupted(), ExitStack() as held:
-            held.enter_context(hold_name(deployment.run_id))
+        with uninterrupted(), ExitStack() as locks:
+            locks.enter_context(hold_name(deployment.run_id))
             deployment.logs.mkdir(parents=True, exist_ok=True)
-            directory = remains.make_work_directory(deployment.run_id)
-            self._up = up = _Up(deployment, directory, Ports(), held.pop_all())
+            directory = leftovers.make_work_directory(deployment.run_id)
+            self._up = up = Up(deployment, directory, Ports(), locks.pop_all())
         with uninterrupted():
             checks = self._start_parts(up)
         self._await(up, checks, until)
@@ -112,48 +66,34 @@ class ProcessPlatform:
         for member in members:
             self._raise_if_dead(up, member.name)
 
-    def _start_parts(self, up: _Up) -> dict[str, Callable[[], bool]]:
-        data = up.directory / "store"
-        data.mkdir()
-        store, ledger = up.ports.take(), up.ports.take()
-        up.balancer = Balancer(up.directory, up.ports.take(), up.deployment.ready, up.deployment.sticky_cookie)
-        up.store_url, up.ledger_url = f"redis://{HOST}:{store}/0", f"http://{HOST}:{ledger}"
-        self._part(up, "store", valkey.command(valkey.binary(), store, data), data)
-        self._part(up, "balancer", up.balancer.command(), up.directory)
-        self._part(up, "ledger", ledger_program.command(up.deployment, ledger), ledger_program.DIRECTORY)
-        return {
-            "store": lambda: valkey.answers(store),
-            "balancer": up.balancer.answers,
-            "ledger": lambda: ledger_program.answers(ledger),
-        }
-
-    def _part(self, up: _Up, name: str, command: list[str], directory: Path) -> None:
+    @staticmethod
+    def _start_parts(up: Up) -> dict[str, Callable[[], bool]]:
         environment = {"HARNESS_RUN": up.deployment.run_id, "LEDGER_CONTROL": up.control}
-        up.parts[name] = Child(name, command, environment, directory, self._log(up, name))
+        checks = {}
+        for make in PARTS:
+            part = make(up)
+            up.parts[part.name] = Child(part.name, part.command, environment, part.directory, up.log(part.name))
+            checks[part.name] = part.answers
+        return checks
 
-    def _await(self, up: _Up, checks: dict[str, Callable[[], bool]], until: float) -> None:
-        waiting = dict(checks)
-        with ThreadPoolExecutor(min(16, max(1, len(checks))), "deploy") as pool:
-            while waiting:
-                asked = {name: pool.submit(check) for name, check in waiting.items()}
-                for name, answer in asked.items():
-                    if answer.result():
-                        del waiting[name]
-                for name in waiting:
-                    self._raise_if_dead(up, name)
-                if waiting and time.monotonic() > until:
-                    raise self._failure(up, next(iter(waiting)), f"not ready within {up.deployment.deadline_s:g} s")
-                if waiting:
-                    time.sleep(_POLL_S)
+    def _await(self, up: Up, checks: dict[str, Callable[[], bool]], until: float) -> None:
+        def look(waiting: list[str]) -> None:
+            for name in waiting:
+                self._raise_if_dead(up, name)
 
-    def _raise_if_dead(self, up: _Up, name: str) -> None:
-        status = self._child(up, name).status()
+        def late(name: str) -> EnvironmentFailure:
+            return self._failure(up, name, f"not ready within {up.deployment.deadline_s:g} s")
+
+        wait_for_all(checks, until, late=late, look=look, poll_s=_POLL_S)
+
+    def _raise_if_dead(self, up: Up, name: str) -> None:
+        status = up.child(name).status()
         if status is not None:
             raise self._failure(up, name, f"exited with status {status} before it was ready")
 
-    def _failure(self, up: _Up, name: str, what: str) -> EnvironmentFailure:
-        child = self._child(up, name)
-        entry = up.entries.get(name)
+    def _failure(self, up: Up, name: str, what: str) -> EnvironmentFailure:
+        child = up.child(name)
+        entry = up.members.rows.get(name)
         asked = f" ({entry.said})" if entry and entry.role == "replica" else ""
         last = "\n".join(f"    {line}" for line in child.last_lines().splitlines()) or "    (it wrote nothing)"
         return EnvironmentFailure(
@@ -170,7 +110,7 @@ class ProcessPlatform:
         return HOST, up.balancer.port
 
     def ledger(self) -> tuple[str, str]:
-        """URL of the ledger and the token its control asks for."""
+        """Return the URL of the ledger, and the token that its control asks for."""
         up = self._deployed()
         return up.ledger_url, up.control
 
@@ -178,24 +118,20 @@ class ProcessPlatform:
         up = self._up
         if up is None:
             return []
-        with self._lock:
-            for entry in up.entries.values():
-                self._look(entry)
-            return [entry.member() for entry in up.entries.values()]
+        with up.members.lock:
+            return [entry.member() for entry in up.members.all()]
 
     def start(self, role: Role, held: bool = False) -> Member:
         up = self._deployed()
-        with self._lock:
-            number = up.numbers[role] = up.numbers.get(role, 0) + 1
+        name = up.members.new_name(role)
         self._forget_dead(up)
-        name = f"{role}-{number}"
         port = up.ports.take() if role == "replica" else None
         program = self._program(up, role, Slot(name, HOST, port, up.store_url, up.ledger_url))
         environment = {**program.environment, **up.renewed.get(role, {}), "HARNESS_RUN": up.deployment.run_id}
-        child = Child(name, program.command, environment, up.deployment.directory, self._log(up, name))
-        entry = _Entry(name, role, port, child, boot=None if up.deployment.boot_header and port else name, held=held)
-        with self._lock:
-            up.entries[name] = entry
+        child = Child(name, program.command, environment, up.deployment.directory, up.log(name))
+        entry = Entry(name, role, port, child, boot=None if up.deployment.boot_header and port else name, held=held)
+        with up.members.lock:
+            up.members.add(entry)
             closing = self._closing
         if closing:
             child.end()
@@ -204,7 +140,7 @@ class ProcessPlatform:
 
     def admit(self, names: Sequence[str]) -> None:
         for name in names:
-            entry = self._entry(name)
+            entry = self._deployed().members.find(name)
             entry.held = False
             if not self._balanced(entry):
                 raise EnvironmentFailure(f"{name} cannot be given requests: {entry.said}")
@@ -214,43 +150,31 @@ class ProcessPlatform:
         renewed[role] = {**renewed.get(role, {}), **environment}
 
     @staticmethod
-    def _program(up: _Up, role: Role, slot: Slot) -> Program:
+    def _program(up: Up, role: Role, slot: Slot) -> Program:
         launcher = up.deployment.replica if role == "replica" else up.deployment.worker
         if launcher is None:
             raise EnvironmentFailure(f"the contract names no command for a {role}: name one, or ask for none")
         return launcher(slot)
 
-    def _forget_dead(self, up: _Up) -> None:
-        """Keeps the last few dead members, drops the older, and takes all dead ones out of the balancer."""
-        with self._lock:
-            dead = [entry for entry in up.entries.values() if entry.state in DEAD]
-            for entry in dead[:-_DEAD_KEPT]:
-                del up.entries[entry.name]
+    def _forget_dead(self, up: Up) -> None:
+        """Keep the last few dead members, drop the older ones, and take all dead ones out of the balancer."""
+        dead = up.members.dead()
+        up.members.forget(dead[:-_DEAD_KEPT])
         for entry in dead:
             if entry.balanced and up.balancer is not None:
                 with suppress(EnvironmentFailure):
                     entry.balanced = not up.balancer.forget(entry.name)
 
     def ready(self, member: Member) -> bool:
-        entry = self._entry(member.name)
-        with self._lock:
-            if self._look(entry) not in POLLED:
-                return False
-        if entry.port is None:
-            is_ready, boot = time.monotonic_ns() - entry.child.begun_ns > _WORKER_SETTLED_S * 1e9, None
-        else:
-            is_ready, boot = self._ask(entry, entry.port)
-        if is_ready and not self._balanced(entry):
-            return False
-        with self._lock:
-            if self._look(entry) not in POLLED:
-                return False
-            if is_ready or entry.state == "ready":
-                entry.state = "ready" if is_ready else "unready"
-            entry.boot = boot or entry.boot
-        return is_ready
+        return self._deployed().members.poll(member.name, self._is_ready)
 
-    def _ask(self, entry: _Entry, port: int) -> tuple[bool, str | None]:
+    def _is_ready(self, entry: Entry) -> tuple[bool, str | None]:
+        if entry.port is None:
+            return time.monotonic_ns() - entry.child.begun_ns > _WORKER_SETTLED_S * 1e9, None
+        is_ready, boot = self._ask(entry, entry.port)
+        return (is_ready, boot) if not is_ready or self._balanced(entry) else (False, None)
+
+    def _ask(self, entry: Entry, port: int) -> tuple[bool, str | None]:
         deployment = self._deployed().deployment
         status, headers = http_probe.get(port, deployment.ready)
         entry.said = http_probe.said(deployment.ready, status)
@@ -263,12 +187,12 @@ class ProcessPlatform:
         entry.said = http_probe.said(deployment.health, status)
         return entry.healthy, boot
 
-    def _balanced(self, entry: _Entry) -> bool:
-        """Whether the balancer knows it: told when it is first ready, so that no request finds it half up."""
+    def _balanced(self, entry: Entry) -> bool:
+        """Say whether the balancer knows the member: it is told when the member is first ready, and not before."""
         up = self._deployed()
         if entry.port is None or entry.balanced or entry.held or up.balancer is None:
             return True
-        with self._lock:
+        with up.members.lock:
             if entry.balanced:
                 return True
             try:
@@ -293,33 +217,8 @@ class ProcessPlatform:
     def resume(self, name: str) -> str:
         return self._do(name, "paused", "unready", lambda child: child.resume())
 
-    def cut(self, name: str) -> str:
-        raise FaultNotSeen(f"{name} has no network of its own on the platform {self.name}: use docker")
-
-    mend = cut
-
     def _do(self, name: str, during: State, after: State, action: Callable[[Child], str]) -> str:
-        entry = self._entry(name)
-        with self._lock:
-            before = self._look(entry)
-            if before in DEAD:
-                raise FaultNotSeen(f"{name} is dead already ({before})")
-            entry.state = during
-        try:
-            seen = action(entry.child)
-        except BaseException:
-            with self._lock:
-                entry.state = "gone" if entry.child.status() is not None else before
-            raise
-        with self._lock:
-            entry.state = after
-        return seen
-
-    @staticmethod
-    def _look(entry: _Entry) -> State:
-        if entry.state in LIVING and entry.child.status() is not None:
-            entry.state = "gone"
-        return entry.state
+        return self._deployed().members.act(name, during, after, lambda entry: action(entry.child))
 
     def failures(self) -> list[str]:
         up = self._up
@@ -337,67 +236,56 @@ class ProcessPlatform:
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         up = self._deployed()
-        with self._lock:
-            known = name in up.parts or name in up.entries
+        with up.members.lock:
+            known = name in up.parts or name in up.members.rows
             if known:
-                return self._child(up, name).last_lines(lines)
-            return redact_patterns(tail(self._log(up, name), lines))
+                return up.child(name).last_lines(lines)
+            return redact_patterns(tail(up.log(name), lines))
 
     # -- the end
 
     def tear_down(self) -> None:
-        """Asks the members to end, gives them a moment, ends the rest; then looks for what is left."""
+        """Ask the members to end, give them a moment, end the rest; then look for what is left.
+
+        Raises:
+            EnvironmentFailure: Naming what is still there.
+        """
         up = self._up
         if up is None:
             return
-        with self._lock:
+        with up.members.lock:
             self._closing = True
-            members = [entry.child for entry in up.entries.values()]
-            names = {
-                *up.parts,
-                *(f"{role}-{n + 1}" for role, last in up.numbers.items() for n in range(last)),
-            }
+            members = [entry.child for entry in up.members.rows.values()]
+            names = {*up.parts, *up.members.names_given()}
         stuck = {**end_all(members), **end_all(list(up.parts.values()))}
         # What a member begot in a session of its own still carries its name.
         found = [process for process in procfs.of_runs(up.deployment.run_id) if process.name in names]
         strays = [process for process in found if process.pid not in stuck]
         left = [*stuck.values(), *(str(process) for process in strays if not procfs.end(process))]
         with suppress(OSError):
-            remains.remove_work_directory(up.deployment.run_id)
+            leftovers.remove_work_directory(up.deployment.run_id)
         if up.directory.exists():
             left.append(f"directory {up.directory}")
         up.ports.release()
-        up.held.close()
+        up.locks.close()
         if left:
             raise EnvironmentFailure(f"run {up.deployment.run_id}: still there after tear-down: {'; '.join(left)}")
 
-    def keep(self) -> None:
-        pass
-
     def runs(self) -> dict[str, Standing]:
-        return remains.runs()
+        return leftovers.runs()
 
-    leftovers = staticmethod(remains.leftovers)
-    remove = staticmethod(remains.remove)
+    def leftovers(self, run_id: str) -> list[str]:
+        return leftovers.leftovers(run_id)
+
+    def thaw_left(self, run_id: str, name: str, handle: str) -> str:
+        return leftovers.thaw(run_id, name)
+
+    def remove(self, run_id: str) -> list[str]:
+        return leftovers.remove(run_id)
 
     # -- helpers
 
-    def _deployed(self) -> _Up:
+    def _deployed(self) -> Up:
         if self._up is None:
             raise EnvironmentFailure("the process platform was asked before anything was deployed")
         return self._up
-
-    def _entry(self, name: str) -> _Entry:
-        with self._lock:
-            entry = self._deployed().entries.get(name)
-        if entry is None:
-            raise FaultNotSeen(f"there is no member {name}")
-        return entry
-
-    @staticmethod
-    def _child(up: _Up, name: str) -> Child:
-        return up.parts[name] if name in up.parts else up.entries[name].child
-
-    @staticmethod
-    def _log(up: _Up, name: str) -> Path:
-        return up.deployment.logs / f"{name}.log"

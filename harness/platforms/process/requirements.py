@@ -15,7 +15,7 @@ from harness.platforms.process import haproxy, valkey
 
 
 def missing() -> list[str]:
-    """One line for each thing that is missing, with how to get it; empty when all is there."""
+    """Return one line for each thing that is missing, with how to get it; none when all is there."""
     looks = (_kernel, _folder, _loopback, _program(valkey.binary), _program(haproxy.binary))
     return [text for look in looks if (text := look())]
 

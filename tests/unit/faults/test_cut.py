@@ -20,7 +20,7 @@ def test_a_cut_replica_is_not_ready_and_noted_as_one_to_mend(stage: Stage) -> No
     eventually(lambda: "landed" in stage.events())
     target = stage.lines()[0]["target"]
     assert stage.lines()[0]["undo"] == {"do": "mend", "target": target}
-    assert target not in [m.name for m in stage.keeper.ready("replica")]
+    assert target not in [m.name for m in stage.supervisor.ready("replica")]
     assert nemesis.heal_all() == []
 
 

@@ -34,6 +34,6 @@ def test_a_kill_whose_replacement_is_scaled_away_is_healed(stage: Stage) -> None
     nemesis = stage.nemesis(Scale(at=0, to=4), Kill(at=0.3))
     eventually(lambda: "landed" in stage.events(2))
     victim = stage.lines(2)[0]["target"]
-    eventually(lambda: stage.keeper._replaced.get(victim))
+    eventually(lambda: stage.supervisor._replaced.get(victim))
     assert nemesis.heal_all() == []
     assert stage.events(2)[-1] == "healed"

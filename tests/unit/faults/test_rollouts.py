@@ -30,7 +30,7 @@ def test_a_whole_role_is_replaced_and_the_old_ones_are_in_the_record(stage: Stag
     assert landed["how"] == "3 replicas of the new version ready, 3 of the old gone"
     assert living(stage) == ["replica-4", "replica-5", "replica-6"]
     assert not any(member.held for member in stage.platform.members())
-    assert nemesis.heal_all() == [] and len(stage.keeper.ready("replica")) == 3
+    assert nemesis.heal_all() == [] and len(stage.supervisor.ready("replica")) == 3
     assert [bool(version) for version in versions(stage)] == [kind is not Restart] * 3
 
 
@@ -49,7 +49,7 @@ def test_a_roll_never_leaves_fewer_ready_than_are_wanted(stage: Stage) -> None:
     def watch() -> None:
         nonlocal least, most
         while not over.wait(0.001):
-            least = min(least, len(stage.keeper.ready("replica")))
+            least = min(least, len(stage.supervisor.ready("replica")))
             most = max(most, len(living(stage)))
 
     watcher = threading.Thread(target=watch)
@@ -66,11 +66,11 @@ def test_nobody_gets_a_request_of_a_new_version_before_all_of_it_is_ready(stage:
     stage.platform.ready = lambda m: (m.name != "replica-6" or go.is_set()) and whole(m)  # type: ignore[method-assign]
     stage.nemesis(Switch(at=0))
     eventually(lambda: len(living(stage)) == 6)
-    assert [m.name for m in stage.keeper.ready("replica")] == ["replica-1", "replica-2", "replica-3"]
+    assert [m.name for m in stage.supervisor.ready("replica")] == ["replica-1", "replica-2", "replica-3"]
     assert [m.held for m in stage.platform.members() if m.role == "replica"] == [False] * 3 + [True] * 3
     go.set()
     eventually(lambda: stage.events()[-1:] == ["healed"])
-    assert [m.name for m in stage.keeper.ready("replica")] == ["replica-4", "replica-5", "replica-6"]
+    assert [m.name for m in stage.supervisor.ready("replica")] == ["replica-4", "replica-5", "replica-6"]
 
 
 @pytest.mark.parametrize("kind", [Roll, Switch])
@@ -96,7 +96,7 @@ def test_the_end_of_the_load_ends_a_roll_and_the_declared_number_is_there(stage:
     eventually(lambda: len(living(stage)) == 4)
     assert nemesis.heal_all() == []
     assert stage.events()[-1] == "failed" and "the run is being ended" in stage.lines()[-1]["why"]
-    assert len(stage.keeper.ready("replica")) == 3 == len(living(stage))
+    assert len(stage.supervisor.ready("replica")) == 3 == len(living(stage))
 
 
 def test_a_roll_goes_on_although_members_of_both_versions_are_killed(stage: Stage) -> None:
@@ -110,10 +110,10 @@ def test_a_roll_goes_on_although_members_of_both_versions_are_killed(stage: Stag
 def test_a_roll_waits_for_a_frozen_member_rather_than_leave_fewer_ready(stage: Stage) -> None:
     stage.platform.pause("replica-1")
     done: list[str] = []
-    rollout = Rollout(stage.keeper, "replica", {}, 10)
+    rollout = Rollout(stage.supervisor, "replica", {}, 10)
     thread = threading.Thread(target=lambda: done.append(rollout.roll()))
     thread.start()
-    eventually(lambda: len(stage.keeper.ready("replica")) == 3)
+    eventually(lambda: len(stage.supervisor.ready("replica")) == 3)
     assert rollout.old == []
     stage.platform.resume("replica-1")
     thread.join(5)

@@ -16,7 +16,7 @@ from harness.cli.main import main
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import NotConfigured, Standing
 from harness.platforms.memory.platform import MemoryPlatform
-from harness.platforms.process import leftovers as remains
+from harness.platforms.process import leftovers
 from harness.recovery import engines as looking
 from harness.recovery.engines import Engines, Makers
 from harness.recovery.recover import find, recover
@@ -50,7 +50,7 @@ class Engine(MemoryPlatform):
 
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remains, "scratch", list)
+    monkeypatch.setattr(leftovers, "scratch", list)
 
 
 def two(**more: Engine) -> Makers:
@@ -233,8 +233,6 @@ def test_a_run_whose_engine_cannot_be_looked_at_is_not_called_recovered(tmp_path
 
 class Attaching(Engine):
     """An engine on which targets run already."""
-
-    capabilities = frozenset({"attach"})
 
     def restore(self, found: Path) -> list[str]:
         if self.gone:

@@ -18,7 +18,7 @@ def test_a_lease_is_renewed_and_its_failure_told_once(monkeypatch: pytest.Monkey
     kept, told = threading.Semaphore(0), []
 
     class Deaf(MemoryPlatform):
-        def keep(self) -> None:
+        def renew_lease(self) -> None:
             kept.release()
             raise EnvironmentFailure("no answer")
 

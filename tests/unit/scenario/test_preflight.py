@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms import PLATFORMS
+from harness.platforms.abilities import Attachable, Startable, Sticky
 from harness.platforms.base import Deployment
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.run.plan import Plan
@@ -23,17 +24,19 @@ class Lacking(MemoryPlatform):
     """A platform that can do little."""
 
     name = "process"
-    capabilities = frozenset({"balancer", "kill"})
+
+    def withholds(self, ability: type) -> str | None:
+        return None if ability is Startable else "not here"
 
 
 def test_every_fault_that_is_lacking_is_named_with_its_place(tmp_path: Path) -> None:
     path = written(tmp_path, [{"kind": kind, "at": 1} for kind in ("kill", "cut", "noop", "roll")])
     with pytest.raises(UsageError) as refused:
-        require_fit(load_scenario(path), Lacking(), {"sticky"})
+        require_fit(load_scenario(path), Lacking(), {Sticky})
     assert refused.value.exit_code == 2 and refused.value.problems == [
         "the run needs `sticky`, which the platform process does not declare",
-        "faults.1 (cut): the platform process cannot cut: take the fault out, or choose another one",
-        "faults.3 (roll): the platform process cannot roll: take the fault out, or choose another one",
+        "faults.1 (cut): the platform process cannot cut (not here): take the fault out, or choose another one",
+        "faults.3 (roll): the platform process cannot roll (not here): take the fault out, or choose another one",
     ]
     assert "nothing was started" in str(refused.value)
 
@@ -109,7 +112,9 @@ class Engine(MemoryPlatform):
     """A platform on which targets of others run."""
 
     name = "docker"
-    capabilities = frozenset({"kill", "attach"})
+
+    def restore(self, found: Path) -> list[str]:
+        return []
 
 
 def test_a_target_that_the_harness_did_not_create_is_refused_unless_it_is_allowed_by_name(tmp_path: Path) -> None:
@@ -122,7 +127,7 @@ def test_a_target_that_the_harness_did_not_create_is_refused_unless_it_is_allowe
             require_fit(loaded, Engine(), allowed=allowed)
     require_fit(loaded, Engine(), allowed=["shop"])
     lacking = Engine()
-    lacking.capabilities = frozenset({"kill"})  # type: ignore[misc]
+    lacking.withheld[Attachable] = "not on this engine"
     with pytest.raises(UsageError, match="needs `attach`, which the platform docker does not declare"):
         require_fit(loaded, lacking, allowed=["shop"])
 

@@ -1,4 +1,4 @@
-"""A rollout on a platform that controls its members."""
+"""A rollout on a platform that heals itself."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Member
 from harness.supervision.rollout import Rollout
-from harness.supervision.supervisor import Keeper
+from harness.supervision.supervisor import Supervisor
 
 
 class Watched:
-    """A platform that controls its members, and replaces none."""
+    """A platform that heals itself, though it replaces none."""
 
-    name, controls = "watched", True
+    name = "watched"
 
     def __init__(self, fails: str = "") -> None:
         self.did: list[str] = []
@@ -36,6 +36,9 @@ class Watched:
     def log_tail(self, name: str) -> str:
         return ""
 
+    def scale(self, *_: Any) -> None:
+        self.did.append("scale")
+
     def roll(self, *_: Any) -> None:
         self.did.append("roll")
 
@@ -51,15 +54,15 @@ class Watched:
 
 def test_a_rollout_that_is_not_seen_in_time_is_given_up():
     platform = Watched()
-    keeper = Keeper(cast(Any, platform), {"replica": 1}, lambda members: None)
-    rollout = Rollout(keeper, "replica", {}, 0.1)
+    supervisor = Supervisor(cast(Any, platform), {"replica": 1}, lambda members: None)
+    rollout = Rollout(supervisor, "replica", {}, 0.1)
     with pytest.raises(EnvironmentFailure, match=r"not within"):
         rollout.roll()
     assert platform.did == ["roll", "give up"] and rollout.old == ["replica-1"]
-    switch = Rollout(keeper, "replica", {}, 0.1)
+    switch = Rollout(supervisor, "replica", {}, 0.1)
     with pytest.raises(EnvironmentFailure, match="not available"):
         switch.switch()
     assert platform.did[2:] == ["switch", "give up"] and switch.old == [], "none was asked to end"
     platform.fails = "no answer"
     with pytest.raises(EnvironmentFailure, match=r"not within.*(?s:.*)nor could it be undone: no answer"):
-        Rollout(keeper, "replica", {}, 0.1).roll()
+        Rollout(supervisor, "replica", {}, 0.1).roll()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.platforms.base import LIVING, Member, State
-from harness.supervision.succession import NOT_WANTED, Heirs
+from harness.supervision.succession import NOT_WANTED, Succession
 
 
 def members(**states: State) -> list[Member]:
@@ -14,69 +14,69 @@ def members(**states: State) -> list[Member]:
 
 
 def test_who_appears_takes_the_place_that_has_been_empty_longest():
-    heirs = Heirs()
-    assert heirs.look(members(r1="ready", r2="ready"), 2) == {}
-    assert heirs.look(members(r1="killed", r2="ready"), 2) == {}
-    assert heirs.look(members(r1="killed", r2="stopping"), 2) == {}
-    assert heirs.look(members(r1="killed", r2="stopping", r3="starting"), 2) == {"replica-1": "replica-3"}
-    found = heirs.look(members(r1="killed", r2="gone", r3="ready", r4="starting"), 2)
+    succession = Succession()
+    assert succession.look(members(r1="ready", r2="ready"), 2) == {}
+    assert succession.look(members(r1="killed", r2="ready"), 2) == {}
+    assert succession.look(members(r1="killed", r2="stopping"), 2) == {}
+    assert succession.look(members(r1="killed", r2="stopping", r3="starting"), 2) == {"replica-1": "replica-3"}
+    found = succession.look(members(r1="killed", r2="gone", r3="ready", r4="starting"), 2)
     assert found == {"replica-2": "replica-4"}
-    assert heirs.look(members(r1="killed", r2="gone", r3="ready", r4="gone"), 2) == {}
-    assert heirs.look(members(r3="ready", r4="gone", r5="starting"), 2) == {"replica-4": "replica-5"}
+    assert succession.look(members(r1="killed", r2="gone", r3="ready", r4="gone"), 2) == {}
+    assert succession.look(members(r3="ready", r4="gone", r5="starting"), 2) == {"replica-4": "replica-5"}
 
 
-def test_in_a_rollout_the_heir_is_there_before_its_place_is_free():
-    heirs = Heirs()
-    heirs.look(members(r1="ready", r2="ready"), 2)
-    assert heirs.look(members(r1="ready", r2="ready", r3="ready"), 2) == {}
-    assert heirs.look(members(r1="stopping", r2="ready", r3="ready"), 2) == {"replica-1": "replica-3"}
+def test_in_a_rollout_the_successor_is_there_before_its_place_is_free():
+    succession = Succession()
+    succession.look(members(r1="ready", r2="ready"), 2)
+    assert succession.look(members(r1="ready", r2="ready", r3="ready"), 2) == {}
+    assert succession.look(members(r1="stopping", r2="ready", r3="ready"), 2) == {"replica-1": "replica-3"}
 
 
-def test_nobody_is_the_heir_of_himself():
+def test_nobody_is_the_successor_of_himself():
     """A switch that is given up: the new ones, who came beside the old, are taken away again."""
-    heirs = Heirs()
-    heirs.look(members(r1="ready", r2="ready"), 2)
-    assert heirs.look(members(r1="ready", r2="ready", r3="ready", r4="starting"), 2) == {}
-    found = heirs.look(members(r1="ready", r2="ready", r3="stopping", r4="gone"), 2)
+    succession = Succession()
+    succession.look(members(r1="ready", r2="ready"), 2)
+    assert succession.look(members(r1="ready", r2="ready", r3="ready", r4="starting"), 2) == {}
+    found = succession.look(members(r1="ready", r2="ready", r3="stopping", r4="gone"), 2)
     assert found == {"replica-3": NOT_WANTED, "replica-4": NOT_WANTED}
-    assert heirs.look(members(r1="ready", r2="killed", r5="starting"), 2) == {"replica-2": "replica-5"}
-    assert heirs.look(members(r1="killed", r5="ready", r6="starting"), 2) == {"replica-1": "replica-6"}
+    assert succession.look(members(r1="ready", r2="killed", r5="starting"), 2) == {"replica-2": "replica-5"}
+    assert succession.look(members(r1="killed", r5="ready", r6="starting"), 2) == {"replica-1": "replica-6"}
 
 
-def test_who_came_because_more_were_wanted_is_nobodys_heir():
-    heirs = Heirs()
-    heirs.look(members(r1="ready", r2="ready"), 2)
-    assert heirs.look(members(r1="ready", r2="ready", r3="starting"), 3) == {}
-    assert heirs.look(members(r1="killed", r2="ready", r3="ready"), 3) == {}
-    assert heirs.look(members(r1="killed", r2="ready", r3="ready", r4="starting"), 3) == {"replica-1": "replica-4"}
+def test_who_came_because_more_were_wanted_is_nobodys_successor():
+    succession = Succession()
+    succession.look(members(r1="ready", r2="ready"), 2)
+    assert succession.look(members(r1="ready", r2="ready", r3="starting"), 3) == {}
+    assert succession.look(members(r1="killed", r2="ready", r3="ready"), 3) == {}
+    assert succession.look(members(r1="killed", r2="ready", r3="ready", r4="starting"), 3) == {"replica-1": "replica-4"}
 
 
-def test_who_goes_because_fewer_are_wanted_has_no_heir():
-    heirs = Heirs()
-    heirs.look(members(r1="ready", r2="ready", r3="ready"), 3)
-    found = heirs.look(members(r1="ready", r2="stopping", r3="killed"), 1)
+def test_who_goes_because_fewer_are_wanted_has_no_successor():
+    succession = Succession()
+    succession.look(members(r1="ready", r2="ready", r3="ready"), 3)
+    found = succession.look(members(r1="ready", r2="stopping", r3="killed"), 1)
     assert found == {"replica-2": NOT_WANTED, "replica-3": NOT_WANTED}
-    assert heirs.look(members(r1="killed", r2="gone", r3="killed"), 1) == {}
-    assert heirs.look(members(r1="killed", r4="ready"), 1) == {"replica-1": "replica-4"}
+    assert succession.look(members(r1="killed", r2="gone", r3="killed"), 1) == {}
+    assert succession.look(members(r1="killed", r4="ready"), 1) == {"replica-1": "replica-4"}
 
 
 def test_who_was_dead_before_the_first_look_is_nobodys_concern():
-    heirs = Heirs()
-    assert heirs.look(members(r1="gone", r2="ready"), 1) == {}
-    assert heirs.look(members(r1="gone", r2="killed", r3="starting"), 1) == {"replica-2": "replica-3"}
+    succession = Succession()
+    assert succession.look(members(r1="gone", r2="ready"), 1) == {}
+    assert succession.look(members(r1="gone", r2="killed", r3="starting"), 1) == {"replica-2": "replica-3"}
 
 
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 30))
 def test_every_place_is_taken_once_whatever_a_controller_does(seed: int, steps: int) -> None:
-    """The oracle is the controller itself: it replaces one for one, and each death ends with one heir or none."""
-    source, heirs, wanted = random.Random(seed), Heirs(), 3
+    """The oracle is the controller itself: it replaces one for one, and each death ends with one successor or none."""
+    source, succession, wanted = random.Random(seed), Succession(), 3
     there: dict[int, State] = {1: "ready", 2: "ready", 3: "ready"}
     found: dict[str, str] = {}
     died: set[str] = set()
 
     def look() -> None:
         states = [Member(f"replica-{n}", "replica", "", 1, None, state) for n, state in there.items()]
-        new = heirs.look(states, wanted)
+        new = succession.look(states, wanted)
         assert not set(new) & set(found), "what was decided once is not decided again"
         found.update(new)
 
@@ -100,6 +100,6 @@ def test_every_place_is_taken_once_whatever_a_controller_does(seed: int, steps: 
         there[max(there) + 1] = "starting"
         look()
     assert set(found) == died
-    taken = [heir for heir in found.values() if heir != NOT_WANTED]
+    taken = [successor for successor in found.values() if successor != NOT_WANTED]
     assert len(taken) == len(set(taken))
-    assert all(int(heir[8:]) > int(dead[8:]) for dead, heir in found.items() if heir != NOT_WANTED)
+    assert all(int(successor[8:]) > int(dead[8:]) for dead, successor in found.items() if successor != NOT_WANTED)

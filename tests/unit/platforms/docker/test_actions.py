@@ -13,8 +13,9 @@ from docker.errors import APIError
 from requests import Response
 
 from harness.errors import FaultNotSeen
+from harness.platforms.common.members import MemberTable
 from harness.platforms.docker import actions, attach, found_state
-from harness.platforms.docker.actions import Acts
+from harness.platforms.docker.actions import ContainerActions
 from harness.platforms.docker.platform import DockerPlatform
 from harness.platforms.docker.state import Entry
 from tests.support.docker_container import Engine, found, settle
@@ -57,8 +58,10 @@ def platform(engine: Watched, labels: dict[str, str] | None = None) -> DockerPla
     entry.begun.set()
     made = DockerPlatform()
     deployment = SimpleNamespace(run_id="r-ab12cd", found=engine.place)
-    acts = Acts(cast(Any, engine), cast(Any, engine), None)
-    up = SimpleNamespace(api=engine, watch=engine, acts=acts, deployment=deployment, entries={"replica-1": entry})
+    members: MemberTable[Entry] = MemberTable(lambda each: engine.exit(each.container) is not None)
+    members.add(entry)
+    actions = ContainerActions(cast(Any, engine), cast(Any, engine), None)
+    up = SimpleNamespace(api=engine, watch=engine, actions=actions, deployment=deployment, members=members)
     made._up = cast(Any, up)
     return made
 
@@ -80,7 +83,7 @@ def test_what_cannot_be_noted_is_not_done(tmp_path: Path, how: str) -> None:
 
 def test_of_what_the_run_has_made_nothing_is_noted(tmp_path: Path) -> None:
     engine = Watched(found(tmp_path))
-    platform(engine, {"stateless-harness.run.phases": "r-ab12cd"}).stop("replica-1", 7.0)
+    platform(engine, {"stateless-harness.run": "r-ab12cd"}).stop("replica-1", 7.0)
     assert len(engine.noted) == 1 and engine.said == ["SIGTERM"]
 
 
@@ -110,7 +113,7 @@ def test_what_was_sent_is_confirmed(tmp_path: Path, how: str) -> None:
     engine = Watched(found(tmp_path))
     acting = platform(engine)
     act(acting, how)
-    cast(Any, acting._up).acts.close()
+    cast(Any, acting._up).actions.close()
     assert sent(engine.place) == [None, True]
 
 
@@ -132,7 +135,7 @@ def test_what_the_engine_refuses_is_taken_back_unless_it_may_have_been_done(
 def test_once_the_run_is_being_torn_down_nothing_is_noted(tmp_path: Path, how: str) -> None:
     engine = Watched(found(tmp_path))
     torn = platform(engine)
-    cast(Any, torn._up).acts.close()
+    cast(Any, torn._up).actions.close()
     with pytest.raises(FaultNotSeen, match="replica-1 is not told to end: the run is being torn down"):
         act(torn, how)
     assert sent(engine.place) == [] and engine.said == []
@@ -144,7 +147,7 @@ def test_what_was_noted_and_not_sent_is_taken_back_before_anything_is_settled(
 ) -> None:
     engine = Watched(found(tmp_path))
     torn = platform(engine)
-    acts, note = cast(Any, torn._up).acts, found_state.note_ending
+    acts, note = cast(Any, torn._up).actions, found_state.note_ending
 
     def closing(*given: Any) -> None:
         note(*given)
@@ -214,7 +217,7 @@ def test_what_is_being_told_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         def wait_exit(self, *_: Any) -> int:
             return 0
 
-    acts = Acts(cast(Any, Slow()), cast(Any, Slow()), None)
+    acts = ContainerActions(cast(Any, Slow()), cast(Any, Slow()), None)
     thread = threading.Thread(target=acts.stop, args=("replica-1", "a", "SIGTERM", 1.0, True))
     thread.start()
     assert telling.wait(10)

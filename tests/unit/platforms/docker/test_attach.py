@@ -14,6 +14,7 @@ import pytest
 from docker.errors import NotFound
 
 from harness.errors import EnvironmentFailure
+from harness.platforms.common.members import MemberTable
 from harness.platforms.docker import found_state
 from harness.platforms.docker import platform as docker_platform
 from harness.platforms.docker.platform import DockerPlatform
@@ -48,13 +49,16 @@ def test_of_the_older_dead_only_what_the_run_made_is_removed(tmp_path: Path, mon
     entries = [Entry(f"replica-{number}", "replica", 8000, state="killed") for number in (1, 2, 3)]
     for entry in entries:
         # The first was there before the run.
-        labels = {} if entry is entries[0] else {"stateless-harness.run.phases": "r-ab12cd"}
+        labels = {} if entry is entries[0] else {"stateless-harness.run": "r-ab12cd"}
         entry.container, entry.inspected = f"c-{entry.name}", {"Config": {"Labels": labels}}
-    up = cast(Any, SimpleNamespace(api=api, entries={entry.name: entry for entry in entries}))
+    members: MemberTable[Entry] = MemberTable()
+    for entry in entries:
+        members.add(entry)
+    up = cast(Any, SimpleNamespace(api=api, members=members))
     up.deployment = SimpleNamespace(run_id="r-ab12cd", logs=tmp_path)
     monkeypatch.setattr(docker_platform, "_DEAD_KEPT", 1)
     DockerPlatform()._forget_dead(up)
-    assert removed == [("c-replica-2", {"v": True})] and list(up.entries) == ["replica-3"]
+    assert removed == [("c-replica-2", {"v": True})] and list(members.rows) == ["replica-3"]
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         "replica-1.log": "log of c-replica-1",
         "replica-2.log": "log of c-replica-2",

@@ -14,7 +14,7 @@ INSPECTED = {
         "Hostname": "0123456789ab",
         "Image": "app:latest",
         "Env": ["A=1", "B=x=y"],
-        "Labels": {"com.docker.compose.container-number": "1", "stateless-harness.run.phases": "r"},
+        "Labels": {"com.docker.compose.container-number": "1", "stateless-harness.run": "r"},
         "StopSignal": "SIGTERM",
     },
     "HostConfig": {"NetworkMode": "harness-r_front", "ReadonlyRootfs": True},
@@ -47,7 +47,7 @@ def test_another_container_is_like_the_first_but_for_what_makes_it_another() -> 
     assert config == {
         "Image": "sha256:11",
         "Env": ["A=2", "B=x=y"],
-        "Labels": {"com.docker.compose.container-number": "4", "stateless-harness.run.phases": "r"},
+        "Labels": {"com.docker.compose.container-number": "4", "stateless-harness.run": "r"},
         "StopSignal": "SIGTERM",
         "HostConfig": {"NetworkMode": "harness-r_front", "ReadonlyRootfs": True},
         "NetworkingConfig": {"EndpointsConfig": {"harness-r_front": {"Aliases": ["app", "harness-r-app-4"]}}},

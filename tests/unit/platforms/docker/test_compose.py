@@ -25,7 +25,7 @@ def test_a_file_is_made_ready_for_one_run(tmp_path: Path) -> None:
     given = model()
     wanted = order(tmp_path, environment=environment, ledger_fail_every=7, allowed=["corp"])
     made = prepared(given, COMPOSE, wanted, 12345)
-    label = {"stateless-harness.run.phases": "Run-1.T-ab12cd", "stateless-harness.place": here()}
+    label = {"stateless-harness.run": "Run-1.T-ab12cd", "stateless-harness.place": here()}
     book = {
         "LEDGER_DELAY_MS": "50",
         "LEDGER_NO_DEDUPLICATE": "0",

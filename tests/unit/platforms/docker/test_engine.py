@@ -89,11 +89,11 @@ def test_who_shares_the_engine_but_not_the_place_is_left_alone() -> None:
     }
     said = str(seen["next-door"])
     assert f"it belongs to another host or container ({boot}/1)" in said
-    assert "docker ps -aqf label=stateless-harness.run.phases=next-door | xargs -r docker rm -fv" in said
+    assert "docker ps -aqf label=stateless-harness.run=next-door | xargs -r docker rm -fv" in said
 
 
 def test_when_and_where_things_were_made_is_read_from_what_the_engine_tells() -> None:
-    labels = {"stateless-harness.run.phases": "r", "stateless-harness.place": "b/1"}
+    labels = {"stateless-harness.run": "r", "stateless-harness.place": "b/1"}
     api: Any = SimpleNamespace(
         containers=lambda **_: [
             {"Id": "c", "Names": ["/n"], "Labels": labels, "State": "running", "Created": 1700000000}

@@ -103,7 +103,7 @@ def test_a_switch_that_is_given_up_leaves_nothing_and_lands_no_more(shop: Shop, 
     shop.slow.clear()
     shop.on_ask = lambda method, path: None
     assert numbers(shop) == {"web": 3, "jobs": 1} and shop.selector == {"app": "web"}
-    assert changes._up.beside == set(), "that it is in use is not shown on what may take its name"
+    assert changes._up.second_deployments == set(), "that it is in use is not shown on what may take its name"
     changes.scale("replica", 2)
     assert numbers(shop) == {"web": 2, "jobs": 1}
 
@@ -171,7 +171,7 @@ def test_a_name_that_somebody_takes_meanwhile_stays_theirs(shop: Shop, changes: 
         changes.switch("replica", {}, 5)
     shop.on_ask = lambda method, path: None
     assert numbers(shop)["web-v2"] == 2 and "DELETE" not in [method for method, _ in shop.asked]
-    assert changes._up.beside == set()
+    assert changes._up.second_deployments == set()
     changes.scale("replica", 1)
     assert numbers(shop)["web"] == 1, "it is not mistaken for the second version"
 

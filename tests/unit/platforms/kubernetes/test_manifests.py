@@ -141,7 +141,7 @@ def test_another_version_stands_beside_and_gets_no_requests_yet():
     made = manifests.changed(manifests.read(PART.manifests, ROOT), order())
     target, service = named(made, "Deployment", "target"), named(made, "Service", "target")
     target["status"], target["metadata"]["uid"] = {"replicas": 4}, "u"
-    fresh = manifests.beside(target, {"DRAIN_S": "3"}, "target-v2", "2", {"whose": "mine"})
+    fresh = manifests.second_deployment(target, {"DRAIN_S": "3"}, "target-v2", "2", {"whose": "mine"})
     assert "status" not in fresh
     assert fresh["metadata"] == {
         "name": "target-v2",
@@ -153,7 +153,9 @@ def test_another_version_stands_beside_and_gets_no_requests_yet():
     assert not service["spec"]["selector"].items() <= labels.items()
     env = {each["name"]: each for each in manifests.main(fresh)["env"]}
     assert env["DRAIN_S"] == {"name": "DRAIN_S", "value": "3"} and "secretKeyRef" in env["JWT_SECRET"]["valueFrom"]
-    assert manifests.name_beside("target", 2) == "target-v2" and manifests.name_beside("target-v2", 3) == "target-v3"
+    assert (
+        manifests.name_of_second("target", 2) == "target-v2" and manifests.name_of_second("target-v2", 3) == "target-v3"
+    )
 
 
 def test_a_new_version_differs_even_if_nothing_else_does():

@@ -145,17 +145,17 @@ def test_an_attached_run_shows_that_it_is_in_progress(
 ):
     platform = KubernetesPlatform()
     platform._up = changes._up
-    platform.keep()
+    platform.renew_lease()
     assert {method for method, _ in shop.asked} <= {"GET"}
     changes.switch("replica", {}, 5)
     annotations(shop)[HOST] = "another/1"
     monkeypatch.setattr(namespaces, "WATCHED_S", 0.0)
     assert recovering.runs() == {RUN_ID: False}
     annotations(shop)[LEASE] = "before"
-    monkeypatch.setattr(namespaces.time, "sleep", lambda _: platform.keep())
+    monkeypatch.setattr(namespaces.time, "sleep", lambda _: platform.renew_lease())
     assert recovering.runs() == {RUN_ID: True}
     shop.deployments.pop("web-v2"), shop.pods.pop("web-v2")
-    platform.keep()
+    platform.renew_lease()
 
 
 def test_what_is_in_a_namespace_of_the_runs_own_goes_with_that(shop: Shop, changes: Changes):

@@ -1,0 +1,68 @@
+"""The undo log of a dead run, carried out from outside: by the record and the platform alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import EnvironmentFailure
+from harness.faults.undo import in_order, still_open
+from harness.platforms.abilities import Mender, Scaler, Thawer, offered
+from harness.platforms.base import Platform, Role
+from harness.rundir import files
+from harness.rundir.faults import FaultRecord, read
+
+
+@dataclass(frozen=True)
+class AbandonedTarget:
+    """The target of a dead run, as undo actions reach it."""
+
+    platform: Platform
+    run_id: str
+
+    def thaw(self, member: str, handle: str) -> str:
+        thawer = offered(self.platform, Thawer)
+        return thawer.thaw_left(self.run_id, member, handle) if thawer else self._goes(member)
+
+    def mend(self, member: str, handle: str) -> str:
+        mender = offered(self.platform, Mender)
+        return mender.mend_left(self.run_id, member, handle) if mender else self._goes(member)
+
+    def bring_back(self, role: Role, count: int) -> str:
+        scaler = offered(self.platform, Scaler)
+        return scaler.scale_left(self.run_id, role, count) if scaler else self._goes(f"every {role}")
+
+    def _goes(self, what: str) -> str:
+        return f"{what} goes with the run, or is brought back with the target that ran before it"
+
+
+def undo_all(folder: Path, platform: Platform, run_id: str) -> list[str]:
+    """Carry out what is open in the undo log of a dead run, and return what was done, one line an action.
+
+    What cannot be carried out is among the lines, and open still: the run's own members are removed after this, and a
+    target that ran before the run is looked at again as it is brought back.
+    """
+    if (folder / files.FAULTS).is_symlink():
+        return [f"its undo log is not carried out: {folder / files.FAULTS} is a link"]
+    try:
+        actions = still_open(read(folder / files.FAULTS))
+    except ValueError as error:
+        return [f"its undo log is not carried out: {error}"]
+    if not actions:
+        return []
+    done: list[str] = []
+    target, record = AbandonedTarget(platform, run_id), FaultRecord(folder / files.FAULTS)
+    try:
+        for numbers, action in in_order(actions):
+            what = f"fault {', '.join(map(str, numbers))}"
+            try:
+                seen = action.carry_out(target)
+            except EnvironmentFailure as error:
+                done.append(f"{what} {action.failed}: {error}")
+                continue
+            for number in numbers:
+                record.write("undone", number, how=seen)
+            done.append(f"{what} undone: {seen}")
+    finally:
+        record.close()
+    return done
