@@ -17,8 +17,8 @@ from pathlib import Path
 
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.abilities import Attachable, offered
+from harness.platforms.common import scratch
 from harness.platforms.common.lock import check_run_id, hold_name
-from harness.platforms.process import leftovers
 from harness.recovery.abandoned import undo_all
 from harness.recovery.engines import Engines, look, said_by
 from harness.redact import redact_logs
@@ -50,7 +50,7 @@ class Leftover:
 
     def __str__(self) -> str:
         if self.scratch:
-            return f"{leftovers.kind_of(self.scratch)} that died: directory {self.scratch}"
+            return f"{scratch.kind_of(self.scratch)} that died: directory {self.scratch}"
         where = f" in {self.folder}" if self.folder else ""
         what = "; ".join([*self.things, *(each for each in (self.unseen, self.elsewhere) if each)])
         return f"run {self.run or '(unnamed)'}{where}: {what or 'not marked as ended'}"
@@ -131,7 +131,7 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
     for name in sorted(engines.all_runs() - seen):
         if run in (None, name) and not engines.in_progress(name):
             found.append(Leftover(name, None, engines.things(name), elsewhere=engines.elsewhere(name)))
-    forsaken = leftovers.scratch() if run is None else []
+    forsaken = scratch.scratch() if run is None else []
     found += [Leftover(None, None, [], scratch=place) for place in forsaken]
     return [left for left in found if left.things or left.folder or left.scratch]
 
@@ -139,8 +139,7 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
 def recover(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[str]:
     """Heal and remove what dead runs left, mark their folders as ended, and return what was done, one line each.
 
-    Args:
-        second call finds nothing but what the first left alone, and names that again.
+    A second call finds nothing but what the first left alone, and names that again.
 
     Raises:
         EnvironmentFailure: After all else was done, naming what stays.
@@ -161,7 +160,7 @@ def recover(reports: Path, run: str | None = None, engines: Engines | None = Non
 
 def _recover_one(left: Leftover, engines: Engines) -> list[str]:
     if left.scratch:
-        return [leftovers.remove_scratch(left.scratch)]
+        return [scratch.remove_scratch(left.scratch)]
     done = []
     label = f"run {left.run or '(unnamed)'}"
     if left.elsewhere:

@@ -25,7 +25,11 @@ class FaultRecord:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
 
     def write(self, event: str, fault: int, **members: Any) -> None:
-        """One write(2) a line. Raises OSError when it was not written whole, or an intent not synced."""
+        """Append one event by one write(2); an intent is on the disk when this returns.
+
+        Raises:
+            OSError: The line was not written whole, or an intent could not be synced.
+        """
         line = {"e": event, "at": time.monotonic_ns(), "fault": fault, **members}
         raw = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         with self._lock:

@@ -17,12 +17,13 @@ from pathlib import Path
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import DEAD, LIVING, Deployment, Member, Role, Standing, State
+from harness.platforms.common.compose_command import Model, Project, lacking
 from harness.platforms.common.deploying import deploy_whole, wait_for_all
 from harness.platforms.common.lock import hold_name
 from harness.platforms.common.ports import HOST, Ports
 from harness.platforms.docker import abandoned, attach, clone, found_state, log_files
 from harness.platforms.docker.actions import ContainerActions
-from harness.platforms.docker.compose import Model, Project, lacking, prepared
+from harness.platforms.docker.compose import prepared
 from harness.platforms.docker.description import DOCKER
 from harness.platforms.docker.engine import LABEL, booted_s, connect, host, remove, standing, things, translated
 from harness.platforms.docker.event_watch import Watch

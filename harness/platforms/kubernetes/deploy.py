@@ -11,8 +11,8 @@ from typing import Any
 from harness.contract.start import Kubernetes
 from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.base import Deployment
+from harness.platforms.common.compose_command import Project
 from harness.platforms.common.ports import HOST
-from harness.platforms.docker.compose import Project
 from harness.platforms.kubernetes import rights
 from harness.platforms.kubernetes.api import Cluster, Refused, items, join
 from harness.platforms.kubernetes.manifests import RECORD
@@ -159,8 +159,7 @@ def _nodes(cluster: Cluster) -> list[str]:
 def why_not_up(pods: Sequence[Seen], is_late: bool) -> tuple[str, str] | None:
     """Return the pod that keeps the others waiting, and why; None while there is hope.
 
-    Args:
-        pod that has no room yet, or whose container has ended once, is given the time there is.
+    A pod that has no room yet, or whose container has ended once, is given the time there is.
     """
     for pod in pods:
         if pod.waits.startswith(_HOPELESS) and (pod.restarts > 0 or not pod.waits.startswith("CrashLoop")):

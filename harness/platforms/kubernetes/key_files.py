@@ -2,7 +2,7 @@
 
 It is this process's alone, closed to others, and goes with it. The process locks it for as long as it lives, so that
 after a death that let nobody clean up `harness recover` knows it for a dead one's
-(`harness.platforms.process.leftovers`).
+(`harness.platforms.common.scratch`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from harness.platforms.process.leftovers import KEYS
+from harness.platforms.common.scratch import KEYS
 
 _lock = threading.Lock()
 _made: dict[int, tuple[Path, int]] = {}

@@ -1,36 +1,26 @@
-"""What can be left on this machine: of a run of the process platform, its processes and its work directory; of any
-process of the harness, directories of its own beside all runs."""
+"""What a run of the process platform can leave on this machine: its processes and its work directory."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import signal
 import stat
 import tempfile
-import time
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.base import Standing
 from harness.platforms.common import procfs
 from harness.platforms.common.lock import check_run_id, here, is_of_this_boot, is_run_id
+from harness.platforms.common.scratch import PREFIXES
 
-KEYS = "harness-keys-"
-"""Prefix of the directories of keys that an SDK wants as files (`harness.platforms.kubernetes.key_files`)."""
 _PREFIX = "harness-"
-_SCRATCH = "harness-history-"
-# What a check keeps there: its database, what that spills, and lines on their way into it.
-_HOLDS = {_SCRATCH: ("history.duckdb*", "spill", "lines-*.jsonl"), KEYS: ("tmp*",)}
 _MARK = "run-id"
-_FRESH_S = 60
 # Every run's id ends so, which tells an unmarked directory of a run from one that merely begins with the same word.
 _RUN = re.compile(r".+-[0-9a-f]{6}")
-_TEMPORARY = re.compile(f"({'|'.join(_HOLDS)})" + r"[a-z0-9_]{8}")
 
 
 def work_directory(run_id: str) -> Path:
@@ -69,7 +59,7 @@ def _is_ours(place: Path, run_id: str) -> bool:
         sizes = {entry.name: entry.lstat().st_size for entry in place.iterdir()}
         if sizes.get(_MARK):
             return _marked(place)[0] == run_id
-        named = _RUN.fullmatch(run_id) and not place.name.startswith(tuple(_HOLDS))
+        named = _RUN.fullmatch(run_id) and not place.name.startswith(PREFIXES)
         return bool(named) and stat.S_IMODE(found.st_mode) == 0o700 and set(sizes) <= {_MARK}
     except (OSError, ValueError):
         return False
@@ -160,56 +150,6 @@ def thaw(run_id: str, name: str) -> str:
     if not procfs.is_running(states):
         raise FaultNotSeen(f"{name} does not run on: its threads are in the states {sorted(states)}")
     return f"{name} is running again"
-
-
-def scratch() -> list[Path]:
-    """Return the directories of histories (`harness.history.schema.SCRATCH`) and of keys whose process died.
-
-    Each directory is locked by the process that made it, for as long as that lives.
-    """
-    return [place for place in sorted(Path(tempfile.gettempdir()).glob(f"{_PREFIX}*")) if _is_forsaken(place)]
-
-
-def kind_of(place: Path) -> str:
-    """Return what made a directory of `scratch`."""
-    return "a check" if place.name.startswith(_SCRATCH) else "a process that held keys of a cluster"
-
-
-def _is_forsaken(place: Path) -> bool:
-    """Say whether only the harness can have made a directory, nothing else is in it, and nobody has locked it."""
-    try:
-        found = place.lstat()
-        is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700
-        kind = _TEMPORARY.fullmatch(place.name)
-        if not is_own or kind is None:
-            return False
-        names = {entry.name for entry in place.iterdir()}
-        # It is locked a moment after it is made.
-        is_fresh = not names and time.time() - found.st_mtime < _FRESH_S
-        if is_fresh or not all(any(fnmatchcase(name, known) for known in _HOLDS[kind[1]]) for name in names):
-            return False
-        handle = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return True
-
-
-def remove_scratch(place: Path) -> str:
-    """Remove a directory of `scratch`, and return what was done.
-
-    Raises:
-        EnvironmentFailure: The directory is still there.
-    """
-    shutil.rmtree(place, ignore_errors=True)
-    if place.exists():
-        raise EnvironmentFailure(f"directory {place} of {kind_of(place)} cannot be removed. Remove it by hand")
-    return f"removed directory {place} of {kind_of(place)} that died"
 
 
 def remove_work_directory(run_id: str) -> list[str]:

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from harness.cli.main import main
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import NotConfigured, Standing
+from harness.platforms.common import scratch
 from harness.platforms.memory.platform import MemoryPlatform
-from harness.platforms.process import leftovers
 from harness.recovery import engines as looking
 from harness.recovery.engines import Engines, Makers
 from harness.recovery.recover import find, recover
@@ -50,7 +50,7 @@ class Engine(MemoryPlatform):
 
 @pytest.fixture(autouse=True)
 def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "scratch", list)
+    monkeypatch.setattr(scratch, "scratch", list)
 
 
 def two(**more: Engine) -> Makers:

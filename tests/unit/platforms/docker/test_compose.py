@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from harness.errors import EnvironmentFailure, UsageError
+from harness.platforms.common import compose_command as compose
+from harness.platforms.common.compose_command import Project, project_of
 from harness.platforms.common.lock import here
-from harness.platforms.docker import compose
 from harness.platforms.docker import platform as docker
-from harness.platforms.docker.compose import Project, prepared, project_of
+from harness.platforms.docker.compose import prepared
 from harness.platforms.docker.platform import DockerPlatform
 from tests.support.compose_files import COMPOSE, model, order
 

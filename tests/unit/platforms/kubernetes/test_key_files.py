@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.platforms.common import scratch
 from harness.platforms.kubernetes import key_files
-from harness.platforms.process import leftovers
 from tests.support.kubernetes_server import configure
 
 # Private names: `_made` is what this process has made, and is to be as in one that has made nothing.
@@ -34,7 +34,7 @@ def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
     temporary.mkdir()
     configure(tmp_path / "config", "https://127.0.0.1:9", {"client-certificate-data": KEY, "client-key-data": KEY})
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "config"), "TMPDIR": str(temporary)}
-    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(temporary))
     for number in (None, signal.SIGKILL):
         words = [sys.executable, "-c", CONNECTS]
         with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -42,15 +42,14 @@ def test_keys_are_in_a_directory_that_goes_with_the_process_or_is_recovered(
             (place,) = temporary.iterdir()
             assert place.name.startswith("harness-keys-") and place.stat().st_mode & 0o777 == 0o700
             assert any(file.read_bytes() == b"a private key" for file in place.iterdir())
-            assert leftovers.scratch() == [], "its process lives"
+            assert scratch.scratch() == [], "its process lives"
             if number:
                 process.send_signal(number)
             process.communicate()
         assert [*temporary.iterdir()] == ([place] if number else [])
-    assert leftovers.scratch() == [place]
+    assert scratch.scratch() == [place]
     assert (
-        leftovers.remove_scratch(place)
-        == f"removed directory {place} of a process that held keys of a cluster that died"
+        scratch.remove_scratch(place) == f"removed directory {place} of a process that held keys of a cluster that died"
     )
     assert [*temporary.iterdir()] == []
 
@@ -63,14 +62,14 @@ def test_a_directory_that_holds_no_keys_is_recovered_at_once_too(
     temporary.mkdir()
     configure(tmp_path / "config", "https://127.0.0.1:9", {"token": "t"})
     environment = {**os.environ, "KUBECONFIG": str(tmp_path / "config"), "TMPDIR": str(temporary)}
-    monkeypatch.setattr(leftovers.tempfile, "gettempdir", lambda: str(temporary))
+    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(temporary))
     words = [sys.executable, "-c", CONNECTS]
     with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"up\n"
-        assert leftovers.scratch() == [], "its process lives"
+        assert scratch.scratch() == [], "its process lives"
         process.kill()
         process.communicate()
-    assert leftovers.scratch() == [*temporary.iterdir()]
+    assert scratch.scratch() == [*temporary.iterdir()]
 
 
 def test_the_directory_of_this_process_is_one_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms.process.children import Child, end_all, tail
+from harness.platforms.common.log_tail import tail
+from harness.platforms.process.children import Child, end_all
 
 
 def test_a_child_has_a_log_and_no_terminal(tmp_path: Path) -> None:
