@@ -32,7 +32,7 @@ from harness.contract.catalogue import Seeded, known, read_catalogue, seeded
 from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
 from harness.errors import UsageError
-from harness.platforms import PLATFORMS
+from harness.platforms import DESCRIPTIONS, PLATFORMS
 from harness.prove.proof import Proof, ProveOptions, prove_defects
 from harness.prove.prover import Finding
 from harness.recovery import engines
@@ -176,7 +176,7 @@ def validate(path: Path, platform: str | None = None) -> list[str]:
 
 def _unfit(loaded: LoadedScenario, platform: str) -> list[str]:
     """Return why a platform cannot carry out a scenario."""
-    attached = loaded.contract.start.attached_to(platform)
+    attached = loaded.contract.start.attached_to(DESCRIPTIONS[platform].section)
     try:
         # Whether somebody else's target may be broken is asked when a run would break it.
         require_fit(loaded, PLATFORMS[platform](), allowed=[attached] if attached else ())

@@ -10,7 +10,11 @@ from harness.placeholders import PLACEHOLDER, fill
 
 
 def command(contract: Contract, role: str, values: Mapping[str, str], master: bytes) -> list[str]:
-    """The command of a `replica` or `worker` on the platform `process`."""
+    """Return the command of a replica or worker that is started by one.
+
+    Raises:
+        ValueError: the contract starts no member of that role.
+    """
     program = contract.start.worker if role == "worker" else contract.start.replica
     if program is None:
         raise ValueError(f"the contract of {contract.service} starts no {role}")
@@ -23,14 +27,19 @@ FILLED_EVERYWHERE = frozenset({"python", "run"})
 
 
 def variables(
-    contract: Contract, platform: str, role: str, values: Mapping[str, str], master: bytes, extra: Mapping[str, str]
+    contract: Contract, section: str, role: str, values: Mapping[str, str], master: bytes, extra: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of a `replica` or `worker` on a platform.
+    """Return the environment of a replica or worker.
 
-    `values` fill {host}, {port}, {name}, {run}, {store_url}, {ledger_url}, as far as the platform gives them; a
-    variable that is nothing but a placeholder without a value ({port} of a worker) is left out. `extra` (the
-    scenario's environment, a defect) wins.
+    Args:
+        contract: the contract of the service.
+        section: the key of `start` that says how the service is started here.
+        role: `replica` or `worker`.
+        values: what {host}, {port}, {name}, {run}, {store_url} and {ledger_url} stand for, as far as that is known. A
+            variable that is nothing but a placeholder without a value ({port} of a worker) is left out.
+        master: the secret of the run.
+        extra: more variables, which win (the scenario's environment, a defect).
     """
     known = {"python": sys.executable, **values}
-    filled = {name: fill(text, known, master) for name, text in contract.start.environment_of(platform, role).items()}
+    filled = {name: fill(text, known, master) for name, text in contract.start.environment_of(section, role).items()}
     return {**{name: text for name, text in filled.items() if not PLACEHOLDER.fullmatch(text)}, **extra}

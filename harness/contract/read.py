@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from harness.contract.model import Contract
-from harness.contract.start import Start
+from harness.contract.start import Program, Start
 from harness.errors import UsageError
 from harness.http.operation import Operation
 from harness.http.template import Template
@@ -100,8 +100,8 @@ def _start(document: Document, contract: Contract) -> list[str]:
         ("start", "environment"): placeholders(contract.start.environment),
         **{
             ("start", name, "environment"): placeholders(way.environment)
-            for name, way in (("compose", contract.start.compose), ("kubernetes", contract.start.kubernetes))
-            if way
+            for name, way in contract.start.ways.items()
+            if not isinstance(way, Program)
         },
         **{
             ("start", name): placeholders([program.command, program.environment])

@@ -75,31 +75,29 @@ class Start(Strict):
 
     @model_validator(mode="after")
     def _some_way(self) -> Start:
-        if not self.platforms:
+        if not self.ways:
             raise ValueError("say how to start the service: `replica` (a command), `compose` or `kubernetes`")
         return self
 
     @property
-    def platforms(self) -> dict[str, Program | Compose | Kubernetes]:
-        """The platforms on which the service can be started, each with its part."""
-        ways = {"process": self.replica, "docker": self.compose, "kubernetes": self.kubernetes}
-        return {name: way for name, way in ways.items() if way is not None}
+    def ways(self) -> dict[str, Program | Compose | Kubernetes]:
+        """The ways in which the service can be started, by the key that holds each; `worker` belongs to `replica`."""
+        found = {name: getattr(self, name) for name in type(self).model_fields if name != "worker"}
+        return {name: way for name, way in found.items() if isinstance(way, Program | Compose | Kubernetes)}
 
-    def has_workers(self, platform: str) -> bool:
-        """Whether workers are started on that platform."""
-        if platform == "process":
-            return self.worker is not None
-        way = self.compose if platform == "docker" else self.kubernetes
-        return way is not None and way.worker is not None
+    def has_workers(self, section: str) -> bool:
+        """Say whether workers are started in the way that `section` holds."""
+        way = self.ways.get(section)
+        return (self.worker if isinstance(way, Program) else way and way.worker) is not None
 
-    def attached_to(self, platform: str) -> str | None:
-        """Name of the project or namespace that runs already on that platform, and that the harness did not create."""
-        way = self.platforms.get(platform)
+    def attached_to(self, section: str) -> str | None:
+        """Return the name of the project or namespace that runs already, and that the harness did not create."""
+        way = self.ways.get(section)
         return None if way is None or isinstance(way, Program) else way.attach
 
-    def environment_of(self, platform: str, role: str) -> dict[str, str]:
-        """The variables of a `replica` or `worker` on that platform, their placeholders not yet filled."""
-        own: Program | Compose | Kubernetes | None = self.platforms.get(platform)
-        if platform == "process" and role == "worker":
+    def environment_of(self, section: str, role: str) -> dict[str, str]:
+        """Return the variables of a `replica` or `worker`, their placeholders not yet filled."""
+        own: Program | Compose | Kubernetes | None = self.ways.get(section)
+        if isinstance(own, Program) and role == "worker":
             own = self.worker
         return {**self.environment, **(own.environment if own else {})}

@@ -90,6 +90,11 @@ class Fault(Trigger):
     role: Literal["replica", "worker"] = "replica"
     min_ready: Annotated[int, Field(ge=0)] = 1
 
+    @property
+    def wanted(self) -> int | None:
+        """How many members of the role the target shall have from the fault on; None where the number stays."""
+        return None
+
     def undo(self, context: Context) -> Undo:
         """Return what undoes the fault. It is on the disk before the fault is injected, whoever carries it out."""
         return Nothing()

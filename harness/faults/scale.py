@@ -29,6 +29,10 @@ class Scale(Fault):
     to: Annotated[int, Field(ge=1, le=100)]
     reached_within: Span = 30.0
 
+    @property
+    def wanted(self) -> int:
+        return self.to
+
     def undo(self, context: Context) -> Undo:
         return BringBack(self.role, context.supervisor.desired[self.role])
 

@@ -82,7 +82,7 @@ def prove_defects(
     contract = read_contract(options.contract)
     catalogue = read_catalogue(contract, options.contract)
     wanted = _wanted(catalogue, options)
-    if absent := [why for name in contract.start.platforms for why in shipped.lacking(contract, name)]:
+    if absent := [why for name in contract.start.ways for why in shipped.lacking(contract, name)]:
         raise UsageError(f"{options.contract}: no run can be made, nothing was started:", absent)
     started, begun = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
     directory = (options.contract.parent / contract.start.directory).resolve()

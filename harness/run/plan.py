@@ -16,6 +16,7 @@ from harness.contract.launch import command, variables
 from harness.contract.read import read_users
 from harness.load.settings import AgentSettings, shares
 from harness.placeholders import own_secrets
+from harness.platforms import DESCRIPTIONS
 from harness.platforms.base import ROLES, Deployment, Launcher, Program, Role, Slot
 from harness.rundir import files
 from harness.scenario.file import LoadedScenario
@@ -69,15 +70,20 @@ class Plan:
     master: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     @property
+    def section(self) -> str:
+        """The key of the contract's `start` that says how the service is started on the platform."""
+        return DESCRIPTIONS[self.platform].section
+
+    @property
     def desired(self) -> dict[Role, int]:
         """How many members of each role the scenario declares."""
         target, start = self.loaded.scenario.target, self.loaded.contract.start
-        return {"replica": target.replicas, "worker": target.workers if start.has_workers(self.platform) else 0}
+        return {"replica": target.replicas, "worker": target.workers if start.has_workers(self.section) else 0}
 
     @property
     def attached(self) -> str | None:
         """The name of a target that ran before this run, to which the run attaches; None when it deploys its own."""
-        return self.loaded.contract.start.attached_to(self.platform)
+        return self.loaded.contract.start.attached_to(self.section)
 
     @property
     def secrets(self) -> set[str]:
@@ -132,7 +138,7 @@ class Plan:
         extra = dict(self.loaded.scenario.target.environment)
         if self.seeded.service and contract.defects:
             extra[contract.defects.variable] = ",".join(self.seeded.service)
-        return variables(contract, self.platform, role, values, self.master, extra)
+        return variables(contract, self.section, role, values, self.master, extra)
 
     def agents(self, balancer: tuple[str, int], hop: bool) -> list[AgentSettings]:
         """Return the settings of each load agent; rate and clients of the scenario are divided among the agents.

@@ -25,7 +25,7 @@ class FaultRecord:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
 
     def write(self, event: str, fault: int, **members: Any) -> None:
-        """Append one event by one write(2); an intent is on the disk when this returns.
+        """Append one event in a single system call; an intent is on the disk when this returns.
 
         Raises:
             OSError: The line was not written whole, or an intent could not be synced.

@@ -16,7 +16,6 @@ from harness.contract.read import read_contract, read_users
 from harness.errors import UsageError
 from harness.faults import FAULTS
 from harness.faults.base import Fault
-from harness.faults.scale import Scale
 from harness.platforms import DEFAULT, PLATFORMS
 from harness.properties import PROPERTIES, renamed
 from harness.yamlfile import Document, Strict, check, nearest, read, validate
@@ -234,7 +233,7 @@ def _held_together(document: Document, scenario: Scenario, contract: Contract, f
                 )
                 problems.append(document.problem(("load", "mix", called), message))
     for index, fault in enumerate(faults):
-        starts_workers = any(contract.start.has_workers(name) for name in contract.start.platforms)
+        starts_workers = any(contract.start.has_workers(name) for name in contract.start.ways)
         if fault.role == "worker" and not (starts_workers and scenario.target.workers):
             message = "is for workers, but the contract starts none or `target.workers` is 0"
             problems.append(document.problem(("faults", index), message))
@@ -259,8 +258,7 @@ def _never_spared(document: Document, scenario: Scenario, faults: list[Fault]) -
     """Faults that could never be injected, because the role has no member to spare."""
     most = {"replica": scenario.target.replicas, "worker": scenario.target.workers}
     for fault in faults:
-        if isinstance(fault, Scale):
-            most[fault.role] = max(most[fault.role], fault.to)
+        most[fault.role] = max(most[fault.role], fault.wanted or 0)
     return [
         document.problem(
             ("faults", index),

@@ -32,12 +32,13 @@ def require_fit(
         UsageError: with one line for everything that the platform, or the contract's part for it, lacks.
     """
     problems = not_startable(loaded.contract, platform.name)
-    attached = loaded.contract.start.attached_to(platform.name)
+    section = DESCRIPTIONS[platform.name].section
+    attached = loaded.contract.start.attached_to(section)
     if attached is not None:
         also = {*also, Attachable}
         problems += _not_allowed(attached, allowed)
     else:
-        problems += _not_there(loaded, platform.name) + shipped.lacking(loaded.contract, platform.name)
+        problems += _not_there(loaded, platform.name) + shipped.lacking(loaded.contract, section)
     problems += _unseen(loaded.contract, platform.name) + _unfilled(loaded.contract, platform.name)
     problems += [
         f"the run needs `{word}`, which the platform {platform.name} does not declare"
@@ -52,9 +53,10 @@ def require_fit(
 
 def not_startable(contract: Contract, platform: str) -> list[str]:
     """Why the contract does not say how to start the service on a platform; empty when it does."""
-    if platform in contract.start.platforms:
+    ways = contract.start.ways
+    if DESCRIPTIONS[platform].section in ways:
         return []
-    others = ", ".join(contract.start.platforms)
+    others = ", ".join(name for name, each in DESCRIPTIONS.items() if each.section in ways)
     return [
         f"the contract of {contract.service} does not say how to start it on {platform}: add"
         f" `start.{DESCRIPTIONS[platform].section}`, or choose --platform {others}"
@@ -88,11 +90,11 @@ def _unseen(contract: Contract, platform: str) -> list[str]:
 def _unfilled(contract: Contract, platform: str) -> list[str]:
     """Variables that would reach the service with a placeholder in the midst of their text."""
     about = DESCRIPTIONS[platform]
-    if about.fills_all or platform not in contract.start.platforms:
+    if about.fills_all or about.section not in contract.start.ways:
         return []
     variables = {
-        **contract.start.environment_of(platform, "replica"),
-        **contract.start.environment_of(platform, "worker"),
+        **contract.start.environment_of(about.section, "replica"),
+        **contract.start.environment_of(about.section, "worker"),
     }
     found = []
     for name, text in variables.items():
@@ -141,6 +143,6 @@ def _lacking(fault: Fault, contract: Contract, platform: Platform) -> list[str]:
         )
     unmet = [DESCRIPTIONS[platform.name].unmet(contract.start, ability) for ability in fault.needs]
     found += [each for each in unmet if each]
-    if fault.role == "worker" and not contract.start.has_workers(platform.name):
+    if fault.role == "worker" and not contract.start.has_workers(DESCRIPTIONS[platform.name].section):
         found.append(f"the contract starts no worker on {platform.name}: name one, or take the fault out")
     return found

@@ -69,12 +69,12 @@ def shown(path: Path) -> str:
     return str(path.relative_to(folder).with_suffix("")) if path.is_relative_to(folder) else str(path)
 
 
-def lacking(contract: Contract, platform: str) -> list[str]:
-    """Return one line if `platform` starts the reference service by a command, and packages of its extra are missing.
+def lacking(contract: Contract, section: str) -> list[str]:
+    """Return one line if packages of its extra are missing, where a command starts the reference service.
 
     The packages are read from the metadata of the installed harness; where there is none, nothing is reported.
     """
-    way = contract.start.platforms.get(platform)
+    way = contract.start.ways.get(section)
     command = way.command if isinstance(way, Program) else []
     if command[:2] != ["{python}", "-m"] or not _REFERENCE_PROGRAM.fullmatch("".join(command[2:3])):
         return []

@@ -253,8 +253,9 @@ class Supervisor:
     def retire(self, names: Sequence[str], successor: str = NOT_WANTED) -> None:
         """Begin to stop members gracefully, for good.
 
+        A stop that is not seen is put into `stop_failures` and told as a problem.
+
         Args:
-            stop that is not seen is put into `stop_failures` and told as a problem.
             names: The members to stop.
             successor: The member that has taken their place already, if any has.
         """

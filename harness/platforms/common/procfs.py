@@ -46,7 +46,7 @@ def start_time(pid: int) -> int | None:
 
 
 def states(pid: int) -> set[str]:
-    """Return the states of all threads of a process, as letters such as R (runs), S (sleeps), T (stopped), Z (ended)."""
+    """Return the states of all threads of a process, as letters such as R (runs), S (sleeps) and T (stopped)."""
     try:
         threads = [int(thread.name) for thread in (_PROC / str(pid) / "task").iterdir()]
     except OSError:

@@ -31,7 +31,7 @@ def contract(**start: object) -> Contract:
 def test_a_replica():
     values = {"name": "replica-1", "host": "127.0.0.1", "port": "80"}
     assert command(contract(), "replica", values, MASTER) == [sys.executable, "-m", "s", "--port=80"]
-    assert variables(contract(), "process", "replica", values, MASTER, {"EXTRA": "1"}) == {
+    assert variables(contract(), "replica", "replica", values, MASTER, {"EXTRA": "1"}) == {
         "PORT": "80",
         "ROLE": "replica-1",
         "KEY": secret(MASTER, "jwt"),
@@ -43,7 +43,7 @@ def test_a_replica():
 def test_a_worker_gets_no_port_and_what_the_scenario_adds_wins():
     made = contract(worker={"command": ["{python}", "w.py"], "environment": {"ONLY": "worker"}})
     values = {"name": "worker-1", "host": "127.0.0.1"}
-    environment = variables(made, "process", "worker", values, MASTER, {"ROLE": "{as it stands}"})
+    environment = variables(made, "replica", "worker", values, MASTER, {"ROLE": "{as it stands}"})
     assert command(made, "worker", values, MASTER) == [sys.executable, "w.py"]
     assert "PORT" not in environment
     assert environment["ROLE"] == "{as it stands}"
