@@ -24,6 +24,7 @@ KINDS = {"properties": tuple(PROPERTIES), "faults": tuple(FAULTS), "platforms": 
 OTHER_MEANINGS = {
     ("client/caller.py", "session"): "the journal's column of the session that an op is sent with",
     ("rundir/journal_schema.py", "session"): "the same column, where it is declared",
+    ("platforms/common/compose_command.py", "docker"): "the program, which two platforms call",
     ("doubles/ledger/book.py", "order"): "a kind of effect in the ledger's own protocol",
     ("doubles/ledger/book.py", "job"): "a kind of effect in the ledger's own protocol",
 }

@@ -68,10 +68,10 @@ def _started_by(*command: str) -> Contract:
 
 def test_packages_of_the_extra_are_missed_only_for_the_reference_service(monkeypatch: pytest.MonkeyPatch) -> None:
     own = ["{python}", "-m", "target_service"]
-    assert shipped.lacking(_started_by(*own), "process") == []
+    assert shipped.lacking(_started_by(*own), "replica") == []
     asked = ["click>=8", "no-such-a>=1; extra == 'target'", 'no.such.b[fast]>=2 ; extra == "target"']
     monkeypatch.setattr(metadata, "requires", lambda name: asked)
-    (line,) = shipped.lacking(_started_by(*own), "process")
+    (line,) = shipped.lacking(_started_by(*own), "replica")
     assert "no-such-a, no.such.b cannot be found" in line and "pip install 'stateless-harness[target]'" in line
     assert shipped.lacking(_started_by(*own), "docker") == []
     for other in (["{python}", "-m", "target_service_of_mine"], ["./target_service"], ["{python}"]):
