@@ -43,14 +43,17 @@ class Target:
 
     @property
     def living(self) -> list[str]:
+        """The names of the living members."""
         return [row.name for row in self.members.all() if row.state not in DEAD]
 
     def state(self, name: str) -> State:
+        """Return the state of a member; `gone` when there is none of that name."""
         row = self.members.rows.get(name)
         return "gone" if row is None else row.state
 
 
 RUNS: dict[str, Target] = {}
+"""By the id of a run what is there of it."""
 
 
 class MemoryPlatform(Hoppable):
