@@ -18,8 +18,8 @@ from docker.errors import DockerException, NotFound
 from harness.contract.start import Compose
 from harness.errors import EnvironmentFailure
 from harness.platforms.base import Deployment
+from harness.platforms.common.log_tail import tail
 from harness.platforms.docker.engine import GONE, LABEL, translated
-from harness.platforms.process.children import tail
 from harness.redact import redact_patterns, redact_values
 
 _SERVICE = "com.docker.compose.service"

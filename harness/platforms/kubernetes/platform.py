@@ -28,6 +28,7 @@ from harness.platforms.abilities import Pausable
 from harness.platforms.base import DEAD, Deployment, Member, Role, State
 from harness.platforms.common.deploying import deploy_whole
 from harness.platforms.common.lock import check_run_id, hold_name, hold_target
+from harness.platforms.common.log_tail import tail
 from harness.platforms.kubernetes import actions, attach, deploy, manifests, namespace, node, recover, second_deployment
 from harness.platforms.kubernetes.actions import Up
 from harness.platforms.kubernetes.api import Cluster, Object, Refused
@@ -35,7 +36,6 @@ from harness.platforms.kubernetes.changes import Changes
 from harness.platforms.kubernetes.description import KUBERNETES
 from harness.platforms.kubernetes.pods import Life, Seen, seen
 from harness.platforms.kubernetes.watch import LogFollower, PodWatch
-from harness.platforms.process.children import tail
 from harness.redact import redact_patterns
 from harness.signals import uninterrupted
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness.errors import EnvironmentFailure, FaultNotSeen
 from harness.platforms.common import procfs
+from harness.platforms.common.log_tail import tail
 from harness.redact import redact_command, redact_values
 
 _LANDING_S = 5.0
@@ -209,14 +210,3 @@ def end_all(children: list[Child]) -> dict[int, str]:
         except (EnvironmentFailure, OSError) as error:
             failed[child.pid] = f"{child.name}: {error}" if isinstance(error, OSError) else str(error)
     return failed
-
-
-def tail(log: Path, lines: int = 20) -> str:
-    """Return the last lines of a log, at most 16 KiB of them."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 16_384))
-            text = file.read().decode(errors="replace")
-    except OSError:
-        return ""
-    return "\n".join(text.splitlines()[-lines:])

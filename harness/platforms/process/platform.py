@@ -13,9 +13,10 @@ from harness.platforms.base import Deployment, Member, Program, Role, Slot, Stan
 from harness.platforms.common import http_probe, procfs
 from harness.platforms.common.deploying import deploy_whole, wait_for_all
 from harness.platforms.common.lock import hold_name
+from harness.platforms.common.log_tail import tail
 from harness.platforms.common.ports import HOST, Ports
 from harness.platforms.process import leftovers, requirements
-from harness.platforms.process.children import Child, end_all, tail
+from harness.platforms.process.children import Child, end_all
 from harness.platforms.process.description import PROCESS
 from harness.platforms.process.parts import PARTS
 from harness.platforms.process.state import Entry, Up
