@@ -9,7 +9,7 @@ READY := .venv/ready
 CALM := $(wildcard $(addprefix tests/unit/,client contract doubles faults history http judging report rundir scenario \
   soak test_yamlfile.py $(addprefix properties/*/test_,check.py contract.py oracle.py refresh.py refresh_oracle.py)))
 
-.PHONY: demo test test-calm test-live test-fast test-fast-judging test-fast-rest prove bench soak state lint lock clean
+.PHONY: demo test test-calm test-live test-fast test-fast-judging test-fast-rest prove bench soak state docs lint lock clean
 
 demo: $(DEMO)  ## run the main job: kill replicas under load and judge what clients were promised
 	$(BIN)/harness run scenarios/kill.yaml
@@ -53,12 +53,16 @@ soak: $(READY)  ## the long repetitions, resumable; SOAK="--minutes 10" bounds t
 state: $(DEMO)  ## write target_service/STATE.md from the declarations in the code
 	$(BIN)/python -m target_service.state > target_service/STATE.md
 
+docs: $(DEMO)  ## write docs/reference from the code
+	$(BIN)/python -m harness.reference
+
 LINTED := harness target_service tests hatch_build.py
 
 lint: $(READY)
 	$(BIN)/ruff check $(LINTED)
 	$(BIN)/ruff format --check $(LINTED)
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 # For Python 3.11 to 3.13, on every kind of processor for which the packages are built.
 COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --annotation-style line \

@@ -1,8 +1,8 @@
 """For all tests.
 
 `make test-fast`, the inner loop, leaves out what is *live*: tests that start a process, or sleep. Folders, fixtures and
-markers of `LIVE_*` make a test live, and so does `@pytest.mark.live`. In the inner loop a test that is none of these and
-starts a process all the same, or sleeps, is skipped at that moment, and its name is printed.
+markers of `LIVE_*` make a test live, and so does `@pytest.mark.live`. In the inner loop a test that is none of these
+and starts a process all the same, or sleeps, is skipped at that moment, with the reason.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def report(folder: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help=JSON_ONLY)
 @answers_for_errors
 def list_everything(scenarios: Path, contract: tuple[Path, ...], as_json: bool) -> None:
-    """List everything that a scenario can name: faults, workloads, platforms and others. Shows all defaults too."""
+    """List everything that a scenario can name: faults, properties, platforms and others. Shows all defaults too."""
     with held_back():
         from harness import api
         from harness.cli import listing

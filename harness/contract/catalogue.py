@@ -13,8 +13,12 @@ from harness.yamlfile import Strict, nearest, read, validate
 
 
 class Surroundings(Strict):
-    """What is wrong around the service. `sticky_cookie`: by this cookie the balancer brings a client back to the
-    replica it came from, and clients honour it. `hides`: the defects of the service that nobody notices because of it.
+    """What is wrong around the service.
+
+    Attributes:
+        sticky_cookie: By this cookie the balancer brings a client back to the replica that answered the client first,
+            and clients send the cookie back.
+        hides: The defects of the service that nobody notices because of it.
     """
 
     sticky_cookie: str = Field(pattern=r"^[A-Za-z0-9_-]+$")

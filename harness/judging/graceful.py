@@ -102,8 +102,10 @@ GRACEFUL = Check(NAME, SENTENCE, RULES, check)
 
 
 def _windows(db: Connection) -> None:
-    """`stopping`: windows by member. As disjoint intervals `span`, their union; `rough`, that of ungraceful faults;
-    `unready`, when a replica that was not stopping was not ready.
+    """Make the tables of what went on when.
+
+    `stopping` holds the windows by member. The others are unions of intervals, made disjoint: `span` of these windows,
+    `rough` of ungraceful faults, `unready` of the times when a replica that was not stopping was not ready.
     """
     db.execute(f"""CREATE OR REPLACE TEMP TABLE stopping AS
         WITH known AS (SELECT name, max(boot) AS boot FROM member GROUP BY name), found AS (
@@ -139,8 +141,10 @@ def _windows(db: Connection) -> None:
 
 
 def _under_way(db: Connection) -> None:
-    """`judged`: the ops under way during a stop; `there`: at the stopping member, `calm`: during no ungraceful fault,
-    `unwell`: while another replica was not ready.
+    """Make the table `judged` of the ops under way during a stop.
+
+    An op was `there` at the stopping member; `calm`: during no ungraceful fault; `unwell`: while another replica was
+    not ready.
 
     The latest interval that starts before an op ends is the only one of a disjoint union to look at. By name and
     by boot are two joins: one with an OR in it would compare every op with every stop.

@@ -47,7 +47,9 @@ class Agent:
         self.say = say
         self.journal = Journal(Path(settings.journal))
         self.contract = settings.contract
-        self.context = Context(settings, self.contract.operations(), self.journal)
+        identity = self.contract.identity
+        headers = {"replica_header": identity.replica, "boot_header": identity.boot}
+        self.context = Context(settings.model_copy(update=headers), self.contract.operations(), self.journal)
         self.dropped = 0
         self.slots: Queue = Queue()
         names = sorted({place.split("/")[0] for place in settings.clients})

@@ -163,8 +163,6 @@ class Plan:
                 think_s=load.think_s,
                 timeout_s=load.timeout_s,
                 cookies=self.seeded.sticky_cookie is not None,
-                replica_header=self.loaded.contract.identity.replica,
-                boot_header=self.loaded.contract.identity.boot,
                 # A target that ran before knows the users, keys and orders of earlier runs with the same seed.
                 tag=f"{self.run_id[-6:]}-" if self.attached is not None else "",
             )

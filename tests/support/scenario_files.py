@@ -35,7 +35,7 @@ target:
 load:
   duration_s: 5
   users: 4
-  mix: {sessions: 2, payments: 1}
+  mix: {session: 2, idempotency: 1}
 faults:
   - {kind: kill, at: 1}
   - {kind: scale, at: 2, to: 4}

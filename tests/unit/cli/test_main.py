@@ -41,7 +41,7 @@ BAD: dict[str, tuple[Broken, str]] = {
     ),
     "no login": (
         lambda at: (at / "contract.yaml").write_text(CONTRACT.partition("session:\n")[0], encoding="utf-8"),
-        "scenario.yaml:14: load.mix.sessions: the mix has sessions, but contract.yaml has no `session`: add it or drop",
+        "scenario.yaml:14: load.mix.session: the mix has session, but contract.yaml has no `session`: add it or drop",
     ),
     "not YAML": (lambda at: (at / "scenario.yaml").write_text("a: [1\nb"), "scenario.yaml:2: not YAML: "),
     "empty": (
@@ -180,7 +180,7 @@ def test_list_names_everything(monkeypatch: pytest.MonkeyPatch):
     assert found["thresholds of evidence (defaults)"]["items_per_property"] == 30
     assert all(
         text
-        for section in ("scenarios", "faults", "workloads", "checks", "defects")
+        for section in ("scenarios", "faults", "properties", "checks", "defects")
         for text in found[section].values()
     )
     shown = harness("list").stdout

@@ -41,6 +41,15 @@ def test_every_example_is_valid(example: Block, tmp_path: Path):
         assert Start.model_validate(data["start"]).platforms
     elif "answers" in data:
         assert Operation.model_validate({"request": "GET /", **data}).answers
+    elif operations := [
+        each
+        for section in data.values()
+        if isinstance(section, dict)
+        for each in section.values()
+        if isinstance(each, dict) and "answers" in each
+    ]:
+        # The section of one property, perhaps of one that the page adds: its operations are like all others.
+        assert [Operation.model_validate(each).method for each in operations]
     else:
         assert next(iter(data)) in OF_OTHERS, "say what this is an example of"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
@@ -103,6 +104,22 @@ def test_the_examples_of_records_have_only_keys_that_are_there():
     lines = [json.loads(line) for block in blocks(DOCS / "run-folder.md", "json") for line in block.text.splitlines()]
     assert len(lines) > 5
     assert [(line["e"], key) for line in lines for key in line if key not in known[line["e"]]] == []
+
+
+def test_the_floors_are_those_that_import_linter_holds():
+    written = tomllib.loads(read(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in written if contract["id"] == "floors"]
+    floors = [{room.strip().removeprefix("harness.") for room in layer.split("|")} for layer in reversed(layers)]
+    section = read(DOCS / "architecture.md").partition("## Rooms and floors")[2].partition("\n## ")[0]
+    rooms = [
+        room
+        for row in re.findall(r"^\| [^|]+ \| ([^|]+) \|", section, re.MULTILINE)
+        for room in re.findall(r"`(\w+)`", row)
+    ]
+    for floor in floors:
+        assert set(rooms[: len(floor)]) == floor, "docs/architecture.md, Rooms and floors"
+        del rooms[: len(floor)]
+    assert rooms == []
 
 
 def commands() -> list[str]:

@@ -76,14 +76,14 @@ FAULTS = f"valid: {', '.join(sorted(KINDS))}"
         ),
         ("users: 4", "users: 1", "7: load.users: 1 users are too few: 2 are needed"),
         ("duration_s: 5", "duration_s: .nan", "6: load.duration_s: input should be a finite number"),
-        ("sessions: 2", "sessions: .inf", "8: load.mix.sessions: input should be a finite number"),
-        ("sessions: 2", "sessions: -1", "5: load: `mix` needs weights that are not negative"),
-        ("{sessions: 2, payments: 1}", "{sessions: 0}", "5: load: `mix` needs weights that are not negative"),
-        ("{sessions: 2, payments: 1}", "{}", "8: load.mix: dictionary should have at least 1 item"),
+        ("session: 2", "session: .inf", "8: load.mix.session: input should be a finite number"),
+        ("session: 2", "session: -1", "5: load: `mix` needs weights that are not negative"),
+        ("{session: 2, idempotency: 1}", "{session: 0}", "5: load: `mix` needs weights that are not negative"),
+        ("{session: 2, idempotency: 1}", "{}", "8: load.mix: dictionary should have at least 1 item"),
         ("users: 4", "think_s: [2, 1]", "5: load: `think_s` is [shortest, longest]"),
         ("users: 4", "rate_per_s: .inf", "7: load.rate_per_s: input should be a finite number"),
         ("users: 4", "routing: {hopp: 1}", "7: load.routing.hopp: 'hopp' is not known; did you mean `hop`?"),
-        ("sessions: 2", "sesions: 2", "8: load.mix.sesions: 'sesions' is no workload; did you mean `sessions`? (valid"),
+        ("session: 2", "sesion: 2", "8: load.mix.sesion: 'sesion' is no property; did you mean `session`? (valid"),
         ("proves:", "platform: proces\nproves:", "2: platform: 'proces' is no platform; did you mean `process`?"),
         ("kind: kill", "kind: kil", f"10: faults.0.kind: 'kil' is no fault; did you mean `kill`? ({FAULTS})"),
         ("kind: kill, ", "", f"10: faults.0.kind: None is no fault ({FAULTS})"),
@@ -115,12 +115,12 @@ def test_faults_have_to_be_a_list_of_mappings(tmp_path: Path):
 def test_a_mix_needs_its_part_of_the_contract(tmp_path: Path):
     without = CONTRACT.partition("session:")[0]
     assert problems(tmp_path, contract=without) == [
-        "scenario.yaml:8: load.mix.sessions: the mix has sessions, but contract.yaml has no `session`: "
-        "add it or drop sessions",
-        "scenario.yaml:8: load.mix.payments: the mix has payments, but contract.yaml has no `session`: "
-        "add it or drop payments",
-        "scenario.yaml:8: load.mix.payments: the mix has payments, but contract.yaml has no `idempotency`: "
-        "add it or drop payments",
+        "scenario.yaml:8: load.mix.session: the mix has session, but contract.yaml has no `session`: "
+        "add it or drop session",
+        "scenario.yaml:8: load.mix.idempotency: the mix has idempotency, but contract.yaml has no `session`: "
+        "add it or drop idempotency",
+        "scenario.yaml:8: load.mix.idempotency: the mix has idempotency, but contract.yaml has no `idempotency`: "
+        "add it or drop idempotency",
     ]
 
 
@@ -130,7 +130,7 @@ def test_all_problems_of_a_file_at_once(tmp_path: Path):
         ("title:", "titel:"),
         ("proves: Something.", "platform: prozess"),
         ("duration_s: 5", "duration_s: long"),
-        ("payments: 1", "paymets: 1"),
+        ("idempotency: 1", "paymets: 1"),
         ("kind: kill", "kind: kil"),
         ("to: 4", "too: 4"),
     ]:
@@ -173,3 +173,14 @@ def test_each_scenario_is_usable_and_opens_with_what_it_proves(path: Path):
     loaded = load_scenario(path)
     assert loaded.scenario.proves.rstrip().endswith(".")
     assert loaded.text.startswith("# Proves"), "the first line says what it proves"
+
+
+def test_a_property_may_be_named_as_it_was_called_before(tmp_path: Path) -> None:
+    path = write(tmp_path, change(SCENARIO, "session: 2, idempotency: 1", "sessions: 2, payments: 1"))
+    assert load_scenario(path).scenario.load.mix == {"session": 2, "idempotency": 1}
+
+
+def test_a_property_cannot_be_named_both_ways(tmp_path: Path) -> None:
+    path = write(tmp_path, change(SCENARIO, "session: 2, idempotency: 1", "sessions: 2, session: 1"))
+    with pytest.raises(UsageError, match="names session twice, once as the property was called before: keep one"):
+        load_scenario(path)

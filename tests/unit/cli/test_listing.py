@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness.reference.listing import first_sentence
+
+from harness.cli.listing import first_sentence
 
 
 @pytest.mark.parametrize(
