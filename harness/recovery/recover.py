@@ -139,8 +139,7 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
 def recover(reports: Path, run: str | None = None, engines: Engines | None = None) -> list[str]:
     """Heal and remove what dead runs left, mark their folders as ended, and return what was done, one line each.
 
-    Args:
-        second call finds nothing but what the first left alone, and names that again.
+    A second call finds nothing but what the first left alone, and names that again.
 
     Raises:
         EnvironmentFailure: After all else was done, naming what stays.

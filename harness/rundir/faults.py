@@ -17,7 +17,7 @@ from harness.rundir.files import FAULTS as FILE
 
 
 class FaultRecord:
-    """Appends to the record of one run; `on_event` is given every line that was written."""
+    """The record of one run, to append to; `on_event` is given every line that was written."""
 
     def __init__(self, path: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
         self._on_event = on_event
@@ -25,7 +25,16 @@ class FaultRecord:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
 
     def write(self, event: str, fault: int, **members: Any) -> None:
-        """One write(2) a line. Raises OSError when it was not written whole, or an intent not synced."""
+        """Append one line by a single system call; an intent is on the disk when this returns.
+
+        Args:
+            event: What the line tells, such as `intent`.
+            fault: The number of the fault in the plan.
+            members: What else the line holds.
+
+        Raises:
+            OSError: The line was not written whole, or an intent is not on the disk.
+        """
         line = {"e": event, "at": time.monotonic_ns(), "fault": fault, **members}
         raw = json.dumps(line, ensure_ascii=False).encode() + b"\n"
         with self._lock:
@@ -37,12 +46,12 @@ class FaultRecord:
             self._on_event(line)
 
     def close(self) -> None:
-        """No line is written after this."""
+        """Write no line any more."""
         os.close(self._file)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a record; one that is torn, or is no object with an event, is left out."""
+    """Return the lines of a record; one that is torn, or is no object with an event, is left out."""
     if not path.exists():
         return []
     found = []

@@ -96,9 +96,8 @@ class Supervisor:
     def stop(self, deadline_s: float = 2.0) -> None:
         """Tell the last change; nothing is started, asked or told after this returns. May be called twice.
 
-        Args:
-            member that still drains after the deadline is left to the tear-down, which ends the member and the wait for
-                it.
+        A member that still drains after the deadline is left to the tear-down, which ends the member and the wait for
+        it.
         """
         until = time.monotonic() + deadline_s
         self._end.set()
@@ -255,8 +254,9 @@ class Supervisor:
     def retire(self, names: Sequence[str], successor: str = NOT_WANTED) -> None:
         """Begin to stop members gracefully, for good.
 
+        A stop that is not seen is put into `stop_failures` and told as a problem.
+
         Args:
-            stop that is not seen is put into `stop_failures` and told as a problem.
             names: The members to stop.
             successor: The member that has taken their place already, if any has.
         """
@@ -406,8 +406,7 @@ class Supervisor:
     def wait_replaced(self, name: str, deadline_s: float, abort: threading.Event | None = None) -> str:
         """Wait until the successor of a dead member is ready, and return how that was seen.
 
-        Args:
-            successor that died is replaced too: then the last in the line is waited for.
+        A successor that died is replaced too: then the last in the line is waited for.
 
         Raises:
             EnvironmentFailure: It was not seen before the deadline, or `abort` was set.

@@ -46,7 +46,7 @@ def start_time(pid: int) -> int | None:
 
 
 def states(pid: int) -> set[str]:
-    """Return the states of all threads of a process, as letters: R S D T t Z …"""
+    """Return the states of all threads of a process, each as its letter in /proc: `R`, `S`, `T` and others."""
     try:
         threads = [int(thread.name) for thread in (_PROC / str(pid) / "task").iterdir()]
     except OSError:

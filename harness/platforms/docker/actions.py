@@ -100,9 +100,8 @@ class ContainerActions:
     def stop(self, who: str, container: str, signal: str, grace_s: float, is_up: bool) -> str:
         """Send the container its stop signal, and return how the exit within the grace was seen.
 
-        Args:
-            container that has never been ready (`is_up` is false) serves nobody, and may not hear the signal yet: the
-                first process of a container hears none that it has not asked for. It is killed soon.
+        A container that has never been ready (`is_up` is false) serves nobody, and may not hear the signal yet: the
+        first process of a container hears none that it has not asked for. It is killed soon.
 
         Raises:
             FaultNotSeen: The container did not exit within the grace; it was killed then.

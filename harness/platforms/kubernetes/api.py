@@ -280,9 +280,8 @@ class Cluster:
     def read_file(self, namespace: str, pod: str, container: str, path: str) -> bytes:
         """Return a file of a container, read by commands in the container.
 
-        Args:
-            cluster may close the stream of a command that has ended before all that it printed was sent, and call that
-                a success: the rest is asked for until as much is there as the file was long.
+        A cluster may close the stream of a command that has ended before all that it printed was sent, and call that a
+        success: the rest is asked for until as much is there as the file was long.
 
         Raises:
             EnvironmentFailure: The file cannot be read, or nothing comes any more.

@@ -77,9 +77,8 @@ def _get(cluster: Cluster, path: str) -> Object:
 def _refuse_traces(cluster: Cluster, run: str, name: str, workloads: list[Object], service: Object) -> None:
     """Refuse a target that another run has changed, so that it is not as its owner made it.
 
-    Args:
-        mark whose change somebody has undone by hand does not count; nor does one in a template, where it stays for
-            good in what an owner applies over it.
+    A mark whose change somebody has undone by hand does not count; nor does one in a template, where it stays for good
+    in what an owner applies over it.
 
     Raises:
         EnvironmentFailure: Another run has changed something.

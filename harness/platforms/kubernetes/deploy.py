@@ -159,8 +159,7 @@ def _nodes(cluster: Cluster) -> list[str]:
 def why_not_up(pods: Sequence[Seen], is_late: bool) -> tuple[str, str] | None:
     """Return the pod that keeps the others waiting, and why; None while there is hope.
 
-    Args:
-        pod that has no room yet, or whose container has ended once, is given the time there is.
+    A pod that has no room yet, or whose container has ended once, is given the time there is.
     """
     for pod in pods:
         if pod.waits.startswith(_HOPELESS) and (pod.restarts > 0 or not pod.waits.startswith("CrashLoop")):

@@ -1,5 +1,8 @@
-"""What can be left on this machine: of a run of the process platform, its processes and its work directory; of any
-process of the harness, directories of its own beside all runs."""
+"""What can be left on this machine, by runs on plain processes and by the harness itself.
+
+Of a run on this platform its processes and its work directory can be left; of any process of the harness, directories
+of its own beside all runs.
+"""
 
 from __future__ import annotations
 
