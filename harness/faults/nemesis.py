@@ -215,6 +215,8 @@ class Nemesis:
             self._undo_members()
             problems = self._numbers_again(until) if wait_s > 0 else []
             problems += self._join(max(until, time.monotonic() + _THAW_S))
+            # A fault that had just begun may have changed a number after the numbers were brought back.
+            problems += self._undo_numbers() if wait_s > 0 else []
             problems += self._undo_members() + self._still_frozen()
             for text in problems:
                 self._problem(text)
@@ -227,6 +229,9 @@ class Nemesis:
             {n: each for n, each in self._log.open().items() if isinstance(each, OfMember)},
             lambda action: isinstance(action, OfMember) and action.member not in living,
         )
+
+    def _undo_numbers(self) -> list[str]:
+        return self._undo({n: each for n, each in self._log.open().items() if not isinstance(each, OfMember)})
 
     def _undo(self, actions: Mapping[int, Undo], is_moot: Callable[[Undo], bool] = lambda action: False) -> list[str]:
         problems = []
@@ -248,7 +253,7 @@ class Nemesis:
 
     def _numbers_again(self, until: float) -> list[str]:
         """Bring the declared numbers back, and wait until so many are ready."""
-        problems = self._undo({n: each for n, each in self._log.open().items() if not isinstance(each, OfMember)})
+        problems = self._undo_numbers()
         for role, count in self._declared.items():
             try:
                 self._supervisor.wait_ready(role, count, max(0.1, until - time.monotonic()))

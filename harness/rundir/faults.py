@@ -17,7 +17,7 @@ from harness.rundir.files import FAULTS as FILE
 
 
 class FaultRecord:
-    """Appends to the record of one run; `on_event` is given every line that was written."""
+    """The record of one run, to append to; `on_event` is given every line that was written."""
 
     def __init__(self, path: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
         self._on_event = on_event
@@ -41,12 +41,12 @@ class FaultRecord:
             self._on_event(line)
 
     def close(self) -> None:
-        """No line is written after this."""
+        """Write no line any more."""
         os.close(self._file)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of a record; one that is torn, or is no object with an event, is left out."""
+    """Return the lines of a record; one that is torn, or is no object with an event, is left out."""
     if not path.exists():
         return []
     found = []

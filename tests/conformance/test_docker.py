@@ -24,7 +24,7 @@ from tests.support.between import Between
 from tests.support.conformance import COMPOSE, deployment, eventually, require_engine, tiny
 from tests.support.traffic import ask, boots, kept, load
 
-# Private names: `_entry` says which container a member is: the engine is asked about it behind the platform's back.
+# Private names: `_deployed` says which container a member is: the engine is asked about it behind the platform's back.
 
 pytestmark = pytest.mark.docker
 

@@ -33,7 +33,7 @@ from tests.support.conformance import deployment, eventually, new_run_id
 from tests.support.kube import require_cluster, tiny_part
 from tests.support.paths import ROOT
 
-# Private names: `_deployed` and `_life` say which pod and container a member is: the cluster is asked about it behind
+# Private names: `_deployed` says which pod and container a member is: the cluster is asked about it behind
 # the platform's back.
 
 pytestmark = pytest.mark.kubernetes

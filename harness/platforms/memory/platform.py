@@ -35,7 +35,7 @@ class _Row:
 
 
 @dataclass
-class _Target:
+class Target:
     """What is there of one run, and stays there when its platform object is gone. `cut`: who is off the network."""
 
     members: MemberTable[_Row] = field(default_factory=MemberTable)
@@ -43,14 +43,17 @@ class _Target:
 
     @property
     def living(self) -> list[str]:
+        """The names of the living members."""
         return [row.name for row in self.members.all() if row.state not in DEAD]
 
     def state(self, name: str) -> State:
+        """Return the state of a member; `gone` when there is none of that name."""
         row = self.members.rows.get(name)
         return "gone" if row is None else row.state
 
 
-_RUNS: dict[str, _Target] = {}
+RUNS: dict[str, Target] = {}
+"""By the id of a run what is there of it."""
 
 
 class MemoryPlatform(Hoppable):
@@ -66,7 +69,7 @@ class MemoryPlatform(Hoppable):
         self.withheld: dict[type, str] = {}
         self.unseen: set[str] = set()
         self._deployment: Deployment | None = None
-        self._target = _Target()
+        self._target = Target()
         self._logs: dict[str, list[str]] = {}
         self.renewed: dict[Role, dict[str, str]] = {}
 
@@ -82,7 +85,7 @@ class MemoryPlatform(Hoppable):
 
     def _bring_up(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        _RUNS[check_run_id(deployment.run_id)] = self._target
+        RUNS[check_run_id(deployment.run_id)] = self._target
         members = [self.start("replica") for _ in range(deployment.replicas)]
         members += [self.start("worker") for _ in range(deployment.workers)]
 
@@ -182,28 +185,28 @@ class MemoryPlatform(Hoppable):
             self._target.members.move(row, "gone")
 
     def runs(self) -> dict[str, bool]:
-        return {run_id: False for run_id, left in _RUNS.items() if left.living}
+        return {run_id: False for run_id, left in RUNS.items() if left.living}
 
     def leftovers(self, run_id: str) -> list[str]:
-        return _RUNS.get(run_id, _Target()).living
+        return RUNS.get(run_id, Target()).living
 
     def remove(self, run_id: str) -> list[str]:
-        return _RUNS.pop(run_id, _Target()).living
+        return RUNS.pop(run_id, Target()).living
 
     # -- what a dead run left, undone
 
     def thaw_left(self, run_id: str, name: str, handle: str) -> str:
-        left = _RUNS[run_id]
+        left = RUNS[run_id]
         if left.state(name) == "paused":
             left.members.move(left.members.find(name), "unready")
         return f"{name} is {left.state(name)}"
 
     def mend_left(self, run_id: str, name: str, handle: str) -> str:
-        _RUNS[run_id].cut.discard(name)
+        RUNS[run_id].cut.discard(name)
         return f"{name} is reached again"
 
     def scale_left(self, run_id: str, role: Role, count: int) -> str:
-        left = _RUNS[run_id]
+        left = RUNS[run_id]
         mine = [name for name in left.living if name.startswith(role)]
         for name in mine[count:]:
             left.members.move(left.members.find(name), "gone")

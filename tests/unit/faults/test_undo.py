@@ -13,7 +13,7 @@ import pytest
 from harness.faults import FAULTS, Cut, Fault, Pause, Scale
 from harness.faults.base import Lasting
 from harness.faults.undo import BringBack, Mend, Nothing, Thaw, Undo, in_order, read_undo, still_open
-from harness.platforms.memory.platform import _RUNS, MemoryPlatform, _Target
+from harness.platforms.memory.platform import RUNS, MemoryPlatform, Target
 from harness.recovery import engines as looking
 from harness.recovery.recover import recover
 from harness.rundir.faults import FaultRecord, read
@@ -94,10 +94,10 @@ def test_the_log_alone_undoes_a_run_that_heals(stage: Stage, monkeypatch: pytest
     nemesis = stage.nemesis(Pause(at=0, for_s=60), Cut(at=0, for_s=60), Scale(at=0, to=5))
     eventually(lambda: all("landed" in stage.events(n) for n in (1, 2, 3)))
     frozen, cut = (stage.lines(n)[0]["target"] for n in (1, 2))
-    assert stage.state(frozen) == "paused" and _RUNS["nemesis-test"].cut == {cut}
+    assert stage.state(frozen) == "paused" and RUNS["nemesis-test"].cut == {cut}
     over.set()
     assert nemesis.heal_all() == []
-    assert len(stage.supervisor.ready("replica")) == 3 and _RUNS["nemesis-test"].cut == set()
+    assert len(stage.supervisor.ready("replica")) == 3 and RUNS["nemesis-test"].cut == set()
     assert "paused" not in {m.state for m in stage.platform.members()}
     assert [stage.events(n)[-1] for n in (1, 2, 3)] == ["undone"] * 3
     assert still_open(read(stage.folder / "faults.jsonl")) == {}
@@ -141,7 +141,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, event: str) -> threading.Event:
     return dead
 
 
-def states(left: _Target) -> list[str]:
+def states(left: Target) -> list[str]:
     return [left.state(name) for name in left.living]
 
 
@@ -161,7 +161,7 @@ def test_recover_carries_out_the_record_of_a_harness_that_died(
         stage.nemesis(FAULTS[kind].model_validate({"kind": kind, "at": 0, **PARAMETERS.get(kind, {})}))
         assert dead.wait(10)
         stage.supervisor.stop()
-    left = _RUNS["nemesis-test"]
+    left = RUNS["nemesis-test"]
     if event == "landed":
         assert ("paused" in states(left)) == (kind == "pause") and bool(left.cut) == (kind == "cut")
     if not removal:
@@ -173,8 +173,8 @@ def test_recover_carries_out_the_record_of_a_harness_that_died(
     assert "paused" not in states(left) and left.cut == set()
     if kind == "scale":
         assert len([name for name in left.living if name.startswith("replica")]) == 3
-    assert ("nemesis-test" in _RUNS) is not removal
-    _RUNS.pop("nemesis-test", None)
+    assert ("nemesis-test" in RUNS) is not removal
+    RUNS.pop("nemesis-test", None)
 
 
 def test_what_cannot_be_undone_is_told_and_the_rest_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,4 +186,4 @@ def test_what_cannot_be_undone_is_told_and_the_rest_is_removed(tmp_path: Path, m
     (folder / "faults.jsonl").write_text('{"e":"intent","at":1,"fault":1,"undo":{"do":"explode"}}\n')
     done = recover(tmp_path, "nemesis-test", looking.look({"memory": MemoryPlatform}))
     assert "unknown undo action {'do': 'explode'}" in done[0] and "not carried out" in done[0]
-    assert "nemesis-test" not in _RUNS
+    assert "nemesis-test" not in RUNS

@@ -73,6 +73,6 @@ def test_packages_of_the_extra_are_missed_only_for_the_reference_service(monkeyp
     monkeypatch.setattr(metadata, "requires", lambda name: asked)
     (line,) = shipped.lacking(_started_by(*own), "replica")
     assert "no-such-a, no.such.b cannot be found" in line and "pip install 'stateless-harness[target]'" in line
-    assert shipped.lacking(_started_by(*own), "docker") == []
+    assert shipped.lacking(_started_by(*own), "compose") == []
     for other in (["{python}", "-m", "target_service_of_mine"], ["./target_service"], ["{python}"]):
-        assert shipped.lacking(_started_by(*other), "process") == []
+        assert shipped.lacking(_started_by(*other), "replica") == []

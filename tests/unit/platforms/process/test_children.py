@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure
-from harness.platforms.common.log_tail import tail
 from harness.platforms.process.children import Child, end_all
 
 
@@ -18,14 +17,6 @@ def test_a_child_has_a_log_and_no_terminal(tmp_path: Path) -> None:
     assert child.wait(5) == 7 and child.wait(0) == 7 and child.status() == 7
     assert log.read_text() == "c b\n"
     child.end()
-
-
-def test_the_tail_of_a_log_is_bounded(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_bytes(b"x" * 100_000 + b"\nlast\xff\n")
-    assert tail(log, 1) == "last\N{REPLACEMENT CHARACTER}"
-    assert len(tail(log)) < 17_000
-    assert tail(tmp_path / "none") == ""
 
 
 def test_a_child_that_will_not_die_keeps_no_other_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
