@@ -152,3 +152,11 @@ def test_the_reader_of_commands_finds_some():
 
 def test_the_readme_is_short():
     assert len(read(README).splitlines()) <= 130
+
+
+def test_every_target_of_make_in_the_docs_is_there():
+    text = "\n".join(read(path) for path in [*HAND_WRITTEN, *DOCS.rglob("*.md")] if path.name != "CHANGELOG.md")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", read(ROOT / "Makefile"), re.MULTILINE))
+    named_targets = set(re.findall(r"(?:`|^|\$ )make ([a-z][a-z-]*)\b", text, re.MULTILINE))
+    assert {"demo", "test"} <= named_targets
+    assert named_targets - targets == set()
