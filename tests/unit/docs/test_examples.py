@@ -38,7 +38,7 @@ def test_every_example_is_valid(example: Block, tmp_path: Path):
     elif "defects" in data:
         assert Catalogue.model_validate(data).defects
     elif "start" in data:
-        assert Start.model_validate(data["start"]).platforms
+        assert Start.model_validate(data["start"]).ways
     elif "answers" in data:
         assert Operation.model_validate({"request": "GET /", **data}).answers
     elif operations := [
