@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import EnvironmentFailure
+from harness.platforms.common import scratch
 from harness.platforms.process import leftovers
 from harness.recovery.recover import find, recover
 from harness.run.liveness import hold
@@ -74,7 +75,7 @@ def test_a_dead_run_is_found_without_its_folder(tmp_path: Path) -> None:
 def folders_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other runs of this machine are none of a test's business."""
     monkeypatch.setattr(leftovers, "runs", dict)
-    monkeypatch.setattr(leftovers, "scratch", list)
+    monkeypatch.setattr(scratch, "scratch", list)
 
 
 def folder_of(reports: Path, *lines: str) -> Path:
