@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import EnvironmentFailure
 from harness.faults.undo import in_order, still_open
 from harness.platforms.abilities import Mender, Scaler, Thawer, offered
 from harness.platforms.base import Platform, Role
+from harness.recovery.engines import said_by
 from harness.rundir import files
 from harness.rundir.faults import FaultRecord, read
 
@@ -48,21 +49,23 @@ def undo_all(folder: Path, platform: Platform, run_id: str) -> list[str]:
         actions = still_open(read(folder / files.FAULTS))
     except ValueError as error:
         return [f"its undo log is not carried out: {error}"]
-    if not actions:
-        return []
     done: list[str] = []
-    target, record = AbandonedTarget(platform, run_id), FaultRecord(folder / files.FAULTS)
-    try:
-        for numbers, action in in_order(actions):
-            what = f"fault {', '.join(map(str, numbers))}"
-            try:
-                seen = action.carry_out(target)
-            except EnvironmentFailure as error:
-                done.append(f"{what} {action.failed}: {error}")
-                continue
-            for number in numbers:
-                record.write("undone", number, how=seen)
-            done.append(f"{what} undone: {seen}")
-    finally:
-        record.close()
+    target = AbandonedTarget(platform, run_id)
+    for numbers, action in in_order(actions):
+        what = f"fault {', '.join(map(str, numbers))}"
+        try:
+            seen = action.carry_out(target)
+        except Exception as error:
+            # Whatever an engine says of one member keeps nothing from being removed.
+            done.append(f"{what} {action.failed}: {said_by(error)}")
+            continue
+        done.append(f"{what} undone: {seen}")
+        _note(folder, numbers, seen)
     return done
+
+
+def _note(folder: Path, numbers: list[int], how: str) -> None:
+    # What cannot be noted is done all the same, and to do it once more changes nothing.
+    with suppress(OSError), closing(FaultRecord(folder / files.FAULTS)) as record:
+        for number in numbers:
+            record.write("undone", number, how=how)

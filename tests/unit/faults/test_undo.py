@@ -187,3 +187,20 @@ def test_what_cannot_be_undone_is_told_and_the_rest_is_removed(tmp_path: Path, m
     done = recover(tmp_path, "nemesis-test", looking.look({"memory": MemoryPlatform}))
     assert "unknown undo action {'do': 'explode'}" in done[0] and "not carried out" in done[0]
     assert "nemesis-test" not in RUNS
+
+
+def test_an_engine_that_fails_as_nobody_foresaw_keeps_nothing_from_being_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kill" / "1"
+    folder.mkdir(parents=True)
+    (folder / "run.jsonl").write_text('{"e":"declared","at":1,"run":"nemesis-test","platform":"memory"}\n')
+    stage = staged(folder, 2)
+    stage.supervisor.stop()
+    undo = {"do": "resume", "target": "replica-1"}
+    (folder / "faults.jsonl").write_text(json.dumps({"e": "intent", "at": 1, "fault": 1, "undo": undo}) + "\n")
+    monkeypatch.setattr(MemoryPlatform, "thaw_left", lambda *_: {}["nobody foresaw"])
+    done = recover(tmp_path, "nemesis-test", looking.look({"memory": MemoryPlatform}))
+    assert done[0] == "run nemesis-test: fault 1 not thawed: KeyError: 'nobody foresaw'"
+    assert "nemesis-test" not in RUNS
+    assert still_open(read(folder / "faults.jsonl")) == {1: Thaw("replica-1")}
