@@ -39,7 +39,7 @@ def test_the_lines_byte_for_byte(journal: Journal, monkeypatch: pytest.MonkeyPat
     assert (
         journal.path.read_bytes()
         == (
-            '{"e":"i","at":10,"n":0,"c":4,"w":"sessions","k":"login","p":"load","key":"s1","u":"café"}\n'
+            '{"e":"i","at":10,"n":0,"c":4,"w":"session","k":"login","p":"load","key":"s1","u":"café"}\n'
             '{"e":"i","at":11,"n":1}\n'
             '{"e":"c","at":12,"n":0,"o":"ok","cl":"ok","st":200}\n'
             '{"e":"lag","at":13,"ms":0.5}\n'
