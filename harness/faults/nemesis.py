@@ -124,7 +124,7 @@ class Nemesis:
 
     def _undo_failed(self, planned: Planned) -> None:
         """Undo what was not seen to land: it may have landed all the same."""
-        if self._is_lasting(planned.number):
+        if isinstance(self._log.intended(planned.number), OfMember):
             with suppress(EnvironmentFailure):
                 self._record.write("healed", planned.number, how=self._log.carry_out(planned.number))
 

@@ -206,6 +206,7 @@ class UndoLog:
             hands: Carry the actions out.
         """
         self._record, self._hands = record, hands
+        self._intended: dict[int, Undo] = {}
         self._open: dict[int, Undo] = {}
 
     def intend(self, number: int, undo: Undo, **members: Any) -> None:
@@ -215,17 +216,24 @@ class UndoLog:
             OSError: The line is not on the disk. Then nothing may be done.
         """
         self._record.write("intent", number, **members, undo=undo.record())
+        self._intended[number] = undo
         if undo != Nothing():
             self._open[number] = undo
+
+    def intended(self, number: int) -> Undo:
+        """Return the action of a fault, carried out or not."""
+        return self._intended.get(number, Nothing())
 
     def open(self) -> dict[int, Undo]:
         """Return what was not carried out yet, by fault, in the order of the intents."""
         return dict(self._open)
 
     def carry_out(self, number: int) -> str:
-        """Carry the action of a fault out and return how that was seen; the action stays open if that fails."""
-        action = self._open.get(number, Nothing())
-        seen = action.carry_out(self._hands)
+        """Carry the action of a fault out and return how that was seen; the action stays open if that fails.
+
+        An action that is open no more is carried out once more: the fault may have landed after the action was.
+        """
+        seen = self.intended(number).carry_out(self._hands)
         self._open.pop(number, None)
         return seen
 
@@ -238,6 +246,6 @@ class UndoLog:
 
     def undo(self, numbers: list[int]) -> None:
         """Carry out the action of the first of these faults, which stands for all of them, and note that."""
-        seen = self._open.get(numbers[0], Nothing()).carry_out(self._hands)
+        seen = self.intended(numbers[0]).carry_out(self._hands)
         for number in numbers:
             self.close(number, seen)

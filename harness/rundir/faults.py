@@ -22,7 +22,11 @@ class FaultRecord:
     def __init__(self, path: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
         self._on_event = on_event
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            # What follows a torn line is to be a line of its own.
+            os.write(self._file, b"\n")
 
     def write(self, event: str, fault: int, **members: Any) -> None:
         """Append one event in a single system call; an intent is on the disk when this returns.

@@ -37,7 +37,7 @@ class Child:
         """
         self.name, self.log = name, log
         self._given = environment
-        self.redact_command = redact_command(command, environment)
+        self.shown_command = redact_command(command, environment)
         self._lock = threading.Lock()
         self.begun_ns = time.monotonic_ns()
         try:
@@ -54,7 +54,7 @@ class Child:
         except (OSError, ValueError) as error:
             raise EnvironmentFailure(
                 f"{name} cannot be started: {redact_values(str(error), environment)}\n"
-                f"  command: {self.redact_command}\n  directory: {directory}\n"
+                f"  command: {self.shown_command}\n  directory: {directory}\n"
                 "  Remedy: correct the command or the directory in the contract's start part."
             ) from error
         self.pid = self._process.pid

@@ -98,7 +98,7 @@ class ProcessPlatform(Hoppable, Sticky):
         asked = f" ({entry.said})" if entry and entry.role == "replica" else ""
         last = "\n".join(f"    {line}" for line in child.last_lines().splitlines()) or "    (it wrote nothing)"
         return EnvironmentFailure(
-            f"{name} did not come up: {what}{asked}\n  command: {child.redact_command}\n"
+            f"{name} did not come up: {what}{asked}\n  command: {child.shown_command}\n"
             f"  log: {child.log}, its last lines:\n{last}\n"
             "  Remedy: correct what the log complains about, or the start part of the contract."
         )

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.faults import FAULTS, Cut, Fault, Pause, Scale
+from harness.faults import FAULTS, Cut, Fault, Pause, Scale, nemesis
 from harness.faults.base import Lasting
-from harness.faults.undo import BringBack, Mend, Nothing, Thaw, Undo, in_order, read_undo, still_open
+from harness.faults.undo import BringBack, Mend, Nothing, Thaw, Undo, UndoLog, in_order, read_undo, still_open
 from harness.platforms.memory.platform import RUNS, MemoryPlatform, Target
 from harness.recovery import engines as looking
 from harness.recovery.recover import recover
@@ -108,6 +108,29 @@ def test_a_fault_that_forgets_to_heal_is_healed_by_the_log(stage: Stage, monkeyp
     stage.nemesis(Pause(at=0))
     eventually(lambda: stage.events()[-1:] == ["healed"])
     assert "unready" in stage.lines()[-1]["how"]
+
+
+def test_a_freeze_that_lands_after_it_was_undone_is_undone_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, hangs, pause = threading.Event(), threading.Event(), MemoryPlatform.pause
+
+    def slow(self: MemoryPlatform, name: str) -> str:
+        begun.set()
+        hangs.wait(10)
+        return pause(self, name)
+
+    def undone(self: UndoLog, number: int, how: str) -> None:
+        close(self, number, how)
+        hangs.set()
+
+    close = UndoLog.close
+    monkeypatch.setattr(MemoryPlatform, "pause", slow)
+    monkeypatch.setattr(UndoLog, "close", undone)
+    monkeypatch.setattr(nemesis, "_THAW_S", 0.1)
+    running = stage.nemesis(Pause(at=0, for_s=60))
+    assert begun.wait(10)
+    assert running.heal_all() == []
+    assert stage.events() == ["intent", "injected", "undone", "landed", "healed"]
+    assert "paused" not in {m.state for m in stage.platform.members()}
 
 
 def test_what_is_open_of_a_member_that_died_is_moot(stage: Stage) -> None:
