@@ -82,7 +82,7 @@ class Fault(Trigger):
     lasts: ClassVar[bool] = False
     """Lasts until it is undone, which is done at once when the run heals."""
     whole_role: ClassVar[bool] = False
-    """Changes the number or the version of a whole role: two of them cannot both be seen to land at once."""
+    """Changes the number or the version of a whole role, so two of them never run at the same time on one role."""
     needs: ClassVar[tuple[type, ...]] = ()
     """Abilities of platforms (`harness.platforms.abilities`), one of which is needed; none: any platform will do."""
 

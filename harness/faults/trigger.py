@@ -1,7 +1,7 @@
 """When a fault is due. What it does is apart: a fault knows nothing of when, and a trigger nothing of what.
 
-Today there is one kind of trigger, the time since the start of the load. Another kind, an event say, is added here and
-where the nemesis waits; no fault has to change.
+There is one kind of trigger, the time since the start of the load. Another kind, such as an event, is added here, in
+`harness.faults.schedule`, which asks for times, and where the nemesis waits; no fault has to change.
 """
 
 from __future__ import annotations

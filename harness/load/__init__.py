@@ -1,1 +1,1 @@
-"""The load agent, its exactly-once client and journal, and the parent's end of it."""
+"""The load agent, its arrivals, and the parent's end of it."""

@@ -1,1 +1,1 @@
-"""What a user can name, read from the models: for `harness list` and the docs."""
+"""The generated pages of the docs, read from the models."""

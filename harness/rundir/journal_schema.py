@@ -7,7 +7,7 @@ history that reads all lines at once (`SHAPE`, `columns`), and the documentation
 
 An op is two lines with the same op number `n`:
 
-    {"e":"i","at":81230114,"n":7,"c":3,"w":"session","k":"login","p":"load","key":"s-a0-5","rt":"hop","to":"replica-2"}
+    {"e":"i","at":81230114,"n":7,"c":3,"w":"session","k":"login","p":"load","key":"s-0-5","rt":"hop","to":"replica-2"}
     {"e":"c","at":81742009,"n":7,"o":"ok","cl":"ok","st":200,"r":"replica-2","b":"replica-2-f81c"}
 """
 

@@ -39,8 +39,9 @@ _DEAD_KEPT = 32
 
 
 class DockerPlatform:
-    """A `Platform`; is `Admitting`, `Pausable`, `Disconnectable`, and `Attachable`.
+    """A `Platform`; is `Admitting`, `Pausable`, `Disconnectable` and `Attachable`.
 
+    For dead runs the platform is `Thawer` and `Mender`.
     It is not `Leased`: labels cannot be changed, so who does not see the name that a run holds leaves the run alone.
     """
 

@@ -29,7 +29,10 @@ _DEAD_KEPT = 64
 
 
 class ProcessPlatform(Hoppable, Sticky):
-    """A `Platform`; begins members of any version, held back or not (`Admitting`), and is `Pausable`."""
+    """A `Platform`; begins members of any version, held back or not (`Admitting`), and is `Pausable`.
+
+    For dead runs the platform is `Thawer`.
+    """
 
     name = PROCESS.name
 

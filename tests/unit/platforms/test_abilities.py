@@ -11,11 +11,14 @@ from harness.platforms.abilities import (
     Disconnectable,
     Hoppable,
     Leased,
+    Mender,
     Pausable,
     Renewable,
+    Scaler,
     SelfHealing,
     Startable,
     Sticky,
+    Thawer,
     offered,
     why_withheld,
 )
@@ -25,16 +28,17 @@ from harness.platforms.memory.platform import MemoryPlatform
 # Private names: `_sees_processes` looks at a cluster, of which there may be none.
 
 ALL = (
-    Admitting, Attachable, Disconnectable, Hoppable, Leased, Pausable, Renewable, SelfHealing, Startable, Sticky,
+    Admitting, Attachable, Disconnectable, Hoppable, Leased, Mender, Pausable, Renewable, Scaler, SelfHealing,
+    Startable, Sticky, Thawer,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("name", "has"),
     [
-        ("process", {Startable, Renewable, Admitting, Pausable, Hoppable, Sticky}),
-        ("docker", {Startable, Renewable, Admitting, Pausable, Disconnectable, Attachable}),
-        ("kubernetes", {SelfHealing, Pausable, Attachable, Leased}),
+        ("process", {Startable, Renewable, Admitting, Pausable, Hoppable, Sticky, Thawer}),
+        ("docker", {Startable, Renewable, Admitting, Pausable, Disconnectable, Attachable, Thawer, Mender}),
+        ("kubernetes", {SelfHealing, Pausable, Attachable, Leased, Thawer}),
     ],
 )
 def test_a_platform_has_these_abilities_and_no_others(name: str, has: set[type]) -> None:
