@@ -12,10 +12,12 @@ from typing import Any
 from harness.contract.catalogue import Defect, known, read_catalogue
 from harness.contract.read import read_contract
 from harness.errors import UsageError
+from harness.platforms import DEFAULT, DESCRIPTIONS
 from harness.prove import matrix
 from harness.prove.prover import Finding, Prover, chosen, exit_code, trials_for
 from harness.scenario import shipped
 from harness.signals import Stoppable
+from harness.yamlfile import read
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ def prove_defects(
     contract = read_contract(options.contract)
     catalogue = read_catalogue(contract, options.contract)
     wanted = _wanted(catalogue, options)
-    if absent := [why for name in contract.start.ways for why in shipped.lacking(contract, name)]:
+    directory = (options.contract.parent / contract.start.directory).resolve()
+    platforms = {options.platform} if options.platform else {_platform(directory / each.scenario) for each in wanted}
+    sections = sorted({DESCRIPTIONS[name].section for name in platforms if name in DESCRIPTIONS})
+    if absent := [why for section in sections for why in shipped.lacking(contract, section)]:
         raise UsageError(f"{options.contract}: no run can be made, nothing was started:", absent)
     started, begun = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
-    directory = (options.contract.parent / contract.start.directory).resolve()
     prover = Prover(directory, options.reports, options.jobs, options.platform, on_problem)
     findings = prover.prove(trials_for(wanted, options.repeat, options.seed), on_finding, stoppable)
     header = matrix.Header(
@@ -101,6 +105,10 @@ def prove_defects(
     waiting = [defect for defect in catalogue if defect.waits_for and defect not in wanted]
     document = matrix.document(findings, waiting, header)
     return Proof(findings, document, matrix.write(document, options.reports), exit_code(findings))
+
+
+def _platform(scenario: Path) -> str:
+    return str(read(scenario, "scenario").data.get("platform", DEFAULT))
 
 
 def _wanted(catalogue: list[Defect], options: ProveOptions) -> list[Defect]:

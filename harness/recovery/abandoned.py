@@ -14,6 +14,10 @@ from harness.rundir import files
 from harness.rundir.faults import FaultRecord, read
 
 
+class Later(Exception):
+    """The platform undoes nothing of the kind by itself: the removal of the run does, or the return of its target."""
+
+
 @dataclass(frozen=True)
 class AbandonedTarget:
     """The target of a dead run, as undo actions reach it."""
@@ -34,7 +38,7 @@ class AbandonedTarget:
         return scaler.scale_left(self.run_id, role, count) if scaler else self._goes(f"every {role}")
 
     def _goes(self, what: str) -> str:
-        return f"{what} goes with the run, or is brought back with the target that ran before it"
+        raise Later(f"{what} goes with the run, or is brought back with the target that ran before it")
 
 
 def undo_all(folder: Path, platform: Platform, run_id: str) -> list[str]:
@@ -55,6 +59,9 @@ def undo_all(folder: Path, platform: Platform, run_id: str) -> list[str]:
         what = f"fault {', '.join(map(str, numbers))}"
         try:
             seen = action.carry_out(target)
+        except Later as why:
+            done.append(f"{what}: {why}")
+            continue
         except Exception as error:
             # Whatever an engine says of one member keeps nothing from being removed.
             done.append(f"{what} {action.failed}: {said_by(error)}")
@@ -64,8 +71,16 @@ def undo_all(folder: Path, platform: Platform, run_id: str) -> list[str]:
     return done
 
 
+def close_all(folder: Path, how: str) -> None:
+    """Note that nothing in the undo log of a dead run needs to be carried out any more, and why."""
+    with suppress(ValueError, OSError):
+        _note(folder, list(still_open(read(folder / files.FAULTS))), how)
+
+
 def _note(folder: Path, numbers: list[int], how: str) -> None:
     # What cannot be noted is done all the same, and to do it once more changes nothing.
+    if not numbers:
+        return
     with suppress(OSError), closing(FaultRecord(folder / files.FAULTS)) as record:
         for number in numbers:
             record.write("undone", number, how=how)

@@ -19,7 +19,7 @@ from harness.errors import EnvironmentFailure, UsageError
 from harness.platforms.abilities import Attachable, offered
 from harness.platforms.common import scratch
 from harness.platforms.common.lock import check_run_id, hold_name
-from harness.recovery.abandoned import undo_all
+from harness.recovery.abandoned import close_all, undo_all
 from harness.recovery.engines import Engines, look, said_by
 from harness.redact import redact_logs
 from harness.run.liveness import folder_is_held, hold_folder
@@ -183,6 +183,7 @@ def _recover_one(left: Leftover, engines: Engines) -> list[str]:
         if left.unseen:
             raise EnvironmentFailure("nobody can say whether something of it is left there; make it work and try again")
         if left.folder is not None and not _declared(left.folder).ended:
+            close_all(left.folder, "the members of the run are removed, and a target that ran before is back")
             redact_logs(left.folder / "logs")
             _mark_ended(left.folder)
             done.append(f"{label}: marked {left.folder} as ended")

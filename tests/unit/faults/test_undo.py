@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from harness.errors import EnvironmentFailure
 from harness.faults import FAULTS, Cut, Fault, Pause, Scale, nemesis
 from harness.faults.base import Lasting
 from harness.faults.undo import BringBack, Mend, Nothing, Thaw, Undo, UndoLog, in_order, read_undo, still_open
 from harness.platforms.memory.platform import RUNS, MemoryPlatform, Target
+from harness.recovery import abandoned
 from harness.recovery import engines as looking
 from harness.recovery.recover import recover
 from harness.rundir.faults import FaultRecord, read
@@ -226,4 +228,30 @@ def test_an_engine_that_fails_as_nobody_foresaw_keeps_nothing_from_being_removed
     done = recover(tmp_path, "nemesis-test", looking.look({"memory": MemoryPlatform}))
     assert done[0] == "run nemesis-test: fault 1 not thawed: KeyError: 'nobody foresaw'"
     assert "nemesis-test" not in RUNS
-    assert still_open(read(folder / "faults.jsonl")) == {1: Thaw("replica-1")}
+    assert "removed" in read(folder / "faults.jsonl")[-1]["how"]
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_what_the_removal_undoes_is_noted_after_the_removal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_removed: bool
+) -> None:
+    """The platform can do nothing for single members of a dead run."""
+    folder = tmp_path / "kill" / "1"
+    folder.mkdir(parents=True)
+    (folder / "run.jsonl").write_text('{"e":"declared","at":1,"run":"nemesis-test","platform":"memory"}\n')
+    staged(folder, 2).supervisor.stop()
+    undo = {"do": "scale", "role": "replica", "to": 3}
+    # The harness was killed as it wrote the next line.
+    (folder / "faults.jsonl").write_text(json.dumps({"e": "intent", "at": 1, "fault": 1, "undo": undo}) + '\n{"e":')
+    monkeypatch.setattr(abandoned, "offered", lambda platform, ability: None)
+    said = "run nemesis-test: fault 1: every replica goes with the run, or is brought back with the target"
+    if is_removed:
+        done = recover(tmp_path, "nemesis-test", looking.look({"memory": MemoryPlatform}))
+        assert done[0].startswith(said)
+        assert [line["e"] for line in read(folder / "faults.jsonl")] == ["intent", "undone"]
+    else:
+        monkeypatch.setattr(MemoryPlatform, "remove", lambda self, run_id: {}["engine is gone"])
+        with pytest.raises(EnvironmentFailure, match="engine is gone"):
+            recover(tmp_path, "nemesis-test", looking.look({"memory": MemoryPlatform}))
+        assert still_open(read(folder / "faults.jsonl")) == {1: BringBack("replica", 3)}
+        RUNS.pop("nemesis-test", None)
