@@ -62,7 +62,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     columns = {
         "presented": "count(*)",
         "payments": "count(*) FILTER (kind = 'forge_pay' AND outcome <> 'info' AND class <> 'no_effect')",
