@@ -19,7 +19,7 @@ _KEYS = Items(
     "key", acknowledged="kind = 'key_create' AND outcome = 'ok'", read="kind = 'key_use' AND class IN ('ok', 'absent')"
 )
 _ACCOUNTS = Items('"user"', acknowledged="kind = 'signup' AND outcome = 'ok'", read="kind = 'see_own' AND class = 'ok'")
-"""The items where a contract has no API keys."""
+"""The items of a contract that has no API keys."""
 
 _FINAL = FinalReads(
     "key",
