@@ -3,6 +3,15 @@
 The load agent calls `steady` before any fault, then `step` for every visitor under load. After the faults are healed it
 calls `quiet`, which waits for acknowledged work; `settle`, which brings doubtful items to a definite end; and `final`,
 which reads every acknowledged item once more through another replica than the one that acknowledged the item.
+
+A workload has further methods, each of which issues one op and returns what came of the op. They have these parameters
+in common:
+
+    caller    the client that issues the op
+    expect    classes of answer that are right; None when every answer is right
+    avoid     name of the replica that shall not answer if another one is ready
+    through   name of the replica that shall answer
+    want      the value that a right answer shows; None when any value is right
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Access: a role, an API key or a session lets in who may, and nobody once it was taken away."""
+"""Access: a role, an API key or a session lets in whom it permits, and nobody after it was taken away."""
 
 from __future__ import annotations
 

@@ -52,9 +52,9 @@ class ContestedOrder:
     Attributes:
         key: name of the order in the journal, and its reference in the requests.
         quantity: the amount in the body of every request.
-        racers: all that ask for the order.
-        winner: the racer whose attempt was acknowledged; None when none was.
-        replica: name of the replica that acknowledged it.
+        racers: the requests of all who ask for the order.
+        winner: the racer whose attempt was acknowledged; None when no attempt was.
+        replica: name of the replica that acknowledged the winner's attempt.
     """
 
     key: str
