@@ -159,7 +159,7 @@ class Context:
         phase: name of the phase of the run, which the journal records with every op.
         stopping: whether clients shall end the step that they are in.
         surprises: one line for each answer that was not among the right ones.
-        gone: addresses of replicas that are gone, in the order of leaving; callers drop their connections to them.
+        gone: addresses of replicas that are no longer ready, in that order; callers drop their connections to them.
         secrets: tokens and passwords that the parent has not been told yet.
         users: name and password of each user.
         tally: counts of the ops that ended.
