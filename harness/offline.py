@@ -1,7 +1,7 @@
-"""From a run folder alone to its verdict: history, checks, results.json, report.html.
+"""Judge a run from its folder alone: build the history, run the checks, write results.json and report.html.
 
-A run calls this at its end, and `harness check` calls it again later and gets the same bytes: nothing but the folder is
-read, and no clock.
+A run does this at its end. `harness check` does it again later and gets the same bytes, because nothing is read except
+the folder: no clock, no host name.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ EXIT_CODES = {"environment": 5, "recovered": 5, "interrupted": 130}
 def check_folder(folder: Path) -> dict[str, Any]:
     """Judge a run from its folder, and write results.json and history.parquet anew.
 
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The content of results.json.
+
     Raises:
-        UsageError: not a run folder, a cut one, or its scenario or contract cannot be read.
+        UsageError: `folder` is no run folder, a file in it is cut or missing, or its scenario or contract is unusable.
     """
     rundir.require_whole(rundir.require(folder))
     scenario = validate(read(folder / "scenario.yaml", "scenario"), Scenario, "scenario")
@@ -44,7 +50,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
         found = _nothing_recorded(scenario, events)
     told = [str(event["text"]) for event in events if event.get("e") == "problem" and "text" in event]
     if told and not _last(events, "window"):
-        # What a load would have shown is missing for one reason alone.
+        # The load never began: that alone is why the evidence falls short, so the shortfalls are no further reasons.
         shortfalls = {f"{proof['name']}: {proof['text']}" for proof in found["evidence"] if not proof["met"]}
         others = [reason for reason in found["reasons"] if reason not in shortfalls]
         found["reasons"] = list(dict.fromkeys([*told, *others]))
@@ -58,7 +64,7 @@ def _last(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 def _nothing_recorded(scenario: Scenario, events: list[dict[str, Any]]) -> dict[str, Any]:
-    """The results of a run that ended before its first operation: unknown, and why."""
+    """Return the results of a run that ended before its first operation: the verdict is `unknown`, with the reasons."""
     declared = _last(events, "declared")
     problems = [str(event.get("text")) for event in events if event.get("e") == "problem"]
     return {
@@ -86,9 +92,15 @@ def _nothing_recorded(scenario: Scenario, events: list[dict[str, Any]]) -> dict[
 
 
 def report_folder(folder: Path) -> Path:
-    """Write the report of a run from its folder alone.
+    """Write report.html of a run from its folder alone.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The path of the report.
 
     Raises:
-        UsageError: not a run folder, or it was never checked.
+        UsageError: `folder` is no run folder, or the run was never judged.
     """
     return html.write(rundir.require(folder))

@@ -1,7 +1,7 @@
-"""One logical client: routes an op, journals it, sends it exactly once, and says what the answer means.
+"""One logical client: routes an op, journals the op, sends it exactly once, and says what the answer means.
 
-A client is strictly sequential and its id is retired after an `info` (Jepsen's *process*): whoever cannot know
-whether its op happened must not be thought to have finished it.
+A client is strictly sequential. Its id is retired after an op with the outcome `info` (Jepsen calls such a client a
+*process*): the op may take effect at any later time, so the history must not show the client as finished with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ STARVED_AFTER_S = 2.0
 
 @dataclass(slots=True)
 class Reply:
-    """What came of one op. `fields` are those the contract extracts, {} unless `kind` is `ok`."""
+    """What came of one op.
+
+    Attributes:
+        outcome: `ok`, `fail` or `info`.
+        kind: the class of the answer, such as `absent`; `no_effect` when nothing was sent, `error` when no answer came.
+        status: the HTTP status; None without an answer.
+        fields: the values that the contract extracts from the answer; {} unless `kind` is `ok`.
+        replica: name of the replica that answered; None when it is unknown.
+    """
 
     outcome: str
     kind: str
@@ -42,18 +50,30 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """The op took effect and said so."""
+        """Whether the service acknowledged that the op took effect."""
         return self.outcome == "ok"
 
     @property
     def doubtful(self) -> bool:
-        """Nobody knows whether the op took effect."""
+        """Whether it is unknown if the op took effect."""
         return self.outcome == "info"
 
 
 @dataclass(slots=True)
 class Op:
-    """What the journal shall know of an op beside its answer."""
+    """What the journal records of an op when the op begins.
+
+    Attributes:
+        workload: name of the property that the op belongs to.
+        kind: the kind of op, such as `login`.
+        key: name of the item that the op is about.
+        session: name of the session whose token the op sends; None when it sends none.
+        user: name of the user; None when the op concerns no user.
+        arg: what the op writes or presents, as the property's check compares it.
+        want: the value that a right answer shows; None when any is right.
+        expect: classes of answer that are right; None when any is right.
+        intended_ns: when the op was due in the open model, in nanoseconds of the monotonic clock; None otherwise.
+    """
 
     workload: str
     kind: str
@@ -66,7 +86,14 @@ class Op:
     intended_ns: int | None = None
 
     def record(self, client: int, phase: str, routing: str, to: str | None) -> dict[str, Any]:
-        """Return the line of the op's begin, without its time and number."""
+        """Return the journal line of the op's begin, without its time and number.
+
+        Args:
+            client: id of the client.
+            phase: name of the phase of the run.
+            routing: `hop` or `balancer`.
+            to: name of the replica that the op is sent to; None when the balancer chooses the replica.
+        """
         return shortened(
             INVOKE,
             {
@@ -88,7 +115,7 @@ class Op:
 
 
 class Compiled:
-    """An operation of the contract, ready to be sent and understood."""
+    """An operation of the contract, prepared for sending requests and reading answers."""
 
     def __init__(self, operation: Operation, master: bytes) -> None:
         def text(value: Any) -> Any:
@@ -105,21 +132,50 @@ class Compiled:
 
 
 def set_cookies(header: str) -> dict[str, str]:
-    """Names and values of a `Set-Cookie` header; where there were several they are one, divided by commas."""
+    """Return the names and values of the cookies in a `Set-Cookie` header.
+
+    Args:
+        header: the header's value; several headers are joined to one by commas.
+    """
     return dict(re.findall(r"(?:^|, )([^=;, ]+)=([^;,]*)", re.sub(r"(?i)expires=[^;]*", "", header)))
 
 
 def with_cookies(request: bytes, cookies: Mapping[str, str]) -> bytes:
-    """The request with a `Cookie` header."""
+    """Return the bytes of an HTTP request with a `Cookie` header added."""
     line = "; ".join(f"{name}={value}" for name, value in cookies.items())
     return request.replace(b"\r\n", f"\r\nCookie: {line}\r\n".encode("latin-1"), 1)
 
 
 class Context:
-    """What all clients of one agent share."""
+    """What all clients of one load agent share.
+
+    Attributes:
+        settings: what the agent was told at its start.
+        journal: the agent's journal.
+        master: the run's secret.
+        hasher: makes fingerprints of values.
+        operations: the prepared operations of the contract, by their dotted place.
+        members: the replicas that clients may send to.
+        phase: name of the phase of the run, which the journal records with every op.
+        stopping: whether clients shall end the step that they are in.
+        surprises: one line for each answer that was not among the right ones.
+        gone: addresses of replicas that are no longer ready, in that order; callers drop their connections to them.
+        secrets: tokens and passwords that the parent has not been told yet.
+        users: name and password of each user.
+        tally: counts of the ops that ended.
+        answered: is called after every op with workload, kind, latency in ms, size of the answer, and error or None.
+        replica_header: name, in lower case, of the header of an answer that names the replica; None without one.
+        boot_header: name, in lower case, of the header of an answer that names the replica's boot; None without one.
+    """
 
     def __init__(self, settings: ClientSettings, operations: Mapping[str, Operation], journal: Journal) -> None:
-        """Compile the operations of a contract, given by their dotted place, for the clients of one agent."""
+        """Prepare the operations of a contract for the clients of one agent.
+
+        Args:
+            settings: what the agent was told at its start.
+            operations: the operations of the contract, by their dotted place.
+            journal: the agent's journal.
+        """
         self.settings = settings
         self.journal = journal
         master = bytes.fromhex(settings.master)
@@ -142,20 +198,32 @@ class Context:
         self._items = itertools.count(1)
 
     def client_id(self) -> int:
-        """An id that no client of this agent had before."""
+        """Return an id that no client of this agent had before."""
         return next(self._clients)
 
     def item(self, prefix: str) -> str:
-        """The key of a new item, unique over all agents of the run, and over runs where the target outlives them."""
+        """Return the key of a new item.
+
+        The key is unique over all agents of the run, and over all runs against a target that outlives a run.
+
+        Args:
+            prefix: the begin of the key, which tells kinds of items apart.
+        """
         return f"{prefix}-{self.settings.tag}{self.settings.agent}-{next(self._items)}"
 
     def fingerprint(self, value: object) -> str:
-        """Keyed hash of a value: equal values can be told, the value cannot."""
+        """Return a keyed hash of a value: equal values have equal hashes, and a hash does not give the value away."""
         return self.hasher.fingerprint(value if isinstance(value, str | bytes) else repr(value))
 
 
 class Caller:
-    """One client at a time, with connections of its own. Never shared between greenlets."""
+    """One logical client at a time, with connections of its own. Greenlets must not share a caller.
+
+    Args:
+        context: what all clients of the agent share.
+        routing: `hop` or `balancer`; where replicas have no addresses of their own every client uses the balancer.
+        seed: the seed of the client's random choices.
+    """
 
     def __init__(self, context: Context, routing: str, seed: int) -> None:
         self.context = context
@@ -177,10 +245,18 @@ class Caller:
         avoid: str | None = None,
         through: str | None = None,
     ) -> Reply:
-        """Perform one op of the contract and return what came of it.
+        """Perform one op of the contract.
 
-        `observe` turns the extracted fields of an `ok` answer into journal fields. `avoid` names a replica that
-        shall not answer if another is ready, `through` the one that shall.
+        Args:
+            operation: dotted place of the operation in the contract, such as `cart.add`.
+            op: what the journal records of the op.
+            values: the values of the operation's placeholders.
+            observe: turns the extracted fields of an `ok` answer into journal fields; None journals none of them.
+            avoid: name of the replica that shall not answer if another one is ready.
+            through: name of the replica that shall answer.
+
+        Returns:
+            What came of the op.
         """
         compiled = self.context.operations[operation]
         if op.intended_ns is None:
@@ -253,12 +329,17 @@ class Caller:
         return reply
 
     def _connect(self, avoid: str | None, through: str | None) -> tuple[str | None, str, Connection] | None:
-        """A connection and where it leads; None when nobody accepted one for `STARVED_AFTER_S`."""
+        """Open or reuse a connection.
+
+        Returns:
+            The name of the replica (None: the balancer chooses), its address as text, and the connection; None when no
+            connection was accepted for `STARVED_AFTER_S` seconds.
+        """
         deadline = time.monotonic() + STARVED_AFTER_S
         for gone in self.context.gone[self._dropped :]:
             self._connections.drop(gone)
         self._dropped = len(self.context.gone)
-        # Without hop a kept connection would show one replica only, so that each request opens its own.
+        # Without hop, a kept connection would reach one replica only, so that each request opens a new connection.
         fresh = not self.context.settings.hop
         while True:
             name, address = self._route(avoid, through)
@@ -285,7 +366,12 @@ class Caller:
         return (None, self.context.settings.balancer) if not self.context.settings.hop else (None, None)
 
     def pause(self, shortest_s: float | None = None, longest_s: float | None = None) -> None:
-        """Think: wait as long as the scenario says, or between the bounds given."""
+        """Wait for a random time between two bounds, as a user who thinks.
+
+        Args:
+            shortest_s: the lower bound in seconds; None for the scenario's.
+            longest_s: the upper bound in seconds; None for the scenario's.
+        """
         think = self.context.settings.think_s
         low, high = (think[0] if shortest_s is None else shortest_s), (think[1] if longest_s is None else longest_s)
         if max(low, high) > 0:
@@ -299,7 +385,15 @@ class Caller:
 def spread(
     context: Context, routing: str, work: list[Any], do: Callable[[Caller, Any], object], width: int = 16
 ) -> None:
-    """Let `width` clients do all of `work`, each item once."""
+    """Let several clients work off a list at the same time, and return when all of it is done.
+
+    Args:
+        context: what the clients share.
+        routing: `hop` or `balancer`.
+        work: the items; each is done once.
+        do: `do(caller, item)` does one item.
+        width: the highest number of clients.
+    """
     queue = list(reversed(work))
 
     def client(index: int) -> None:

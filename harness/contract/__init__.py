@@ -1,4 +1,4 @@
-"""A service as the harness knows it: through its contract, never through its code."""
+"""The contract: the only way in which the harness knows a service, never through the service's code."""
 
 from harness.contract.model import Contract
 from harness.contract.read import read_contract

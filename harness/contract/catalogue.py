@@ -13,12 +13,12 @@ from harness.yamlfile import Strict, nearest, read, validate
 
 
 class Surroundings(Strict):
-    """What is wrong around the service.
+    """What is wrong in the deployment around the service.
 
     Attributes:
-        sticky_cookie: By this cookie the balancer brings a client back to the replica that answered the client first,
-            and clients send the cookie back.
-        hides: The defects of the service that nobody notices because of it.
+        sticky_cookie: name of a cookie by which the balancer sends a client back to the replica that answered the
+            client first; clients send the cookie back.
+        hides: names of the defects of the service that the sticky cookie hides from clients.
     """
 
     sticky_cookie: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
@@ -26,10 +26,19 @@ class Surroundings(Strict):
 
 
 class Defect(Strict):
-    """One bug seeded on purpose. `scenario` is relative to the start directory of the contract.
+    """One bug seeded on purpose.
 
-    `deployment`: it is not, or not only, in the service. `quick`: one of the most telling, of which `harness prove
-    --quick` makes do. `waits_for`: what it takes to show it reliably; until then `prove` leaves it out.
+    Attributes:
+        name: name of the defect.
+        title: what the defect is, in a few words.
+        what: what the defective service does.
+        seen_in: where such a bug is met in real services.
+        scenario: path of the scenario that must show the defect, relative to the start directory of the contract.
+        check: name of the check that must catch the defect.
+        deployment: what is wrong around the service; None when the defect is in the service alone.
+        quick: whether the defect is one of the few telling ones to which `harness prove --quick` limits itself.
+        waits_for: what the harness lacks to show the defect reliably, so that `prove` leaves the defect out; None when
+            it lacks nothing.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -44,7 +53,7 @@ class Defect(Strict):
 
 
 class Catalogue(Strict):
-    """The whole file."""
+    """The whole catalogue file."""
 
     defects: list[Defect] = Field(min_length=1)
 
@@ -63,17 +72,29 @@ class Catalogue(Strict):
 
 @dataclass(frozen=True)
 class Seeded:
-    """What a run is given: defects by name for the service, and a sticky cookie for the balancer."""
+    """What a run with seeded defects is given.
+
+    Attributes:
+        service: names of the defects that the service switches on.
+        sticky_cookie: name of the balancer's sticky cookie; None when there is none.
+    """
 
     service: tuple[str, ...] = ()
     sticky_cookie: str | None = None
 
 
 def read_catalogue(contract: Contract, contract_path: Path) -> list[Defect]:
-    """The defects a contract names; [] when it names none.
+    """Return the defects in the catalogue of a contract.
+
+    Args:
+        contract: the contract.
+        contract_path: path of the contract file, which the path of the catalogue is relative to.
+
+    Returns:
+        The defects; [] when the contract names no catalogue.
 
     Raises:
-        UsageError: the catalogue cannot be used.
+        UsageError: the catalogue cannot be read, or has problems; one line for each.
     """
     if contract.defects is None:
         return []
@@ -82,10 +103,14 @@ def read_catalogue(contract: Contract, contract_path: Path) -> list[Defect]:
 
 
 def known(defects: list[Defect], names: list[str]) -> None:
-    """Refuse a name that no defect has.
+    """Refuse names that no defect has.
+
+    Args:
+        defects: the defects of the service.
+        names: the names that a user gave.
 
     Raises:
-        UsageError: with the nearest name.
+        UsageError: some defect is unknown; one line for each, with the nearest name.
     """
     valid = [defect.name for defect in defects]
     wrong = [f"{name!r} is no defect of this service{nearest(name, valid)}" for name in names if name not in valid]
@@ -94,7 +119,12 @@ def known(defects: list[Defect], names: list[str]) -> None:
 
 
 def seeded(defects: list[Defect], names: list[str]) -> Seeded:
-    """What the named defects, all of them known, come to."""
+    """Return what a run is given to have the named defects.
+
+    Args:
+        defects: the defects of the service.
+        names: names of some of them (see `known`).
+    """
     chosen = [defect for name in names for defect in defects if defect.name == name]
     around = [defect.deployment for defect in chosen if defect.deployment]
     inside = [defect.name for defect in chosen if not defect.deployment]

@@ -1,4 +1,4 @@
-"""From a contract's `start` to the command and environment of one replica or worker."""
+"""Turn the `start` of a contract into the command and environment of one replica or worker."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from harness.placeholders import PLACEHOLDER, fill
 
 
 def command(contract: Contract, role: str, values: Mapping[str, str], master: bytes) -> list[str]:
-    """Return the command of a replica or worker that is started by one.
+    """Return the command of a replica or worker, for a service that commands start.
+
+    Args:
+        contract: the contract of the service.
+        role: `replica` or `worker`.
+        values: what the placeholders of the command stand for.
+        master: the secret of the run.
 
     Raises:
-        ValueError: the contract starts no member of that role.
+        ValueError: the contract has no command for that role.
     """
     program = contract.start.worker if role == "worker" else contract.start.replica
     if program is None:
@@ -23,7 +29,7 @@ def command(contract: Contract, role: str, values: Mapping[str, str], master: by
 
 
 FILLED_EVERYWHERE = frozenset({"python", "run"})
-"""Placeholders that have a value on every platform, beside {secret:NAME}; the others have one on `process` alone."""
+"""Placeholders that have a value on every platform, as {secret:NAME} has; others have a value on `process` alone."""
 
 
 def variables(
@@ -36,9 +42,9 @@ def variables(
         section: the key of `start` that says how the service is started here.
         role: `replica` or `worker`.
         values: what {host}, {port}, {name}, {run}, {store_url} and {ledger_url} stand for, as far as that is known. A
-            variable that is nothing but a placeholder without a value ({port} of a worker) is left out.
+            variable whose whole text is a placeholder without a value (such as {port} of a worker) is left out.
         master: the secret of the run.
-        extra: more variables, which win (the scenario's environment, a defect).
+        extra: more variables (the scenario's environment, a defect), which override those of the contract.
     """
     known = {"python": sys.executable, **values}
     filled = {name: fill(text, known, master) for name, text in contract.start.environment_of(section, role).items()}

@@ -1,7 +1,8 @@
-"""A service as the harness knows it: how to start it, its operations, its promises.
+"""The contract file: how to start the service, which operations it has, and what it promises.
 
 The file is composed of the properties' parts: a section for each property that the service promises, and one section of
-promises for all of them. What belongs to no property (start, identity, users, metrics, defects) stands here.
+promises for all properties. The models of the parts that belong to no property (start, identity, users, metrics,
+defects) stand here.
 
 The definitive example is `target_service/contract.yaml`; `harness validate` reports every problem of a file. A property
 that a contract leaves out is not tested, and the report says so.
@@ -23,7 +24,7 @@ from harness.yamlfile import Strict
 
 
 class Identity(Strict):
-    """Headers by which an answer says who gave it."""
+    """Response headers by which an answer says which replica gave it."""
 
     replica: str | None = None
     boot: str | None = None
@@ -44,7 +45,7 @@ class Users(Strict):
 
 
 class Metrics(Strict):
-    """The service's own count of the requests it answered."""
+    """Where the service publishes its own count of the requests that it answered."""
 
     path: str = "/metrics"
     counter: str
@@ -53,14 +54,14 @@ class Metrics(Strict):
 
 
 class Defects(Strict):
-    """A catalogue of bugs seeded in the service on purpose, and the variable that switches one on."""
+    """A catalogue of bugs seeded in the service on purpose, and the environment variable that switches bugs on."""
 
     catalogue: str
     variable: str = "TARGET_DEFECTS"
 
 
 def _promises() -> tuple[type[CommonPromises], ...]:
-    """The promises of all properties, without the common ones, on which the others build."""
+    """Return the model of each property's own promises, without the common model that they extend."""
     found = dict.fromkeys(each.promises for each in PROPERTIES.values())
     return tuple(each for each in found if each is not CommonPromises) or (CommonPromises,)
 
@@ -93,10 +94,13 @@ class Parts(Strict):
         return {name: section for name, section in there.items() if section is not None}
 
     def promising(self, otherwise: Mapping[str, Any]) -> Self:
-        """Return the same contract with some promises made otherwise.
+        """Return the same contract with other values of some promises.
+
+        Args:
+            otherwise: the new values, by the names of the promises.
 
         Raises:
-            ValueError: one of them cannot be promised.
+            ValueError: there is no such promise, or it cannot have such a value.
         """
         promises = Promises.model_validate({**self.promises.model_dump(), **otherwise})
         return self.model_copy(update={"promises": promises})
@@ -113,7 +117,11 @@ class Parts(Strict):
         return found
 
     def declared(self, name: str) -> Declared[Any, Any]:
-        """Return what the contract declares, as the property called `name` sees it."""
+        """Return what the contract declares, as one property sees it.
+
+        Args:
+            name: the name of the property.
+        """
         sections = self.sections
         from_file = self.users.file is not None
         return Declared(name, sections.get(name), self.promises, sections, self.operations(), from_file)
@@ -122,7 +130,7 @@ class Parts(Strict):
 if TYPE_CHECKING:
 
     class Contract(Parts):
-        """The whole file."""
+        """The whole contract file."""
 
 else:
     Contract = create_model(

@@ -1,4 +1,4 @@
-"""Contract file -> `Contract`, with every problem that shows only when its parts are held together."""
+"""Read a contract file, and report every problem in it, also those that show only when its parts are compared."""
 
 from __future__ import annotations
 
@@ -31,14 +31,17 @@ START = {"python", "host", "port", "name", "run", "store_url", "ledger_url"}
 
 
 def read_contract(path: Path) -> Contract:
-    """The contract at `path`.
+    """Read and check a contract.
+
+    Args:
+        path: path of the contract file.
 
     Raises:
-        UsageError: with one line for every problem, each with its place and remedy.
+        UsageError: the contract is not usable; one line for every problem, with its place and remedy.
     """
     document = read(path, "contract")
     contract, problems = check(document, Contract, document.data)
-    # What is right by itself is held together even so: a file's problems are all told at once.
+    # The valid parts are compared with each other even if others are invalid, so that all problems are told at once.
     held = contract or _right_parts(document)
     problems += [*_operations(document, held), *_start(document, held), *_answers(document, held)]
     problems += _properties(document, held)
@@ -48,7 +51,7 @@ def read_contract(path: Path) -> Contract:
 
 
 def _right_parts(document: Document) -> Contract:
-    """The parts of a contract that are right by themselves; all others are None."""
+    """Return the contract with the parts that are valid by themselves; every other part is None."""
     parts: dict[str, object] = {}
     for name, field in Contract.model_fields.items():
         annotation: Any = field.annotation
@@ -77,7 +80,7 @@ def _operations(document: Document, contract: Contract) -> list[str]:
 
 
 def _right_operations(document: Document) -> dict[str, Operation]:
-    """Operations that are right by themselves, wherever their section is not."""
+    """Return, by dotted place, the operations that are valid by themselves, even in a section that is not."""
     found = {}
     for place in PLACEHOLDERS:
         section, _, name = place.partition(".")
@@ -142,7 +145,7 @@ def _answers(document: Document, contract: Contract) -> list[str]:
 
 
 def _properties(document: Document, contract: Contract) -> list[str]:
-    """Return what each property says of its own section, and which sections lack the one by which clients log in."""
+    """Return the problems that properties find in their sections, and sections that lack the one to log in by."""
     problems = []
     sessions = next(each.name for each in PROPERTIES.values() if each.gives_sessions)
     for name, section in contract.sections.items():
@@ -156,10 +159,17 @@ def _properties(document: Document, contract: Contract) -> list[str]:
 
 
 def read_users(contract: Contract, contract_path: Path) -> list[tuple[str, str]]:
-    """Users of the contract's file as (name, password); [] when they sign up instead.
+    """Read the users from the file that a contract names.
+
+    Args:
+        contract: the contract.
+        contract_path: path of the contract file, which the path of the users' file is relative to.
+
+    Returns:
+        Name and password of each user; [] when users sign up instead.
 
     Raises:
-        UsageError: the file is missing, or a line is not `username,password`.
+        UsageError: the file cannot be read, holds no user, or has a line that is not `username,password`.
     """
     if contract.users.file is None:
         return []

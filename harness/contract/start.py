@@ -8,7 +8,7 @@ from harness.yamlfile import Strict
 
 
 class Program(Strict):
-    """A command, and the environment it gets beside the one common to all."""
+    """A command, and the environment variables that it gets beside those common to all."""
 
     command: list[str] = Field(min_length=1)
     environment: dict[str, str] = {}
@@ -17,11 +17,12 @@ class Program(Strict):
 class Compose(Strict):
     """The service as a Compose file, for the platform `docker`. Paths are relative to `start.directory`.
 
-    `replica`, `worker`, `balancer` and `ledger` are services of the file. The load goes to the port that `balancer`
-    publishes on 127.0.0.1 for its container port `balancer_port`; readiness is asked of each replica at `port` in its
-    own container. `attach` names a project of that file that runs already: it is used as it is, and left as it was
-    found. `front` is the network by which the balancer finds the replicas: a replica that is to be held back
-    from requests, or cut off from them, is taken out of it. Without `ledger` no effect is seen.
+    `replica`, `worker`, `balancer` and `ledger` name services of the file. The load goes to the port of 127.0.0.1 at
+    which the container of `balancer` publishes its `balancer_port`. The harness asks each replica at `port` of its
+    container whether the replica is ready. `attach` names a project of the file that runs already: the harness uses the
+    project as it is, and leaves it as it was found. `front` names the network by which the balancer finds the replicas:
+    to keep requests from a replica, the harness disconnects the replica from this network. Without `ledger`, effects
+    cannot be seen.
     """
 
     file: str
@@ -39,9 +40,10 @@ class Compose(Strict):
 class Kubernetes(Strict):
     """The service as manifests, for the platform `kubernetes`. Paths are relative to `start.directory`.
 
-    `replica`, `worker` and `ledger` are Deployments of the manifests. The load goes to the Service `service`, at its
-    port `service_port`; readiness is asked of each pod at `port`. Variables go into `replica` and `worker`. `attach`
-    names a namespace in which it runs already: nothing is applied, and it is left as it was found.
+    `replica`, `worker` and `ledger` name Deployments of the manifests. The load goes to the Service `service`, at its
+    port `service_port`. The harness asks each pod at `port` whether the pod is ready. Environment variables are set on
+    the Deployments `replica` and `worker`. `attach` names a namespace in which the service runs already: the harness
+    applies no manifest, and leaves the namespace as it was found.
     """
 
     manifests: list[str] = Field(min_length=1)
@@ -58,9 +60,9 @@ class Kubernetes(Strict):
 class Start(Strict):
     """How to start the service. `directory` is relative to the contract file.
 
-    `replica` and `worker` are commands (platform `process`), `compose` and `kubernetes` describe the same service for
-    the platforms `docker` and `kubernetes`. `environment` is common to all; a variable that is nothing but a
-    placeholder without a value there (`{port}` in a container) is left out.
+    `replica` and `worker` are commands for the platform `process`; `compose` and `kubernetes` describe the same service
+    for the platforms `docker` and `kubernetes`. `environment` holds the variables common to all platforms. A variable
+    whose whole text is a placeholder without a value on the platform (such as `{port}` in a container) is left out.
     """
 
     directory: str = "."
@@ -81,22 +83,35 @@ class Start(Strict):
 
     @property
     def ways(self) -> dict[str, Program | Compose | Kubernetes]:
-        """The ways in which the service can be started, by the key that holds each; `worker` belongs to `replica`."""
+        """The ways to start the service, by their keys in `start`; `worker` belongs to `replica` and is no key."""
         found = {name: getattr(self, name) for name in type(self).model_fields if name != "worker"}
         return {name: way for name, way in found.items() if isinstance(way, Program | Compose | Kubernetes)}
 
     def has_workers(self, section: str) -> bool:
-        """Say whether workers are started in the way that `section` holds."""
+        """Say whether a way to start the service starts workers.
+
+        Args:
+            section: the way's key in `start`, such as `compose`.
+        """
         way = self.ways.get(section)
         return (self.worker if isinstance(way, Program) else way and way.worker) is not None
 
     def attached_to(self, section: str) -> str | None:
-        """Return the name of the project or namespace that runs already, and that the harness did not create."""
+        """Return the name of the running project or namespace that the harness attaches to; None when it starts one.
+
+        Args:
+            section: the key in `start` of the way to start the service, such as `compose`.
+        """
         way = self.ways.get(section)
         return None if way is None or isinstance(way, Program) else way.attach
 
     def environment_of(self, section: str, role: str) -> dict[str, str]:
-        """Return the variables of a `replica` or `worker`, their placeholders not yet filled."""
+        """Return the environment variables of a replica or worker, with their placeholders not yet filled.
+
+        Args:
+            section: the key in `start` of the way to start the service, such as `compose`.
+            role: `replica` or `worker`.
+        """
         own: Program | Compose | Kubernetes | None = self.ways.get(section)
         if isinstance(own, Program) and role == "worker":
             own = self.worker

@@ -1,9 +1,10 @@
-"""The analysed table of what happened: one row an op, built from the journals of a run folder.
+"""The analysed table of what happened: one row for each op, built from the journals of a run folder.
 
     db = build(folder, vocabulary)     # reads the journals, writes history.parquet
 
-`build` returns a DuckDB connection bounded to 700 MB and two threads, whose files live in a temporary folder that goes
-with the connection. Tables and columns: `harness.history.schema`. The meaning of names: `harness.history.vocabulary`.
+`build` returns a DuckDB connection that is limited to 700 MB and two threads. The connection's files live in a
+temporary folder that is removed with the connection. `harness.history.schema` describes the tables and columns,
+`harness.history.vocabulary` the meaning of names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Builds the tables of a history from the .jsonl files of a run folder.
+"""Build the tables of a history from the .jsonl files of a run folder.
 
-Every line is checked before DuckDB sees it, so garbage in a file costs its own lines and nothing else. The order
-of the ops is (invoke_ns, agent, op): the same folder gives the same rows, ids and bytes.
+Every line is checked before DuckDB sees it, so that garbage in a file costs its own lines and nothing else. The ops are
+ordered by (invoke_ns, agent, op), so that the same folder gives the same rows, ids and bytes.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ def build(folder: Path, vocabulary: Vocabulary) -> Connection:
         folder: a run folder.
         vocabulary: what the names of ops and faults in the folder mean.
 
+    Returns:
+        The connection that holds the tables.
+
     Raises:
         UsageError: `folder` is no run folder, or the load never began in it.
     """
@@ -79,7 +82,7 @@ def _agent(path: Path, position: int) -> int:
 
 
 def _events(db: Connection, journals: list[Path]) -> None:
-    """Loads the usable journal lines into table `event`, and lag and summary from them."""
+    """Load the usable lines of the journals into the table `event`, and the lag from these into the table `lag`."""
     numbers = [_agent(path, position) for position, path in enumerate(journals)]
     if len(set(numbers)) < len(numbers):
         numbers = list(range(len(journals)))
@@ -96,7 +99,7 @@ def _events(db: Connection, journals: list[Path]) -> None:
 
 
 def _summaries(db: Connection, vocabulary: Vocabulary) -> None:
-    """Insert what Locust counted by `property/kind`, under the names that properties have today."""
+    """Fill the table `summary` with Locust's counts by `property/kind`, under the names that properties have today."""
     rows = db.execute("""SELECT agent, requests, failures, by_kind, dropped
         FROM event WHERE e = 'summary' ORDER BY agent, "at" ASC""").fetchall()
     for agent, requests, failures, by_kind, dropped in rows:
@@ -122,7 +125,10 @@ def _ops(db: Connection, vocabulary: Vocabulary) -> None:
 
 
 def _drop_repeated(db: Connection) -> None:
-    """An op number used twice, or completed without an invoke, is damage: counted, and only the first kept."""
+    """Count as damage every op number that is used twice, or completed without an invoke.
+
+    Of a number that is used twice, only the first line is kept.
+    """
     repeated = "SELECT agent, e, n FROM event WHERE e IN ('i', 'c') GROUP BY ALL HAVING count(*) > 1"
     orphan = """SELECT agent, n FROM event WHERE e = 'c'
         EXCEPT SELECT agent, n FROM event WHERE e = 'i'"""

@@ -1,7 +1,7 @@
 """The tables of a history, and the bounded DuckDB connection that holds them.
 
-Times are CLOCK_MONOTONIC nanoseconds (`*_ns`). An op that never completed has outcome `info`, class `error`,
-error `open` and no `return_ns`; for the rules every `info` op returns at infinity.
+Times (`*_ns`) are nanoseconds of CLOCK_MONOTONIC. An op that never completed has the outcome `info`, the class `error`,
+the error `open` and no `return_ns`. The rules take every `info` op to return at infinity.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ TABLES: dict[str, str] = {
     "started VARCHAR, at_ns BIGINT",
     "torn": "file VARCHAR, lines BIGINT, inner_lines BIGINT",
 }
-"""Name of each table and its columns. `torn.inner_lines` are malformed lines before the last one of a file: a
-torn last line is what a kill leaves, anything else is damage. `effect.line` keeps the ledger's own order.
+"""Name of each table and its columns. `torn.inner_lines` counts the malformed lines before the last line of a file: a
+kill may leave a torn last line, but any other malformed line is damage. `effect.line` keeps the ledger's own order.
 `fault_member` names the members that a fault without a single target stopped gracefully. The boolean columns of
-`fault` are the facts of its kind (`harness.history.vocabulary.FaultFacts`)."""
+`fault` are the facts of the fault's kind (`harness.history.vocabulary.FaultFacts`)."""
 
 SEEN = """CASE
   WHEN session IS NULL OR session_use IN ('none', 'begin') THEN NULL
@@ -85,22 +85,22 @@ SEEN = """CASE
   WHEN class = 'absent' THEN 'absent' END"""
 """What an op saw of the session that it was sent with, as SQL over the other columns of `op`.
 
-An answer that says anything of the thing asked for was given to somebody who is logged in. A limiter may well turn an
-op away before it looked at the session, so that `limited` and `refused` show nothing."""
+An answer that says anything about the thing asked for was given to a client whom the service took for logged in. A rate
+limiter may turn an op away before the service looks at the session, so that `limited` and `refused` show nothing."""
 
 SCRATCH = "harness-history-"
-"""How the temporary folder of a connection begins; `harness recover` removes those of dead processes."""
+"""How the name of a connection's temporary folder begins; `harness recover` removes the folders of dead processes."""
 
 LINES = "lines-"
-"""How a file begins that goes with a connection: usable lines on their way into it."""
+"""How the name of a temporary file begins that holds usable lines on their way into the database."""
 
 _connections = "memory_limit='700MB'", "threads=2", "preserve_insertion_order=true"
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """A new, empty connection; its database and spill files are removed with it."""
+    """Return a new connection to an empty database, whose files are removed when the connection is."""
     folder = Path(tempfile.mkdtemp(prefix=SCRATCH))
-    # The kernel takes the lock back when this process dies: then whoever clears up knows that nobody needs it.
+    # The kernel releases the lock when this process dies, so that `harness recover` knows that the folder is unused.
     lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_EX)
     db = duckdb.connect(str(folder / "history.duckdb"))
@@ -118,12 +118,17 @@ def _discard(folder: Path, lock: int) -> None:
 
 
 def scratch(db: duckdb.DuckDBPyConnection) -> str | None:
-    """The folder of the connection's own files, for others that go with it; None for one in memory."""
+    """Return the folder of a connection's files, for further temporary files; None for a database in memory."""
     row = db.execute("SELECT path FROM duckdb_databases() WHERE NOT internal").fetchone()
     return str(Path(row[0]).parent) if row and row[0] else None
 
 
 def create_tables(db: duckdb.DuckDBPyConnection, *names: str) -> None:
-    """Creates the named tables, or all of them, empty."""
+    """Create empty tables.
+
+    Args:
+        db: the connection.
+        names: the names of the tables; all tables when none is named.
+    """
     for name in names or TABLES:
         db.execute(f"CREATE TABLE {name} ({TABLES[name]})")

@@ -1,4 +1,4 @@
-"""Loads the small files of a run folder: run.jsonl, faults.jsonl, metrics.jsonl and the ledger's record."""
+"""Load the small files of a run folder: run.jsonl, faults.jsonl, metrics.jsonl and the ledger's record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ _LEDGER = (
 
 
 def load(db: Connection, folder: Path, vocabulary: Vocabulary) -> None:
-    """Fill every table but op, lag and summary. A missing file counts as an empty one."""
+    """Fill every table but `op`, `lag` and `summary`. A missing file counts as an empty one.
+
+    Args:
+        db: the connection that holds the tables.
+        folder: the run folder.
+        vocabulary: what the kinds of fault in the folder mean.
+    """
     for name, fill in (("run", _run), ("faults", partial(_faults, vocabulary)), ("metrics", _metrics)):
         found, torn = events(folder / f"{name}.jsonl")
         fill(db, found)
@@ -35,13 +41,13 @@ def load(db: Connection, folder: Path, vocabulary: Vocabulary) -> None:
 
 
 def count_torn(db: Connection, torn: Torn) -> None:
-    """Remembers unusable lines, if there were any."""
+    """Add the unusable lines of a file to the table `torn`, if there are any."""
     if torn.lines:
         db.execute("INSERT INTO torn VALUES (?, ?, ?)", [torn.file, torn.lines, torn.inner])
 
 
 def _insert(db: Connection, table: str, rows: Sequence[Sequence[object]]) -> None:
-    """A value that does not fit its column becomes NULL: one odd field must not cost the run its verdict."""
+    """Insert rows; a value that does not fit its column becomes NULL, so that no odd field costs the verdict."""
     if not rows:
         return
     names = [column.split()[0].strip('"') for column in TABLES[table].split(", ")]

@@ -1,7 +1,7 @@
-"""What the names in a run folder mean: kinds of op, kinds of fault, and names that were called otherwise before.
+"""What the names in a run folder mean: kinds of op, kinds of fault, and former names of properties.
 
-The history's floor knows no property and no fault by name. `harness.offline`, which builds histories, passes down what
-the registered properties and faults say of themselves.
+This package knows no property and no fault by name. `harness.offline`, which has histories built, passes a vocabulary
+with what the registered properties and faults declare.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ SessionUse = Literal["read", "begin", "renew", "end", "end_all", "none"]
 
 @dataclass(frozen=True)
 class FaultFacts:
-    """What a kind of fault does, as far as judging asks.
+    """What a kind of fault does, as far as judging needs to know.
 
     Attributes:
-        graceful: asks members to end, and lets them finish what they accepted.
-        rough: may fail requests that are under way at a replica.
-        ends_life: the boot of its target never answers again.
-        renews: another version answers once the fault has landed.
-        idle: does nothing.
-        single: has one member for its target.
+        graceful: whether the fault asks members to end, and lets them finish the requests that they accepted.
+        rough: whether the fault may fail requests that are under way at a replica.
+        ends_life: whether the target's boot never answers again.
+        renews: whether another version of the service answers once the fault has landed.
+        idle: whether the fault does nothing.
+        single: whether the fault has one member as its target.
     """
 
     graceful: bool = False
@@ -49,9 +49,9 @@ class Vocabulary:
 
     Attributes:
         sessions: what ops of a kind do with their session, by `property/kind`, or by `*/kind` for a kind that every
-            property may use. A kind that is not listed reads.
+            property may use. Ops of a kind that is not listed read their session.
         faults: facts by kind of fault. A kind that is not listed has the facts of `FaultFacts()`.
-        renamed: former name of a property to its name today.
+        renamed: today's name of each property that was renamed, by its former name.
     """
 
     sessions: Mapping[str, SessionUse] = field(default_factory=dict)
@@ -82,11 +82,15 @@ class Vocabulary:
         return f"CASE {workload} {cases} ELSE {workload} END" if cases else workload
 
     def today(self, place: str) -> str:
-        """Return `property/kind` with the name that the property has today."""
+        """Return a `property/kind` with the name that the property has today.
+
+        Args:
+            place: `property/kind` as the journal has it, or the name of a property alone.
+        """
         name, slash, kind = place.partition("/")
         return f"{self.renamed.get(name, name)}{slash}{kind}"
 
 
 def quoted(text: str) -> str:
-    """Return a text as an SQL literal."""
+    """Return the SQL string literal of a text."""
     return "'" + text.replace("'", "''") + "'"

@@ -2,17 +2,20 @@
 
     journal against Locust     per agent and kind of op: completions in the journal = requests that Locust counted
     more than were sent        a boot counted more requests than it can have got by then
-    fewer than were answered   a boot, asked a quarter of a second after its last answer, counted fewer than it answered
+    fewer than were answered   a boot, asked a quarter of a second after its last answer, counted fewer requests than it
+                               had answered
 
-A journal that disagrees with Locust makes this check `unknown`: then the harness is at fault, and nothing it says
-about the service can be trusted. Disagreement with the service's own metrics is `invalid`: a request was answered by
-what did not serve it, or served behind our back, say by a second delivery.
+A journal that disagrees with Locust makes this check `unknown`: then the harness is at fault, and nothing that the
+harness says about the service can be trusted. Disagreement with the service's own metrics is `invalid`: a request was
+answered by something that did not serve it, or was served without the client's knowledge, say by a second delivery.
 
-Why this is right: by a scrape at t a boot can have counted the ops it answered, those of unknown boot (all `info`,
-open and turned-away ones; each counted in the service's favour) and those under way through the balancer at t, which
-may deliver one twice; all invoked before t. And a boot counts before or soon after it answers, so what it answered a
-quarter of a second before the scrape was asked for is in it. Every boot's last scrape is judged: for one that lived
-on this is equality but for the doubtful, for one that died it is a bound from above.
+Why this is right: by a scrape at t a boot can have counted three sorts of ops, all invoked before t. The first are the
+ops that the boot answered. The second are the ops whose boot is unknown: all `info`, open and turned-away ones; each is
+counted in the service's favour. The third are the ops under way through the balancer at t, since a balancer may deliver
+one request twice. A boot counts a request before it answers or soon after, so a scrape holds every request that the
+boot answered a quarter of a second before the scrape was asked for. Every boot's last scrape is judged. For a boot that
+lived on, the two bounds make an equality, except for the doubtful ops; for a boot that died, there is only the upper
+bound.
 Time limits: a quarter of a second for the counter to follow the answer; the run's last scrape waits for it. Without
 metrics in the contract only Locust is compared.
 
@@ -38,7 +41,7 @@ RULES = {
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES)
     found.count({"ops": "count(*)", "completions": "count(*) FILTER (error IS DISTINCT FROM 'open')"})
     judged = _boots(db, found, criteria) if criteria.metrics else 0
@@ -60,7 +63,7 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _locust(db: Connection) -> list[str]:
-    """Where the journal and Locust disagree, in words."""
+    """Return one line of text for each count on which the journal and Locust disagree."""
     rows = db.execute("""
         WITH mine AS (SELECT agent, workload || '/' || kind AS kind, count(*) AS ops FROM op
             WHERE error IS DISTINCT FROM 'open' GROUP BY ALL),
@@ -82,7 +85,7 @@ def _locust(db: Connection) -> list[str]:
 
 
 def _boots(db: Connection, found: Findings, criteria: Criteria) -> int:
-    """Judges the last scrape of every boot; returns how many there were."""
+    """Judge the last scrape of every boot, and return the number of boots that were scraped."""
     counted = "true"
     if criteria.metric_kinds is not None:
         listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in criteria.metric_kinds)

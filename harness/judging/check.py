@@ -24,8 +24,8 @@ class Items:
         column: the column of `op` that names an item.
         acknowledged: the ops by which the service says that an item is there.
         read: the ops that read an item, whatever they find.
-        acknowledged_in: the column that names the item in the ops that acknowledge one, where that is another.
-        everywhere: the ops of all properties count, and not only those of the property itself.
+        acknowledged_in: the column that names an item in the ops that acknowledge the item; None when it is `column`.
+        everywhere: whether the ops of all properties count, and not only the ops of the property itself.
     """
 
     column: str
@@ -44,8 +44,9 @@ class FinalReads:
         acknowledged: the ops of the load by which the service says that an item is there.
         read: the ops that read an item.
         given_up: the ops after which an item need not be there any more.
-        life_s: an item that is older than this by the final phase may have ended by itself, in seconds; None: never.
-        everywhere: an item may be read and given up by the ops of all properties.
+        life_s: the age in seconds, at the begin of the final phase, above which an item may have ended by itself; None
+            when items never end by themselves.
+        everywhere: whether the ops of all properties may read an item and give an item up.
     """
 
     column: str
@@ -58,13 +59,13 @@ class FinalReads:
 
 @dataclass(frozen=True)
 class Check:
-    """A rule over the history, by its name in results and reports.
+    """A rule over the history.
 
     Attributes:
-        name: its name.
+        name: the name of the check in results and reports.
         sentence: what holds when the check finds nothing.
         rules: what each violation means, by the name of the rule.
-        judge: `judge(db, criteria)` gives the result; None when the run did not exercise what is judged.
+        judge: `judge(db, criteria)` returns the result, or None when the run did not exercise what the check judges.
     """
 
     name: str
@@ -84,7 +85,7 @@ class Question:
         items: what the evidence counts for the check; None where there is nothing to count.
         final: what the final phase must have read; None where nothing is read back.
         gaps: what the check leaves out in this run, and why.
-        not_exercised: why there is no result, where `judge` gives None.
+        not_exercised: the reason that the report gives when `judge` returns None.
     """
 
     check: Check

@@ -1,9 +1,9 @@
 """What must be shown before `valid` means anything: that the faults happened, and that something could have broken.
 
     faults landed        every fault of the schedule was seen to take effect while the load ran
-    faults healed        and was seen to be undone
+    faults healed        every injected fault was seen to be undone
     killed boots silent  no killed replica's boot id answers an op that was invoked after its end was seen
-    new version answers  after a rollout landed none of the old boot ids answers, and another one does
+    new version answers  after a rollout landed, no boot id of the old version answers, and another boot id does
     items: <check>       items acknowledged before a landed fault, and read after it through another replica
     covered: <check>     share of the landed faults with at least one such item
     ops in windows       ops of every kind in the mix within each fault's window
@@ -11,10 +11,10 @@
     files whole          no damage within the journals or the ledger's record
     problem: <kind>      what the run itself reported: a crashed agent, a guard, no quiet, a lost store
 
-An item counts for a fault if it was acknowledged before the injection, and its latest answered read through a replica
-other than the one that acknowledged it was invoked after the landing; so one aggregation by item serves all faults.
-What is an item, the check says (`harness.judging.check.Items`). A scenario without faults needs only the last three,
-and says that it proves only steady behaviour.
+An item counts for a fault if two things hold: the item was acknowledged before the injection, and its latest answered
+read through a replica other than the one that acknowledged it was invoked after the landing. So one aggregation by item
+serves all faults. The check says what an item is (`harness.judging.check.Items`). A scenario without faults needs only
+the last three proofs, and its evidence says that the run proves only steady behaviour.
 Cost: one aggregation by item per property. O(n).
 """
 
@@ -29,7 +29,7 @@ from harness.judging.findings import Connection, counts, one
 from harness.judging.verdict import INF, NS, Proof
 
 NOT_GATHERED = "evidence"
-"""Name of the one proof there is when the others could not be looked for."""
+"""Name of the only proof of a run whose evidence could not be gathered because of an error."""
 
 _UNNAMED = ": no answer said which replica gave it; name the header that does, `identity.replica` in the contract"
 
@@ -91,7 +91,10 @@ def _healed(db: Connection) -> Proof:
 
 
 def _silent(db: Connection) -> Proof:
-    """Replicas alone: a worker answers nobody, so its silence shows nothing."""
+    """Return the proof that no killed replica answered again.
+
+    A worker answers no client, so that the silence of a killed worker shows nothing.
+    """
     killed = f"ends_life AND role = 'replica' AND {_LANDED}"
     alive = db.execute(f"""SELECT f.fault, f.boot, count(*) FROM (SELECT * FROM fault WHERE {killed}) f
         JOIN op o ON o.boot = f.boot WHERE o.invoke_ns > f.landed_ns
@@ -109,7 +112,10 @@ def _silent(db: Connection) -> Proof:
 
 
 def _renewed(db: Connection) -> list[Proof]:
-    """Of replicas alone. Nothing is owed where no rollout landed; that it did not is told elsewhere."""
+    """Return the proof that after each rollout only the new version answered; [] when no replica was rolled out.
+
+    That a rollout of the schedule did not land is reported by the proof `faults landed`.
+    """
     rows = db.execute(f"""WITH landed AS (
           SELECT fault, landed_ns FROM fault
           WHERE renews AND role = 'replica' AND {_LANDED}),
@@ -133,7 +139,7 @@ def _renewed(db: Connection) -> list[Proof]:
 
 
 def _among(question: Question, everywhere: bool) -> str:
-    """The ops that a question looks at, as SQL: those of its property, or all."""
+    """Return the SQL for the ops that a question looks at: the ops of its property, or all ops."""
     if everywhere or question.of is None:
         return "op"
     return f"(SELECT * FROM op WHERE workload = {quoted(question.of)})"
@@ -149,7 +155,10 @@ def _item_rows(items: Items, among: str) -> str:
 
 
 def _items(db: Connection, criteria: Criteria, question: Question, items: Items) -> list[Proof]:
-    """`elsewhere` is the latest read through another replica than the one that acknowledged the item."""
+    """Return the proofs that enough items met a fault, and that enough faults met an item.
+
+    The column `elsewhere` is the latest read through another replica than the one that acknowledged the item.
+    """
     name, among = question.name, _among(question, items.everywhere)
     db.execute(f"CREATE OR REPLACE TEMP TABLE owned AS {_item_rows(items, among)}")
     db.execute(f"""CREATE OR REPLACE TEMP TABLE moved AS
@@ -182,9 +191,10 @@ def _items(db: Connection, criteria: Criteria, question: Question, items: Items)
 
 
 def _windows(db: Connection, criteria: Criteria) -> Proof:
-    """From injection to heal, two seconds at least. One that the end of the load cuts below a second is left out.
+    """Return the proof that every fault window holds enough ops of each kind.
 
-    Shorter ones hold no fair share of the rarer kinds.
+    A fault's window lasts from the injection to the heal, and two seconds at least: a shorter window would not hold a
+    fair share of the rarer kinds. A window of which the end of the load leaves less than a second is left out.
     """
     windows = db.execute(f"""SELECT fault, greatest(injected_ns, start_ns) AS a,
         least(greatest(coalesce(healed_ns, 0), injected_ns + {2 * NS}), end_ns) AS b
@@ -206,7 +216,10 @@ def _windows(db: Connection, criteria: Criteria) -> Proof:
 
 
 def _final(db: Connection, question: Question, final: FinalReads) -> Proof:
-    """An item that may have ended by itself before the final phase need not be read."""
+    """Return the proof that every acknowledged item was read in the final phase.
+
+    An item that was given up, or that may have ended by itself before, need not be read.
+    """
     column = final.column
     own = "true" if question.of is None else f"workload = {quoted(question.of)}"
     given = f"({final.acknowledged}) AND {own}"
@@ -228,7 +241,15 @@ def _final(db: Connection, question: Question, final: FinalReads) -> Proof:
 
 
 def of_check(proofs: Sequence[Proof], question: Question) -> dict[str, str]:
-    """Return what was found and needed for one check, by a short name; empty for a check that has no items."""
+    """Return what the run owed one check, as texts such as "40 found, 30 needed" by a short name.
+
+    Args:
+        proofs: the proofs that `gather` returned.
+        question: the check.
+
+    Returns:
+        The texts; {} for a check without items.
+    """
     if question.items is None:
         return {}
     name = question.name
@@ -245,16 +266,19 @@ def of_check(proofs: Sequence[Proof], question: Question) -> dict[str, str]:
 
 
 def damage(db: Connection) -> int:
-    """Unusable lines within the journals or the ledger's record: ops may be missing from the history."""
+    """Count the unusable lines within the journals and the ledger's record: ops may be missing from the history."""
     rows = """SELECT coalesce(sum(inner_lines), 0) FROM torn
         WHERE starts_with(file, 'journal') OR starts_with(file, 'ledger')"""
     return int(one(db, rows)[0])
 
 
 def part_lost_s(db: Connection) -> float | None:
-    """From when on a part that the service needs may have been lost, in seconds since the first op; None if none was.
+    """Return since when a part that the service needs, such as the store, may have been lost; None when none was.
 
-    Its loss is noticed up to `_NOTICED_S` late.
+    The loss is noticed up to `_NOTICED_S` seconds late, so that these are taken off.
+
+    Returns:
+        Seconds since the first op was invoked; may be negative.
     """
     noted, first = one(
         db, "SELECT (SELECT min(at_ns) FROM problem WHERE kind = 'part_lost'), (SELECT min(invoke_ns) FROM op)"

@@ -5,9 +5,9 @@
     found.add("lost", "SELECT key AS item, min(invoke_ns) AS at_ns, [min(id)] AS ops FROM own WHERE ... GROUP BY key")
     return found.conclude(vacuous=None if found.examined["lines"] else "no line was acknowledged: nothing to judge")
 
-`Findings` provides the view `own`, the ops of one property, and collects the temporary table `bad`(rule, item, at_ns,
-ops): one row a violating item, `ops` the ids of the ops that show the violation. The witnesses are the earliest
-violations, each rule's first before any rule's second.
+`Findings` provides the view `own`, which holds the ops of one property. It collects the violations in the temporary
+table `bad`(rule, item, at_ns, ops), one row for each violating item; `ops` holds the ids of the ops that show the
+violation. The witnesses are the earliest violations: the first one of every rule comes before the second one of any.
 """
 
 from __future__ import annotations
@@ -26,34 +26,43 @@ MOST_WITNESSES = 5
 MOST_OPS = 12
 
 REPLICAS = ("replica fault", "NOT idle AND role = 'replica'")
-"""What the faults are called that could have shown a violation, and the condition on table `fault` that finds them."""
+"""What a check calls the faults that could have shown a violation, and the SQL condition on table `fault` for them."""
 ANY_ROLE = ("replica or worker fault", "NOT idle")
 
 _BAD = "CREATE OR REPLACE TEMP TABLE bad (rule VARCHAR, item VARCHAR, at_ns BIGINT, ops BIGINT[])"
 
 
 def one(db: Connection, query: str) -> tuple[Any, ...]:
-    """The single row of a query."""
+    """Return the single row of a query that always gives one, such as an aggregate."""
     row = db.execute(query).fetchone()
     assert row is not None
     return tuple(row)
 
 
 def counts(db: Connection, columns: Mapping[str, str], source: str) -> dict[str, int]:
-    """Evaluates one SQL aggregate a name over `source`, in one pass."""
+    """Evaluate one SQL aggregate for each name, all in one pass over `source`.
+
+    Args:
+        db: the history.
+        columns: the SQL aggregate of each name.
+        source: what follows FROM in the query.
+
+    Returns:
+        The value of each name's aggregate; 0 where the aggregate is NULL.
+    """
     aggregates = ", ".join(f"coalesce({sql}, 0)" for sql in columns.values())
     return dict(zip(columns, map(int, one(db, f"SELECT {aggregates} FROM {source}")), strict=True))
 
 
 def origin_ns(db: Connection) -> int:
-    """Where the seconds of a report count from: the start of the load, else the first thing that happened."""
+    """Return the time from which the seconds of a report count: the start of the load, else the begin of the run."""
     query = """SELECT coalesce((SELECT min(start_ns) FROM load_window), (SELECT min(at_ns) FROM declared),
         (SELECT min(invoke_ns) FROM op), 0)"""
     return int(one(db, query)[0])
 
 
 def seconds(at_ns: int | None, origin: int) -> float | None:
-    """Seconds since `origin`, to the millisecond."""
+    """Return the seconds from `origin` to `at_ns`, rounded to the millisecond; None when there is no `at_ns`."""
     return None if at_ns is None else round((at_ns - origin) / NS, 3)
 
 
@@ -78,11 +87,20 @@ class Findings:
         db.execute(f"CREATE OR REPLACE TEMP VIEW own AS SELECT * FROM op WHERE {_of(of)}")
 
     def count(self, columns: Mapping[str, str], source: str = "own") -> None:
-        """Note under each name how much was examined, by one SQL aggregate a name over `source`."""
+        """Note under each name how much was examined.
+
+        Args:
+            columns: the SQL aggregate of each name.
+            source: what follows FROM in the query.
+        """
         self.examined |= counts(self.db, columns, source)
 
     def add(self, rule: str, query: str) -> None:
-        """Add the rows (item, at_ns, ops) of `query` as violations of `rule`.
+        """Add the rows (item, at_ns, ops) of a query as violations of a rule.
+
+        Args:
+            rule: name of the rule.
+            query: the SQL query, one row for each violating item.
 
         Raises:
             KeyError: the check has no such rule.
@@ -92,7 +110,7 @@ class Findings:
         self.db.execute(f"INSERT INTO bad SELECT {quoted(rule)}, item, at_ns, ops FROM ({query})")
 
     def any(self) -> bool:
-        """Say whether a violation was found so far."""
+        """Say whether any violation was found so far."""
         return bool(one(self.db, "SELECT count(*) FROM bad")[0])
 
     def conclude(
@@ -112,9 +130,9 @@ class Findings:
             evidence: what the check adds to its result.
             item: the SQL expression over a row of `among` that names an item.
             among: the table or view whose ops may be witnesses.
-            effect_kind: the ledger's kind of the effects that witnesses show; None for none.
-            trials: what the faults are called that could have shown a violation, and the condition on table `fault`
-                that finds them; None when a violation takes no fault.
+            effect_kind: the ledger's kind of the effects that witnesses show; None when witnesses show no effect.
+            trials: what the faults that could have shown a violation are called, and the SQL condition on table `fault`
+                for them; None when a violation can show without a fault.
         """
         query = "SELECT rule, count(*) FROM bad GROUP BY rule ORDER BY rule"
         violations = {str(rule): int(found) for rule, found in self.db.execute(query).fetchall()}
@@ -143,7 +161,7 @@ def _of(name: str | None) -> str:
 
 
 def _detected(db: Connection) -> dict[str, float] | None:
-    """When the earliest violation had shown: the last of the ops that show it was back, and nothing else was needed."""
+    """Return when the earliest violation had shown: when the last of the ops that show it had returned."""
     shown = """SELECT min(greatest(b.at_ns, o.last)) FROM bad b LEFT JOIN (
         SELECT rule, item, max(coalesce(op.return_ns, op.invoke_ns)) AS last
         FROM (SELECT rule, item, unnest(ops) AS id FROM bad) JOIN op USING (id) GROUP BY rule, item) o
@@ -156,9 +174,10 @@ def _detected(db: Connection) -> dict[str, float] | None:
 
 
 def _could_have_missed(db: Connection, verdict: Verdict, trials: tuple[str, str] | None) -> str:
-    """The rule of three: no violation in n independent trials bounds the rate by 3/n with 95 %.
+    """Return the text on what the check could have missed.
 
-    Nothing for what was found `invalid`, or what no fault could have shown.
+    The rule of three: no violation in n independent trials bounds the rate of violations by 3/n with a confidence of
+    95 %. The text is empty when the verdict is `invalid`, or when a violation can show without a fault.
     """
     if verdict is Verdict.INVALID or trials is None:
         return ""
@@ -201,7 +220,7 @@ _SHOWN = (
 
 
 def _ops(db: Connection, key: str, at_ns: int, ids: list[int], item: str, among: str) -> list[tuple[Any, ...]]:
-    """The ops that show it, then those of the same item nearest to when it happened."""
+    """Return the ops that show a violation, and the ops of the same item nearest in time, in the order of invokes."""
     listed = ", ".join(map(str, ids)) or "-1"
     rows = db.execute(
         f"""SELECT {_SHOWN} FROM op WHERE id IN ({listed}) OR id IN (SELECT id FROM {among} WHERE {item} = ?)

@@ -1,9 +1,9 @@
 """A graceful stop costs no request.
 
-Windows of a stopping member, from what was done to it, not from what was seen of it between two looks:
+The windows of a stopping member follow from what was done to the member, not from what two looks at it showed:
 
     stop          its target, from the SIGTERM until 0.5 s after its exit was seen; or until the stop was given up
-    scale down    the members that it stopped, likewise
+    scale down    the members that it stopped, from and until the same moments
     restart, roll,
     switch        the members of the old version, from the injection until 0.5 s after the last of them was gone
     any other     (such as bringing the declared number back) a member seen `stopping` before the tear-down, from then
@@ -14,16 +14,17 @@ A request fails if its outcome is `info`, or it was turned away with `no_effect`
     failed at the stopping one    sent to or answered by a stopping member, within its window
     failed meanwhile              any other request, if no ungraceful fault was active during it
 
-A member is known by its name or its boot id in the answer: a service may call itself otherwise than the platform does.
+A member is recognised by its name or its boot id in the answer: a service may use other names than the platform does.
 
 Why this is right: a stop that finishes what it accepted and takes no more needs to fail nothing. An ungraceful fault
-(kill, pause or cut of a replica; workers answer nobody) is active from its injection to 3 s after it was healed. It
-excuses whatever it overlaps, except at a stopping member; there only one of that very member does, and only while it
-lasts. Requests that were never sent (refused connections) are no ops. What is excused is not counted as examined.
+(kill, pause or cut of a replica; workers answer nobody) is active from its injection to 3 s after it was healed. Such a
+fault excuses every request that it overlaps, except requests at a stopping member. There only a fault of that very
+member excuses, and only until the fault is healed. Requests that were never sent (refused connections) are no ops.
+Excused requests are not counted as examined.
 Another replica that was not ready meanwhile, though nobody stopped it, may be why a request failed: on a starved
-machine a balancer takes the living for dead. Or the stop did it. `failed meanwhile` within 0.5 s of that is therefore
-no violation, and the verdict not `valid` but `unknown`.
-`info`: here it is what is looked for; its interval ends when the client gave up. Open ops say nothing.
+machine a balancer takes living replicas for dead. The stop may be the reason as well. `failed meanwhile` within 0.5 s
+of such a replica's unreadiness is therefore no violation, and the verdict is not `valid` but `unknown`.
+`info`: here these are the ops looked for; the interval of one ends when the client gave up. Open ops say nothing.
 Without a graceful fault of a replica in the schedule the property is not tested.
 
 Cost: ASOF joins of the ops with the windows, which are few and disjoint. O(n).
@@ -50,7 +51,7 @@ AFTER_HEAL_NS = 3 * NS
 AROUND_UNREADY_NS = NS // 2
 FEW_SPANS = 64
 
-# A change of the number of members is named "5->2"; one to a higher number stops nobody.
+# The target of a fault that changes the number of members is named "5->2"; a change to a higher number stops no member.
 _GRACEFUL = """role = 'replica' AND injected_ns IS NOT NULL AND graceful AND (contains(target, '->') IS NOT TRUE
     OR try_cast(split_part(target, '->', 2) AS INTEGER) < try_cast(split_part(target, '->', 1) AS INTEGER))"""
 
@@ -62,7 +63,11 @@ _COUNTED = {
 
 
 def check(db: Connection, criteria: Criteria) -> Result | None:
-    """Judge the history as the module says; None when there was no graceful fault of a replica."""
+    """Judge the history in `db` by the rules of this module and by `criteria`.
+
+    Returns:
+        The result; None when the run had no graceful fault of a replica.
+    """
     faults = int(one(db, f"SELECT count(*) FROM fault WHERE {_GRACEFUL}")[0])
     if not faults:
         return None
@@ -102,10 +107,11 @@ GRACEFUL = Check(NAME, SENTENCE, RULES, check)
 
 
 def _windows(db: Connection) -> None:
-    """Make the tables of what went on when.
+    """Create the tables of intervals.
 
-    `stopping` holds the windows by member. The others are unions of intervals, made disjoint: `span` of these windows,
-    `rough` of ungraceful faults, `unready` of the times when a replica that was not stopping was not ready.
+    `stopping` holds one window for each stop of a member. The other tables hold disjoint intervals, made by uniting
+    overlapping ones: `span` unites the windows of `stopping`; `rough` the times when an ungraceful fault was active;
+    `unready` the times when a replica that was not stopping was not ready.
     """
     db.execute(f"""CREATE OR REPLACE TEMP TABLE stopping AS
         WITH known AS (SELECT name, max(boot) AS boot FROM member GROUP BY name), found AS (
@@ -141,13 +147,14 @@ def _windows(db: Connection) -> None:
 
 
 def _under_way(db: Connection) -> None:
-    """Make the table `judged` of the ops under way during a stop.
+    """Create the table `judged` of the ops under way during a stop.
 
-    An op was `there` at the stopping member; `calm`: during no ungraceful fault; `unwell`: while another replica was
-    not ready.
+    The column `there` says that an op was at the stopping member, `calm` that it overlapped no ungraceful fault, and
+    `unwell` that another replica was not ready meanwhile.
 
-    The latest interval that starts before an op ends is the only one of a disjoint union to look at. By name and
-    by boot are two joins: one with an OR in it would compare every op with every stop.
+    In a table of disjoint intervals, only the latest interval that starts before an op ends can overlap the op, so
+    that an ASOF join suffices. The joins by name and by boot are two, since a join with an OR in its condition would
+    compare every op with every stop.
     """
     db.execute(f"""CREATE OR REPLACE TEMP TABLE judged AS
         WITH picked AS ({_overlapping(db)}),
@@ -174,7 +181,10 @@ def _under_way(db: Connection) -> None:
 
 
 def _overlapping(db: Connection) -> str:
-    """The query for the ids of the ops under way during a `span`: by comparing where they are few, else by sorting."""
+    """Return the query for the ids of the ops under way during a `span`.
+
+    A few spans are cheapest as comparisons, many of them as an ASOF join, which sorts.
+    """
     spans = db.execute(f"SELECT start, stop FROM span ORDER BY start LIMIT {FEW_SPANS + 1}").fetchall()
     if len(spans) > FEW_SPANS:
         return """SELECT o.id FROM (SELECT id, invoke_ns, return_ns FROM op) o ASOF JOIN span s

@@ -17,7 +17,17 @@ from harness.judging.verdict import INF, NS, Proof, Result, Slo, Verdict, combin
 
 @dataclass(frozen=True)
 class Judgement:
-    """What all of it came to. `not_tested` names what was not judged, and why."""
+    """What a run was judged to be.
+
+    Attributes:
+        verdict: the weightiest verdict of all checks and of the evidence.
+        exit_code: the exit code of the command that judged the run.
+        reasons: every reason for `unknown`, of the checks and of the evidence, one line each.
+        results: the result of each check that was judged.
+        evidence: every proof that the run owed.
+        slos: every service-level objective.
+        not_tested: the name of everything that was not judged, with the reason.
+    """
 
     verdict: Verdict
     exit_code: int
@@ -33,13 +43,13 @@ def judge(
 ) -> Judgement:
     """Ask every question of the history, gather the evidence, measure the objectives, and combine all to one verdict.
 
-    A check that crashes is `unknown`, and its result says with what.
+    A check that crashes is `unknown`, and its result names the error.
 
     Args:
         db: the history.
         criteria: the scenario's thresholds.
         questions: the checks that apply to this run, in the order of the results.
-        not_tested: what was left out before anything was judged, and why.
+        not_tested: the name of everything that was left out before anything was judged, with the reason.
     """
     found: list[tuple[Question, Result]] = []
     left_out = dict(not_tested or {})
@@ -81,15 +91,16 @@ def _run(db: Connection, question: Question) -> Result | None:
 
 
 def _shown(result: Result, question: Question, proofs: list[Proof]) -> Result:
-    """Return the result with the evidence that the run owed for the check beside the check's own."""
+    """Return the result with the run's evidence for the check added to the check's own evidence."""
     return replace(result, evidence={**result.evidence, **evidence.of_check(proofs, question)})
 
 
 def _doubted(result: Result, damaged: int, lost_s: float | None) -> Result:
-    """Unknown, where something else than the service explains a violation.
+    """Return an `invalid` result as `unknown` where something other than the service may explain the violation.
 
-    With ops missing from the history it may be made of what is missing. After the store or the ledger died, or was put
-    in place again, what they held may be gone; what had shown before that is the service's.
+    Where ops are missing from the history, a missing op may explain the violation. After the store or the ledger was
+    lost, its content may be gone, even if it was put in place again; a violation that had shown before the loss is the
+    service's own.
     """
     if result.verdict is not Verdict.INVALID:
         return result
@@ -111,7 +122,15 @@ def _slos(db: Connection, criteria: Criteria) -> list[Slo]:
 
 
 def results(db: duckdb.DuckDBPyConnection, judgement: Judgement, criteria: Criteria) -> dict[str, Any]:
-    """results.json as a dict, in its order of keys. Seconds count from the start of the load."""
+    """Return results.json as a dict, with its keys in the order of the file.
+
+    Seconds count from the start of the load.
+
+    Args:
+        db: the history.
+        judgement: what the run was judged to be.
+        criteria: the scenario's thresholds.
+    """
     declared = db.execute("SELECT run, scenario, title, seed, platform, command FROM declared").fetchone()
     run, scenario, title, seed, platform, command = declared or (None,) * 6
     return {
@@ -157,7 +176,10 @@ def _by_kind(db: Connection) -> list[dict[str, Any]]:
 
 
 def _faults(db: Connection) -> list[dict[str, Any]]:
-    """`in_flight`: ops under way at the target when the fault was injected, as far as anyone knows."""
+    """Return the faults as in results.json.
+
+    `in_flight` counts the ops that are known to have been under way at the target when the fault was injected.
+    """
     rows = db.execute("""SELECT fault, kind, role, target, boot, planned_s, injected_ns, landed_ns, healed_ns, failed,
         single AND role = 'replica' FROM fault ORDER BY fault""").fetchall()
     origin = origin_ns(db)

@@ -1,11 +1,12 @@
 """Service-level objectives: measured always, compared where the scenario sets a threshold, never part of `invalid`.
 
     availability     share of the ops of the load phase that were answered definitely and not turned away
-    recovery_s       longest time from a fault's injection to the last op invoked after it, and before the next fault,
-                     that was not
-    latency_*_ms     of answered ops of the load phase, from when they were sent; `intended_*` from when they were due
+    recovery_s       longest time from a fault's injection to the last op that was not so answered, among the ops
+                     invoked after this fault and before the next one
+    latency_*_ms     time to the answer of the answered ops of the load phase, since each op was sent
+    intended_*_ms    the same since each op was due, in the open model
 
-Latency is not measured when the load agent itself lagged above the bound: then it would be the agent's own.
+Latency is not measured when the load agent itself lagged above the bound: then the figures would be the agent's lag.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _GOOD = "(outcome <> 'info' AND class <> 'no_effect')"
 
 
 def measure(db: Connection, criteria: Criteria) -> list[Slo]:
-    """All of them, in a fixed order."""
+    """Return every service-level objective as measured, in a fixed order."""
     return [_availability(db, criteria), _recovery(db, criteria), *_latency(db, criteria)]
 
 

@@ -1,8 +1,8 @@
 """Before any fault the service answers correctly.
 
 Violation: an op of the steady phase whose class is not among those that it expects. Why this is right: nothing was
-injected yet and the service said that it is ready, so whatever is wrong is its own. A time-out counts as wrong;
-an op that was never sent, or was open when the agent stopped, says nothing. Cost: one filtered scan. O(n).
+injected yet and the service said that it is ready, so a wrong answer is the service's own fault. A time-out counts as
+wrong; an op that was never sent, or was open when the agent stopped, says nothing. Cost: one filtered scan. O(n).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ASKED = """op WHERE phase = 'steady' AND expect IS NOT NULL AND class <> 'no_ef
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES)
     found.count({"ops": "count(*)", "kinds": "count(DISTINCT workload || '/' || kind)"}, _ASKED)
     found.add(

@@ -21,7 +21,7 @@ _GIVEN = "op WHERE given_id IS NOT NULL AND outcome = 'ok'"
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES)
     found.count({"ids_given": "count(*)"}, _GIVEN)
     found.add(

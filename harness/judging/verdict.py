@@ -1,7 +1,7 @@
 """What a run came to: `valid`, `invalid` or `unknown`, and the records that a check hands in.
 
 `invalid` outweighs `unknown`, which outweighs `valid`. A verdict is never true or false: `if verdict:` would take
-`unknown` for a pass, so it raises.
+`unknown` for a pass, so that it raises `TypeError`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from enum import Enum
 from typing import Any, NoReturn
 
 INF = (1 << 63) - 1
-"""When an `info` op returns, for the rules."""
+"""The time in nanoseconds at which the rules take an `info` op to return: infinity."""
 
 NS = 1_000_000_000
 
 
 class Verdict(Enum):
-    """Of a check, and of a run."""
+    """What a check, or a whole run, came to."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -29,7 +29,7 @@ class Verdict(Enum):
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
-    """The weightiest of them; nothing at all is `unknown`, for it proves nothing."""
+    """Return the weightiest of the verdicts; `unknown` when there are none, since nothing was proved."""
     found = set(verdicts)
     for verdict in (Verdict.INVALID, Verdict.UNKNOWN):
         if verdict in found:
@@ -38,7 +38,7 @@ def combine(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def exit_code(verdict: Verdict, slo_missed: bool) -> int:
-    """0 valid, 1 invalid, 3 valid with a missed SLO, 4 unknown."""
+    """Return the exit code: 0 for valid, 1 for invalid, 3 for valid with a missed SLO, 4 for unknown."""
     if verdict is Verdict.VALID:
         return 3 if slo_missed else 0
     return 1 if verdict is Verdict.INVALID else 4
@@ -46,7 +46,16 @@ def exit_code(verdict: Verdict, slo_missed: bool) -> int:
 
 @dataclass(frozen=True)
 class Witness:
-    """The few ops, effects and faults that show one violation; `ops` and `effects` as in results.json."""
+    """The few ops, effects and faults that show one violation.
+
+    Attributes:
+        rule: name of the rule that is broken.
+        key: name of the violating item.
+        text: one line that names the item and the violation.
+        ops: the ops that show the violation, as in results.json.
+        effects: the ledger's effects of the item, as in results.json.
+        faults: numbers of the faults that were active meanwhile.
+    """
 
     rule: str
     key: str
@@ -58,9 +67,20 @@ class Witness:
 
 @dataclass(frozen=True)
 class Result:
-    """What one check found. `examined` counts what it looked at, `violations` what broke each rule.
+    """What one check found.
 
-    `detected`: when the first violation had shown, in seconds (`at_s`) and ops begun (`ops`) since the first op.
+    Attributes:
+        name: name of the check.
+        property: the sentence that holds when the check finds nothing.
+        verdict: what the check came to.
+        reason: why the verdict is `unknown`; None for any other verdict.
+        examined: how many ops or items the check looked at, by what they are called.
+        violations: how many items broke a rule, by the name of the rule.
+        evidence: what the check has to show for its verdict, by what that is called.
+        could_have_missed: what the check could have missed; empty when there is nothing to say.
+        witnesses: the earliest violations.
+        detected: when the first violation had shown: seconds (`at_s`) and ops begun (`ops`) since the first op; None
+            when no violation was found.
     """
 
     name: str
@@ -77,7 +97,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Proof:
-    """One thing that must be shown before `valid` means anything."""
+    """One thing that must be shown before `valid` means anything.
+
+    Attributes:
+        name: name of the proof, such as `faults landed`.
+        needed: how much is needed.
+        found: how much was found.
+        met: whether that suffices.
+        text: one line that says what was found.
+    """
 
     name: str
     needed: float
@@ -88,7 +116,16 @@ class Proof:
 
 @dataclass(frozen=True)
 class Slo:
-    """One service-level objective; `met` is None when it has no threshold or could not be measured."""
+    """One service-level objective.
+
+    Attributes:
+        name: name of the objective, such as `latency_p99_ms`.
+        threshold: the scenario's threshold; None when the scenario sets none.
+        measured: the measured value; None when it could not be measured.
+        unit: the unit of both.
+        met: whether the threshold was kept; None without a threshold or a measured value.
+        text: one line that says what was measured.
+    """
 
     name: str
     threshold: float | None

@@ -1,9 +1,9 @@
 """The load agent: a child process in which Locust runs the clients. Started as `python -m harness.load.agent`.
 
-Importing Locust patches the interpreter, so that this is the only module that imports Locust, and the clients of
-Docker, Kubernetes and Redis live in the parent process. The parent writes JSON lines to the agent's standard input: the
-settings, then commands. The agent answers on its standard output. What happened stands in the journal alone: Locust's
-request event counts, and records nothing.
+Importing Locust patches the interpreter. So this is the only module that imports Locust, and the clients of Docker,
+Kubernetes and Redis live in the parent process. The parent writes JSON lines to the agent's standard input: the
+settings, then commands. The agent answers on its standard output. Only the journal records what happened: Locust's
+request event serves for counting.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from harness.properties.workload import Workload
 from harness.rundir.journal import Journal
 
 LAG_STEP_S = 0.02
-"""How often the agent looks how late it wakes up, in seconds."""
+"""The interval in seconds at which the agent measures how late it wakes up."""
 
 
 class Agent:
-    """One agent: made from its settings, then led through `steady`, `load`, `quiet`, `settle`, `final` and `quit`.
+    """One load agent. The parent leads it through `steady`, `load`, `quiet`, `settle`, `final` and `quit`.
 
     Args:
-        settings: What the parent told the agent at its start.
-        say: Sends one message to the parent.
+        settings: what the parent told the agent at its start.
+        say: sends one message to the parent.
     """
 
     def __init__(self, settings: AgentSettings, say: Any) -> None:
@@ -64,7 +64,7 @@ class Agent:
         self.outcomes = {"ok": 0, "info": 0}
 
     def _user_classes(self) -> list[type[User]]:
-        """Return one Locust user class for each pair of workload and routing, with the number of its clients fixed."""
+        """Return one Locust user class, with a fixed number of clients, for each pair of workload and routing."""
         made: list[type[User]] = []
         for place, count in self.settings.clients.items():
             name, routing = place.split("/")
@@ -152,19 +152,23 @@ class Agent:
         self.environment.stats.clear_all()
 
     def quiet(self) -> dict[str, Any]:
-        """Wait until acknowledged work has ended, and name the items whose work did not end in time."""
+        """Wait until acknowledged work has ended, or until the promised time has passed.
+
+        Returns:
+            `open`: keys of up to twenty items whose work did not end in time; `count`: the number of such items.
+        """
         self.context.phase, self.context.stopping = "settle", False
         open_items = [key for workload in self.workloads.values() for key in workload.quiet()]
         return {"open": open_items[:20], "count": len(open_items)}
 
     def phase(self, name: str) -> dict[str, Any]:
-        """Do what the parent asks for.
+        """Do one phase of the run.
 
         Args:
-            name: The name of the phase.
+            name: `steady`, `load`, `quiet`, `settle` or `final`.
 
         Returns:
-            What the parent needs to know, as JSON values.
+            What the parent needs to know, as JSON values: `surprises` after `steady`, `open` and `count` after `quiet`.
         """
         if name == "steady":
             self.steady()
@@ -200,7 +204,10 @@ class Agent:
             self.say({"secrets": secrets})
 
     def watch_lag(self) -> None:
-        """Once a second, record and report how late this process woke up at worst: latencies below it mean nothing."""
+        """Record and report once a second how late this process woke up at worst, and what the clients did.
+
+        A latency shorter than this lag means nothing, since the lag may be a part of it.
+        """
         while True:
             worst, until = 0.0, time.monotonic() + 1
             while time.monotonic() < until:
@@ -214,7 +221,13 @@ class Agent:
 
 
 class Client(User):
-    """A Locust user that is one visitor of one workload."""
+    """A Locust user that acts as one visitor of one workload.
+
+    Attributes:
+        agent: the agent that the user belongs to.
+        work: the workload.
+        routing: `hop` or `balancer`.
+    """
 
     abstract = True
     agent: Agent
@@ -222,14 +235,14 @@ class Client(User):
     routing: str
 
     def on_start(self) -> None:
-        """Take a place in the seeded order of clients."""
+        """Make the visitor, with random choices that the run's seed and the client's number decide."""
         seed = random.Random(f"{self.agent.settings.seed} {self.routing} {self.agent.context.client_id()}")
         self.visitor = Visitor(Caller(self.agent.context, self.routing, seed.getrandbits(48)))
         self.due: Queue = Queue()
 
     @task
     def act(self) -> None:
-        """Do one step: after a pause (closed model), or when an arrival is handed over (open model)."""
+        """Do one step of the workload: after a pause in the closed model, at the next arrival in the open model."""
         if self.agent.context.stopping:
             return
         if self.agent.settings.rate_per_s:
@@ -247,7 +260,7 @@ class Client(User):
 
 
 def serve() -> int:
-    """Read the settings and then commands, until `quit` or the end of the input (the parent died).
+    """Run the agent: read the settings, then obey commands until `quit`, or until the input ends as the parent died.
 
     Returns:
         The exit status: 0 after `quit`, 3 when the parent died.
@@ -259,7 +272,7 @@ def serve() -> int:
 
     def say(message: dict[str, Any]) -> None:
         left = memoryview(orjson.dumps(message) + b"\n")
-        # A pipe takes a long line in parts, and the line of another greenlet must not come between the parts.
+        # A pipe takes a long line in parts, and no line of another greenlet may come between the parts.
         with turn:
             while left:
                 left = left[output.write(left) :]
@@ -288,7 +301,16 @@ def serve() -> int:
 
 
 def run_phase(agent: Agent, name: str, say: Any) -> None:
-    """Run one phase, and report its end to the parent; an error in the phase is reported too, and raised again."""
+    """Run one phase of the run, and report its end, or its error, to the parent.
+
+    Args:
+        agent: the agent.
+        name: the name of the phase.
+        say: sends one message to the parent.
+
+    Raises:
+        BaseException: any error of the phase, after it was reported.
+    """
     try:
         say({"done": name, **agent.phase(name)})
     except gevent.GreenletExit:

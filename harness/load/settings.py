@@ -7,13 +7,13 @@ from harness.contract.model import Contract
 
 
 class AgentSettings(ClientSettings):
-    """One agent's share of the load.
+    """What one load agent has to do: its share of the load, and the contract of the target.
 
     Attributes:
-        journal: path of the file that the agent writes.
+        journal: path of the journal that the agent writes.
         contract: the contract of the target.
-        clients: how many clients there are, by `property/routing`.
-        rate_per_s: arrivals a second of an open model; None for a closed one.
+        clients: the number of clients, by `property/routing`.
+        rate_per_s: arrivals per second in the open model; None in the closed model.
         duration_s: how long the load lasts, in seconds.
     """
 
@@ -25,12 +25,12 @@ class AgentSettings(ClientSettings):
 
 
 def shares(weights: dict[str, float], total: int, least: int = 1) -> dict[str, int]:
-    """Split a number into whole shares by weight (largest remainder).
+    """Split a number into whole shares by weight, by the largest-remainder method.
 
     Args:
-        weights: The weight of each name; a name whose weight is not positive gets no share.
-        total: What is split.
-        least: The smallest share of a name with a positive weight; the shares may add up to more than `total` for this.
+        weights: the weight of each name; a name whose weight is not positive gets no share.
+        total: the number to split.
+        least: the smallest share of a name with a positive weight; the shares add up to more than `total` if necessary.
 
     Returns:
         The share of each name with a positive weight.

@@ -1,6 +1,6 @@
-"""The properties that a contract may promise, one room each. What a room holds: `harness.properties.property`.
+"""The properties that a contract may promise, one room each. `harness.properties.property` says what a room holds.
 
-To add one: its room, and a line here. `docs/extending/property.md` has a complete example.
+To add a property, write its room and add a line here. `docs/extending/property.md` has a complete example.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROPERTIES: dict[str, Property] = {
 
 
 def renamed() -> dict[str, str]:
-    """Return the names that properties had before, each with the property's name today."""
+    """Return each former name of a property, with the name that the property has today."""
     return {former: name for name, each in PROPERTIES.items() for former in each.formerly}
 
 

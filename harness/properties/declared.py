@@ -19,11 +19,11 @@ class Declared(Generic[Section, Promises]):
 
     Attributes:
         name: the name under which the property is declared; its ops bear it in the journal.
-        section: the property's part of the contract; None where the contract has none and the property needs none.
-        promises: all promises of the contract, of which the property reads its own and the common ones.
-        sections: every property's part of the contract that there is, by name.
+        section: the property's section of the contract; None when the contract has none and the property needs none.
+        promises: all promises of the contract; the property reads its own and the common ones.
+        sections: every section that the contract has, by the name of its property.
         operations: every operation of the contract, by its dotted place, such as `cart.add`.
-        users_from_file: users come from a file, so that others may use them too, and do not sign up.
+        users_from_file: whether users come from a file instead of signing up; then other agents may use the same users.
     """
 
     name: str
@@ -34,5 +34,12 @@ class Declared(Generic[Section, Promises]):
     users_from_file: bool = False
 
     def section_of(self, place: str) -> Any:
-        """Return the section that holds the operation at `place`, of whatever property; None when there is none."""
+        """Return the section, of any property, that holds an operation.
+
+        Args:
+            place: dotted place of the operation, such as `cart.add`.
+
+        Returns:
+            The section; None when the contract has no such operation.
+        """
         return self.sections.get(place.partition(".")[0]) if place in self.operations else None

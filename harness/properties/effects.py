@@ -1,4 +1,4 @@
-"""What a check leaves out where effects cannot be counted, or where the provider does not do its part."""
+"""What a check leaves out when effects cannot be counted, or when the provider of the effects does not deduplicate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from harness.properties.declared import Declared
 
 
 def effects_gaps(declared: Declared[Any, Any]) -> Mapping[str, str]:
-    """Return what is not judged of the effects of a property whose section has `effects`, and why."""
+    """Return what a check leaves out of the effects of a property.
+
+    Args:
+        declared: what the contract declares; the property's section has the key `effects`.
+
+    Returns:
+        The reason for each thing left out, by a short name; {} when nothing is left out.
+    """
     if declared.section.effects == "nowhere":
         return {f"{declared.name}: effects": "not testable: the contract names no place where effects can be seen"}
     if not declared.promises.ledger_deduplicates:

@@ -1,4 +1,4 @@
-"""Promises that no single property owns. A property's own promises stand in its room and build on these."""
+"""The promises that no single property owns. A property's own promises stand in its room and build on these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.yamlfile import Strict
 class CommonPromises(Strict):
     """What clients were promised, in seconds. What is left out was not promised, and nothing is judged by it.
 
-    Those with a default bound how long the harness waits before it calls something unfinished.
+    The promises in seconds that have a default bound how long the harness waits before it calls work unfinished.
     """
 
     definite_answer_s: float = Field(default=5, gt=0)
@@ -23,5 +23,5 @@ class CommonPromises(Strict):
 
     @property
     def quiet_deadline_s(self) -> float:
-        """How long acknowledged work may take to end once the faults are healed."""
+        """How long acknowledged work may take to end once the faults are healed, in seconds."""
         return 3 * (self.lease_s + self.reclaim_s + self.backoff_s)

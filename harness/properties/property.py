@@ -1,14 +1,14 @@
-"""What a property is: everything that the rest of the harness needs to know of one, in one object.
+"""What a property is: one object with everything that the rest of the harness needs to know about the property.
 
 A property is something that a service may promise its clients, such as "an acknowledged session is there until it is
 revoked". Each has a room of its own below this one:
 
     contract.py   its section of the contract, as a pydantic model, and its promises
-    workload.py   the operations that exercise the property, and the clients that issue them
-    check.py      the rule over the history; it imports neither of the other two
+    workload.py   the ops that exercise the property, and the clients that issue them
+    check.py      the rules over the history; it imports neither of the other two
     __init__.py   `PROPERTY`, a `Property` that puts the three together
 
-`harness.properties.PROPERTIES` names all of them. Contract, scenario, load, evidence, checks, `harness list` and the
+`harness.properties.PROPERTIES` names all properties. Contract, scenario, load, evidence, checks, `harness list` and the
 reference in the docs are derived from it; no other floor knows a property by name.
 """
 
@@ -36,8 +36,8 @@ class Kind:
     Attributes:
         operation: dotted place in the contract of the operation that the op performs.
         session: what the op does with the session that it is sent with.
-        in_every_window: the evidence demands an op of this kind in the window of every fault.
-        gives_id: the answer gives the id of a new item, where the operation extracts `id`.
+        in_every_window: whether the evidence demands an op of this kind in the window of every fault.
+        gives_id: whether the answer gives the id of a new item, if the operation extracts `id`.
     """
 
     operation: str
@@ -56,16 +56,18 @@ def _no_gaps(declared: Declared[Any, Any]) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class Judged:
-    """A check of a property, and what is taken for it from the contract.
+    """A check of a property, and what the check takes from the contract.
+
+    The four functions take what the contract declares.
 
     Attributes:
-        check: the rule.
-        criteria: makes what the check judges by from what the contract declares.
-        items: says what the evidence counts as an item of the check; None where there is nothing to count.
-        final: says what the final phase must have read; None where nothing is read back.
-        gaps: says what the check leaves out, and why: a dict by a short name such as `session: expiry`.
-        needs: dotted place of an operation without which the check is not tested.
-        always: the check is judged in every run, whatever the mix of the scenario is.
+        check: the check itself.
+        criteria: returns what the check judges by.
+        items: returns what the evidence counts as an item of the check; None when there is nothing to count.
+        final: returns what the final phase must have read; None when nothing is read back.
+        gaps: returns the reason for everything that the check leaves out, by a short name such as `session: expiry`.
+        needs: dotted place of the operation without which the check is not tested; None when the check needs none.
+        always: whether the check is judged in every run, whatever the mix of the scenario is.
     """
 
     check: Check
@@ -88,19 +90,20 @@ class Property:
     Attributes:
         name: the one name of the property: section of the contract, mix of the scenario, reports, docs.
         sentence: what a run with the property in its mix proves, for `harness list`.
-        section: the model of its part of the contract.
-        promises: the model of its promises.
-        workload: what issues its ops.
-        placeholders: the `{placeholders}` that have a value in each operation of the section.
-        kinds: its kinds of op, by name.
-        checks: what judges it, in the order of the results.
-        needs_section: the property can be in a mix only where the contract has its section.
-        needs_session: its clients log in first.
+        section: the model of the property's section of the contract.
+        workload: the class that issues the property's ops.
+        placeholders: by operation of the section, the `{placeholders}` that have a value there.
+        kinds: the kinds of op, by name.
+        checks: the checks that judge the property, in the order of the results.
+        promises: the model of the property's promises.
+        needs_section: whether the property can be in a mix only if the contract has the property's section.
+        needs_session: whether the property's clients log in first.
         also_needs: further dotted places of the contract that must be there, such as `users.signup`.
-        gives_sessions: the property is the one whose section says how clients log in.
-        formerly: names under which the property was known, which scenarios and run folders may still use.
+        gives_sessions: whether the section says how clients log in; true of one property only.
+        formerly: former names of the property, which scenarios and run folders may still use.
         secrets: keys of the section whose value is a secret although the key does not sound like one.
-        problems: says what is wrong with a section that is right by itself; `promises` is None if they are unusable.
+        problems: `problems(section, promises)` returns what is wrong with a section whose operations are right by
+            themselves; `promises` is None when the contract's promises are unusable.
     """
 
     name: str

@@ -9,11 +9,11 @@ from typing import Any
 from harness.client.caller import Caller, Context, Op, Reply, spread
 
 LOGIN = "login"
-"""The kind of an op that logs a user in, of whichever property's client."""
+"""The kind of an op that logs a user in; clients of every property issue such ops."""
 SIGNUP = "signup"
-"""The kind of an op that signs a user up, of whichever property's client."""
+"""The kind of an op that signs a user up; clients of every property may issue such ops."""
 LOGIN_AT, SIGNUP_AT, REFRESH_AT = "session.login", "users.signup", "session.refresh"
-"""The operations' places in a contract."""
+"""The dotted places of the operations in a contract."""
 
 THROUGH_ALL = 100
 READS = 4
@@ -27,14 +27,14 @@ class SessionItem:
     Attributes:
         key: name of the session in the journal.
         user: name of the user who logged in.
-        token: what authenticates ops.
-        replica: name of the replica that gave the session.
+        token: the token that authenticates ops.
+        replica: name of the replica that gave the session; None when the answer named none.
         chain: every refresh token from the log-in on, the newest last.
-        rotated_ns: when each but the newest was replaced, on the monotonic clock.
-        revoked: its owner ended it, and was told so.
-        doubtful: its owner may have ended it.
-        lost: it was refused.
-        unsure: the newest refresh token may have been rotated: it was presented, and nobody knows what came of that.
+        rotated_ns: when each refresh token but the newest was replaced, in nanoseconds of the monotonic clock.
+        revoked: whether the owner ended the session, and the service acknowledged that.
+        doubtful: whether the owner may have ended the session.
+        lost: whether the service refused the session.
+        unsure: whether the newest refresh token may have been rotated: it was presented, and the outcome is unknown.
     """
 
     key: str
@@ -50,13 +50,20 @@ class SessionItem:
 
     @property
     def live(self) -> bool:
-        """Its owner may expect it to be there."""
+        """Whether the owner may expect the session to be there."""
         return not (self.revoked or self.doubtful or self.lost)
 
 
 @dataclass(slots=True)
 class Visitor:
-    """What one simulated user carries from step to step."""
+    """What one simulated user carries from step to step.
+
+    Attributes:
+        caller: the client that issues the user's ops.
+        sessions: the sessions in use.
+        open: items of the property that are not finished yet.
+        ended: items of the property that are finished and may be read again.
+    """
 
     caller: Caller
     sessions: list[SessionItem] = field(default_factory=list)
@@ -67,13 +74,16 @@ class Visitor:
 def login(
     caller: Caller, workload: str, expect: list[str] | None = None, who: tuple[str, str] | None = None
 ) -> SessionItem | None:
-    """Log a user in, and return the session; None when no session came of it.
+    """Log a user in.
 
     Args:
         caller: the client that logs in.
-        workload: name of the property for whose ops the session is.
-        expect: classes of answer that are right; None when any is.
+        workload: name of the property whose ops will use the session.
+        expect: classes of answer that are right; None when every answer is right.
         who: name and password of the user; None for any of the agent's users.
+
+    Returns:
+        The new session; None when the log-in failed or its outcome is unknown.
     """
     context = caller.context
     user, password = who or caller.random.choice(context.users)
@@ -92,7 +102,15 @@ def login(
 
 
 def session_of(visitor: Visitor, workload: str) -> SessionItem | None:
-    """Return the visitor's newest live session, by a log-in if the visitor has none; None when that failed."""
+    """Return the visitor's newest live session, and log a user in first if the visitor has no live session.
+
+    Args:
+        visitor: the visitor; its sessions that are no longer live are dropped.
+        workload: name of the property whose ops will use the session.
+
+    Returns:
+        The session; None when the log-in gave none.
+    """
     visitor.sessions = [item for item in visitor.sessions if item.live]
     if not visitor.sessions:
         item = login(visitor.caller, workload)
@@ -102,22 +120,23 @@ def session_of(visitor: Visitor, workload: str) -> SessionItem | None:
 
 
 def seen(item: SessionItem, reply: Reply) -> Reply:
-    """Note in the session whether it was refused, so that its owner logs in again, and return the reply."""
+    """Note in the session whether the reply refused it, so that the owner logs in again, and return the reply."""
     if reply.kind == "absent":
         item.lost = True
     return reply
 
 
 def read_back(context: Context, items: Sequence[Any], read: Callable[..., Reply]) -> None:
-    """Read items back: each once through another replica than its `replica`, up to a hundred through all replicas.
+    """Read items back: up to a hundred through every replica, the rest once through another than their own replica.
 
-    A read that told nothing is done again. Where replicas have no addresses of their own the balancer chooses, so that
-    a read is done again until the replicas have answered that should.
+    A read without a definite answer is repeated. Where replicas have no addresses of their own, the balancer chooses
+    the replica; then reads are repeated, a bounded number of times, until the wanted replicas have answered.
 
     Args:
         context: what the clients share.
-        items: the items, each with the attribute `replica`, the name of the replica that acknowledged it.
-        read: `read(caller, item, avoid=NAME, through=NAME)` performs the read.
+        items: the items, each with the attribute `replica`, the name of the replica that acknowledged the item.
+        read: `read(caller, item, avoid=NAME, through=NAME)` reads one item. `avoid` names the replica that shall not
+            answer, `through` the replica that shall.
     """
 
     def told(caller: Caller, item: Any, **route: str | None) -> str | None:

@@ -1,1 +1,1 @@
-"""The scenario file, and whether it can be run on a platform."""
+"""The scenario file, and the answer to whether a platform can run the scenario."""

@@ -1,4 +1,4 @@
-"""The scenario file: what is deployed, which load it gets, what is done to it, and what would be evidence.
+"""The scenario file: what is deployed, which load and which faults it gets, and what counts as evidence.
 
 Every problem of a file is reported at once, each with its line and the nearest valid name.
 """
@@ -24,10 +24,11 @@ ROUTINGS = ("hop", "balancer")
 
 
 class Target(Strict):
-    """What is deployed. `contract` is relative to the scenario file.
+    """What is deployed. `contract` is the path of the contract, relative to the scenario file.
 
-    `environment` is what this target gets beside the contract's, `promises` what it therefore promises otherwise.
-    The ledger answers `ledger_delay_ms` after an effect; every so many attempts it fails, or answers twice (0: never).
+    `environment` holds variables that the target gets beside those of the contract. `promises` replaces promises of the
+    contract that do not hold with these variables. The ledger answers `ledger_delay_ms` after an effect. It fails every
+    `ledger_fail_every` attempts, and answers twice every `ledger_answer_twice_every` attempts (0: never).
     """
 
     contract: str
@@ -43,7 +44,7 @@ class Target(Strict):
 
 
 class Load(Strict):
-    """Closed model: `users` clients, each waiting `think_s` between ops. Open model: `rate_per_s` arrivals."""
+    """Closed model: `users` clients, each of which waits `think_s` between ops. Open model: `rate_per_s` arrivals."""
 
     duration_s: float = Field(gt=0, le=24 * 3600)
     users: int = Field(default=40, ge=1, le=10_000)
@@ -57,7 +58,7 @@ class Load(Strict):
     @field_validator("mix", mode="before")
     @classmethod
     def _names_of_today(cls, value: Any) -> Any:
-        """A property may be named as it was called before."""
+        """Return the mix with the names that properties have today; former names are accepted."""
         if not isinstance(value, dict):
             return value
         known = renamed()
@@ -80,7 +81,7 @@ class Load(Strict):
 
 
 class Evidence(Strict):
-    """What shows that a check could have failed. Below any of these the verdict is `unknown`."""
+    """Thresholds for the proof that the checks could have failed. Below any of them the verdict is `unknown`."""
 
     items_per_property: int = Field(default=30, ge=0)
     faults_covered: float = Field(default=0.8, ge=0, le=1)
@@ -89,7 +90,7 @@ class Evidence(Strict):
 
 
 class Slos(Strict):
-    """Service-level objectives; a missed one exits 3 and never makes a run invalid."""
+    """Service-level objectives. A missed one makes a valid run exit with 3, and never makes a run invalid."""
 
     availability: float | None = Field(default=None, ge=0, le=1)
     recovery_s: float | None = Field(default=None, gt=0)
@@ -99,7 +100,7 @@ class Slos(Strict):
 
 
 class StopWhen(Strict):
-    """The guard: the run is healed and ended when, over `window_s` seconds of load, one of these is exceeded.
+    """The guard: the run is healed and ended when one of these bounds is exceeded over `window_s` seconds of load.
 
     `error_rate` is the share of ops that got no definite answer or were turned away. A guard that cannot be evaluated
     ends the run as well.
@@ -117,7 +118,7 @@ class StopWhen(Strict):
 
 
 class Scenario(Strict):
-    """The whole file, without the faults' own parameters (`LoadedScenario.faults`)."""
+    """The whole scenario file; `LoadedScenario.faults` holds the faults with their own parameters."""
 
     title: str = Field(min_length=1)
     proves: str = Field(min_length=1)
@@ -137,7 +138,17 @@ class Scenario(Strict):
 
 
 class LoadedScenario:
-    """A scenario with what it refers to: its file, contract and faults."""
+    """A scenario together with its file, its contract and its faults.
+
+    Attributes:
+        path: path of the scenario file.
+        text: content of the scenario file.
+        scenario: the scenario as read.
+        contract: the contract, with the scenario's promises in place of its own.
+        faults: the faults, in the order of the file.
+        contract_path: path of the contract file.
+        name: the name of the scenario, after which the folder of its runs is called.
+    """
 
     def __init__(self, path: Path, text: str, scenario: Scenario, contract: Contract, faults: list[Fault]) -> None:
         self.path = path
@@ -152,8 +163,11 @@ class LoadedScenario:
 def load_scenario(path: Path) -> LoadedScenario:
     """Read and check a scenario and its contract.
 
+    Args:
+        path: path of the scenario file.
+
     Raises:
-        UsageError: with one line for every problem of either file.
+        UsageError: the scenario or the contract is not usable; one line for every problem of either file.
     """
     document = read(path, "scenario")
     problems: list[str] = []
@@ -207,7 +221,10 @@ def _faults(document: Document) -> tuple[list[Fault], list[str]]:
 
 
 def _names(document: Document) -> list[str]:
-    """Names that must be registered; looked up in the raw data, so that they are reported with all other problems."""
+    """Return the problems with names of platforms and properties that are not registered.
+
+    The names are looked up in the raw data, so that these problems are reported together with all others.
+    """
     problems = []
     platform = document.data.get("platform", DEFAULT)
     if isinstance(platform, str) and platform not in PLATFORMS:
@@ -255,7 +272,7 @@ def _needed(name: str) -> list[str]:
 
 
 def _never_spared(document: Document, scenario: Scenario, faults: list[Fault]) -> list[str]:
-    """Faults that could never be injected, because the role has no member to spare."""
+    """Return the problems with faults that could never be injected, because no member of their role can be spared."""
     most = {"replica": scenario.target.replicas, "worker": scenario.target.workers}
     for fault in faults:
         most[fault.role] = max(most[fault.role], fault.wanted or 0)

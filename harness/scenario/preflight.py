@@ -1,4 +1,4 @@
-"""Whether a scenario can be run on a platform at all, asked before anything is begun: a refusal costs nothing."""
+"""Find out whether a platform can run a scenario, before anything is started, so that a refusal costs nothing."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def require_fit(
     """Check that the platform, and the contract's part for it, have all that the scenario asks for.
 
     Args:
-        loaded: The scenario with its contract.
-        platform: Where it is to be run.
-        also: Abilities of the platform (`WORDS`) that the run needs whatever the scenario says.
-        allowed: Names of targets of somebody else's that may be loaded and broken.
+        loaded: the scenario with its contract.
+        platform: the platform on which the scenario is to be run.
+        also: abilities of the platform (`WORDS`) that the run needs whatever the scenario says.
+        allowed: names of targets that the harness did not create and may nevertheless load and break.
 
     Raises:
-        UsageError: with one line for everything that the platform, or the contract's part for it, lacks.
+        UsageError: the platform, or the contract's part for it, lacks something; one line for each thing.
     """
     problems = not_startable(loaded.contract, platform.name)
     section = DESCRIPTIONS[platform.name].section
@@ -52,7 +52,15 @@ def require_fit(
 
 
 def not_startable(contract: Contract, platform: str) -> list[str]:
-    """Why the contract does not say how to start the service on a platform; empty when it does."""
+    """Return the problem that a contract does not say how to start the service on a platform.
+
+    Args:
+        contract: the contract of the service.
+        platform: the name of the platform.
+
+    Returns:
+        One line with the remedy; [] when the contract says how.
+    """
     ways = contract.start.ways
     if DESCRIPTIONS[platform].section in ways:
         return []
@@ -64,7 +72,7 @@ def not_startable(contract: Contract, platform: str) -> list[str]:
 
 
 def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
-    """Files that say how to start the service, and are none."""
+    """Return the problems with files that the contract names for starting the service and that do not exist."""
     about = DESCRIPTIONS[platform]
     key, files = about.files(loaded.contract.start)
     directory = loaded.contract_path.parent / loaded.contract.start.directory
@@ -76,7 +84,10 @@ def _not_there(loaded: LoadedScenario, platform: str) -> list[str]:
 
 
 def _unseen(contract: Contract, platform: str) -> list[str]:
-    """Effects that could not be counted: were they taken for none, a service that keeps its word would be accused."""
+    """Return the problem that effects could not be counted on the platform, since no ledger is named.
+
+    If the run went on, no effect would be seen, and a service that keeps its promise would be accused of losing them.
+    """
     about = DESCRIPTIONS[platform]
     seen = [name for name, section in contract.sections.items() if getattr(section, "effects", None) == "ledger"]
     if not seen or about.sees_effects(contract.start):
@@ -88,7 +99,7 @@ def _unseen(contract: Contract, platform: str) -> list[str]:
 
 
 def _unfilled(contract: Contract, platform: str) -> list[str]:
-    """Variables that would reach the service with a placeholder in the midst of their text."""
+    """Return the problems with variables that would reach the service with an unfilled placeholder in their text."""
     about = DESCRIPTIONS[platform]
     if about.fills_all or about.section not in contract.start.ways:
         return []
@@ -117,7 +128,11 @@ def _not_allowed(name: str, allowed: Collection[str]) -> list[str]:
 
 
 def require_near(host: str, allowed: Collection[str]) -> None:
-    """Load is sent to this machine alone, unless another one is allowed by name.
+    """Refuse to send load to another machine than this one, unless that machine is allowed by name.
+
+    Args:
+        host: the address of the target.
+        allowed: the addresses that are allowed.
 
     Raises:
         UsageError: `host` is neither a loopback address nor among `allowed`.

@@ -1,4 +1,4 @@
-"""From a scenario and its contract to what the run's history is asked: which checks, by which criteria.
+"""Derive from a scenario and its contract what is asked of the run's history: which checks, by which criteria.
 
 vocabulary()                      what the names in a run folder mean
 criteria_of(scenario, contract)   what the general checks, the evidence and the objectives judge by
@@ -39,7 +39,7 @@ CHECKS: dict[str, Check] = {
 
 
 def vocabulary() -> Vocabulary:
-    """Return what the names in a run folder mean, by what the properties and faults say of themselves."""
+    """Return what the names in a run folder mean, as the registered properties and faults declare it."""
     sessions: dict[str, SessionUse] = {f"*/{LOGIN}": "begin"}
     for name, each in PROPERTIES.items():
         sessions |= {f"{name}/{kind}": facts.session for kind, facts in each.kinds.items() if facts.session != "read"}
@@ -58,7 +58,12 @@ def vocabulary() -> Vocabulary:
 
 
 def criteria_of(scenario: Scenario, contract: Contract) -> Criteria:
-    """Return what the general checks, the evidence and the service-level objectives judge by."""
+    """Return what the general checks, the evidence and the service-level objectives judge by.
+
+    Args:
+        scenario: the scenario of the run.
+        contract: the contract of the service.
+    """
     evidence = scenario.evidence
     slos = scenario.slos.model_dump(exclude_none=True)
     lag_bound_ms = slos.pop("lag_ms")
@@ -85,7 +90,15 @@ def criteria_of(scenario: Scenario, contract: Contract) -> Criteria:
 
 
 def questions_of(scenario: Scenario, contract: Contract) -> tuple[list[Question], dict[str, str]]:
-    """Return the checks that apply to a run, each with what it judges by, and why the others do not apply."""
+    """Return the checks that apply to a run, and those that do not.
+
+    Args:
+        scenario: the scenario of the run.
+        contract: the contract of the service.
+
+    Returns:
+        The checks that apply, each with what it judges by; and the reason for each check that does not apply, by name.
+    """
     criteria = criteria_of(scenario, contract)
     operations = contract.operations()
     found = [Question(STEADY, criteria)]
@@ -136,7 +149,10 @@ def _asks_a_replica_to_end(fault: Mapping[str, Any]) -> bool:
 
 
 def _metric_kinds(contract: Contract) -> tuple[str, ...] | None:
-    """Which ops the service's own counter counts: those whose path is one of the routes it is asked for."""
+    """Return the `property/kind` of the ops that the service's own counter counts; None when the contract has none.
+
+    These are the ops whose path is one of the routes that the contract's `metrics` lists.
+    """
     if contract.metrics is None:
         return None
 

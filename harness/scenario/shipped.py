@@ -1,7 +1,8 @@
 """The scenarios and the reference contract that come with the harness, and what the reference service needs.
 
-A wheel carries them in `harness/shipped`, in a source checkout they are `scenarios` and `target_service` beside
-`harness`. The working directory always goes first, so that `harness run kill` runs a user's own scenario of that name.
+A wheel carries these files in `harness/shipped`; in a source checkout they are the folders `scenarios` and
+`target_service` beside `harness`. The working directory is always searched first, so that `harness run kill` runs a
+user's own scenario of that name.
 """
 
 from __future__ import annotations
@@ -36,10 +37,13 @@ def scenario(given: Path) -> Path:
 
     A path to a file is that file. A bare name is a relative path without a suffix and without `..`: it is looked for
     in `scenarios` of the working directory, then among the shipped scenarios. Every other path is returned as it is,
-    for the reader of the file to report.
+    so that reading it reports what is wrong.
+
+    Args:
+        given: what the user typed.
 
     Raises:
-        UsageError: no scenario has the bare name; the message says which have.
+        UsageError: no scenario has the bare name; the message names the nearest one.
     """
     if given.exists() or given.is_absolute() or given.suffix or ".." in given.parts:
         return given
@@ -70,9 +74,16 @@ def shown(path: Path) -> str:
 
 
 def lacking(contract: Contract, section: str) -> list[str]:
-    """Return one line if packages of its extra are missing, where a command starts the reference service.
+    """Return the problem that packages of the extra are missing, if a command starts the reference service.
 
-    The packages are read from the metadata of the installed harness; where there is none, nothing is reported.
+    The names of the packages are read from the metadata of the installed harness. Without metadata nothing is reported.
+
+    Args:
+        contract: the contract of the service.
+        section: the key in `start` of the way to start the service.
+
+    Returns:
+        One line with the remedy; [] when nothing is missing.
     """
     way = contract.start.ways.get(section)
     command = way.command if isinstance(way, Program) else []
@@ -88,7 +99,7 @@ def lacking(contract: Contract, section: str) -> list[str]:
 
 
 def _required() -> list[str]:
-    """Names of the distributions that the extra asks for."""
+    """Return the names of the distributions that the extra requires."""
     try:
         lines = metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Access: a role, an API key or a session lets in who may, and nobody once it was taken away."""
+"""Access: a role, an API key or a session lets in whom it permits, and nobody after it was taken away."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEYS = Items(
     "key", acknowledged="kind = 'key_create' AND outcome = 'ok'", read="kind = 'key_use' AND class IN ('ok', 'absent')"
 )
 _ACCOUNTS = Items('"user"', acknowledged="kind = 'signup' AND outcome = 'ok'", read="kind = 'see_own' AND class = 'ok'")
-"""The items where a contract has no API keys."""
+"""The items of a contract that has no API keys."""
 
 _FINAL = FinalReads(
     "key",

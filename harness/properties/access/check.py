@@ -1,29 +1,31 @@
 """A role, an API key or a session lets in who may, and nobody once it was taken away.
 
-Grants to a user are writes of a register that holds `plain` from the sign-up on; a key is the element of a set; what
-ends all sessions of a user ends those that were acknowledged before it. Per op,
+Grants to a user are writes of a register that holds `plain` from the sign-up on; a key is the element of a set; an op
+that ends all sessions of a user ends the sessions that were acknowledged before the op. Per op,
 
     forbidden admitted    a stranger's account is shown by a role that cannot have been `permitted` any more: let g be
                           the latest ok grant of `plain` that returned before (or the sign-up); no grant of `permitted`
                           that is not a failure may have taken effect after g and before the answer
-    escalated             a user whose role cannot have been `permitted`, told likewise, gave itself that role
-    permitted refused     the own account is refused; or a stranger's is, or is missing, to a session begun when the
-                          role was `permitted` for certain, and no grant of `plain` may have taken effect since
+    escalated             a user whose role cannot have been `permitted`, by the same reasoning, gave itself that role
+    permitted refused     a user's own account is refused or missing; or a stranger's account is, to a session begun
+                          when the role was `permitted` for certain, and no grant of `plain` may have taken effect since
     another's data        an account is shown as that of another user than was asked for
     revoked key accepted  an API key is accepted in a use that is invoked after its revoke returned `ok`
     key lost              a use is invoked after the key was given or accepted, answered as absent, and returns before
-                          any revoke that may have worked is invoked, or before a use that was accepted is
+                          any revoke that may have worked is invoked, or before an accepted use is invoked
     outlived its end      a session is seen present by an op that is invoked after a `logout_all` of its user returned
-                          `ok`, though its log-in had returned before that was invoked
+                          `ok`, though the session's log-in had returned before the `logout_all` was invoked
 
 Why this is right: an ok write takes effect between invoke and return, a doubtful one at any time after its invoke, a
 failed one never. `forbidden admitted` and `escalated` leave out just the grants of `permitted` that cannot come after
-g, and the latest g leaves out the most. Keys are judged as sessions are (session.py), and never expire.
-`info`: see above; doubtful reads saw nothing. Time limits: none; sessions expire by the rules of session.py.
-Weaker on purpose: what a session begun under one role is refused under another; a token may say the older one.
+g, and the latest g leaves out the most. Keys are judged as sessions are (see `harness.properties.session.check`), and
+never expire.
+`info`: doubtful writes as said above; doubtful reads saw nothing. Time limits: none; the check `session` judges expiry.
+Weaker on purpose: a refusal to a session that was begun before the user got the permitted role is not judged, since the
+session's token may hold the older role.
 
-Cost: one aggregation by key; ASOF joins by user, each with the latest or the furthest so far of its grants and ends,
-so that a user with many of them costs no more than many users. O(n log n).
+Cost: one aggregation by key; ASOF joins by user, each with the latest grant or end so far, or the one that reaches
+furthest, so that a user with many grants costs no more than many users. O(n log n).
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, "own")
     _roles(found)
@@ -94,7 +96,11 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _roles(found: Findings) -> None:
-    """`latest`: when the last sure grant of those over by then was sent. `reach`: until when those sent may come."""
+    """Judge the rules on roles.
+
+    The table `latest` holds, by user and role, when the latest of the sure grants returned by `at_ns` was sent. The
+    table `reach` holds until when the grants sent by `at_ns` may take effect.
+    """
     found.db.execute(f"""CREATE OR REPLACE TEMP TABLE given AS SELECT "user" AS who, arg, invoke_ns AS invoke,
         CASE WHEN outcome = 'ok' THEN return_ns ELSE {INF} END AS until, outcome = 'ok' AS sure FROM {_GRANTS}""")
     found.db.execute("""CREATE OR REPLACE TEMP TABLE latest AS SELECT DISTINCT who, arg, until AS at_ns,
@@ -160,7 +166,11 @@ def _keys(found: Findings) -> None:
 
 
 def _ends(found: Findings) -> None:
-    """`ended`: the earliest return among the ends that were sent at some time or later."""
+    """Judge the sessions that outlived the end of all sessions of their user.
+
+    The table `ended` holds, for each time at which such an end was sent, the earliest return among this end and later
+    ones.
+    """
     found.add(
         "outlived its end",
         """WITH begun AS (SELECT session, any_value("user") AS who, min(return_ns) AS since FROM own

@@ -9,7 +9,7 @@ from harness.yamlfile import Strict
 
 
 class Admin(Strict):
-    """A user who is permitted what others are not. `password` may be a secret of the run, `"{secret:NAME}"`."""
+    """A user who is permitted what other users are not. `password` may be a secret of the run, `"{secret:NAME}"`."""
 
     username: str = Field(min_length=1)
     password: str = Field(min_length=1)
@@ -18,12 +18,13 @@ class Admin(Strict):
 class Access(Strict):
     """Operations on users and API keys; only `whoami` and `user` are needed.
 
-    `whoami` extracts the `id` of the session's user. `user` shows the user with an id: to that user and to a
-    permitted role; to everybody else it is `refused` or `missing`. `key_create` extracts the `id` and the secret `key`
-    (what it sends as `{key}` is an idempotency key), `key_use` is any request made with it. `logout_all` ends every
-    session of the user that is open. `grant` gives the user with an id the `role` called `permitted` or `plain`; a
-    user has the plain one from the sign-up on, and is `refused` (or `missing`) when it tries to give itself the other:
-    where `answers` names neither, that is not tried.
+    `whoami` extracts the `id` of the session's user. `user` shows the account of the user with an id. That user and a
+    permitted role see the account; everybody else gets `refused` or `missing`. `key_create` extracts the `id` and the
+    secret `key` of a new API key (the `{key}` that it sends is an idempotency key). `key_use` is any request made with
+    an API key. `logout_all` ends every open session of the user. `grant` gives the user with an id a `{role}`, which is
+    the role named by `permitted` or the role named by `plain`. A user has the plain role from the sign-up on. A user
+    with the plain role who asks `grant` for the permitted role gets `refused` or `missing`; when the `answers` of
+    `grant` name neither, no user asks.
     """
 
     whoami: Operation

@@ -1,9 +1,9 @@
-"""Access: who may do what, and that it ends when it is ended.
+"""Access: users do what they may and try what they may not; sessions, API keys and roles are taken away again.
 
-Every visitor has a user of its own, with sessions and API keys: what is ended here is nobody else's. A key is used
-through other replicas and revoked; all sessions are ended at once and a new one begun; the user asks for its own
-account and for a stranger's; an admin gives it the permitted role and takes it back, and the session from before is
-tried again.
+Every visitor has a user of its own, with sessions and API keys of its own, so that ending these hurts no other visitor.
+The visitor uses a key through other replicas and revokes the key. It ends all sessions of the user at once and begins a
+new one. It asks for the user's own account and for a stranger's. An admin gives the user the permitted role and takes
+the role back, and the visitor tries the session from before again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ NEW_PERSON = 0.04
 
 @dataclass(slots=True)
 class ApiKey:
-    """An API key as its maker knows it."""
+    """An API key as its owner knows it.
+
+    Attributes:
+        key: name of the key in the journal.
+        id: the service's id of the key.
+        secret: the key itself, which authenticates requests.
+        replica: name of the replica that acknowledged the key; None when the answer named none.
+        person: the owner.
+        over: whether the key is revoked, may be revoked, or was refused.
+    """
 
     key: str
     id: str
@@ -39,7 +48,17 @@ class ApiKey:
 
 @dataclass(slots=True)
 class Person:
-    """A user of one visitor alone. `lost`: what its sessions or its role are is not known any more."""
+    """A user whom one visitor alone uses.
+
+    Attributes:
+        name: name of the user.
+        password: password of the user.
+        id: the service's id of the user; "" until an answer gave it.
+        role: the role that the user has.
+        sessions: the user's sessions.
+        keys: the user's API keys.
+        lost: whether the user's sessions or role are no longer known for certain, so that the visitor needs a new user.
+    """
 
     name: str
     password: str
@@ -51,10 +70,10 @@ class Person:
 
 
 class AccessWorkload(Workload[Access, CommonPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues ops on accounts, API keys, roles and the end of all sessions."""
 
     def __init__(self, context: Context, declared: Declared[Access, CommonPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         section = self.section
         self.has_keys = section.key_create is not None
@@ -67,12 +86,12 @@ class AccessWorkload(Workload[Access, CommonPromises]):
         self.shows_user = "user" in section.user.extract
         answers = section.grant.answers if section.grant else {}
         self.turns_away = [name for name in ("refused", "missing") if answers.get(name)]
-        """How a grant says that it is not for everybody; a contract that names none leaves nothing to be tried."""
+        """Classes of answer by which a grant turns a user away; without any, no user tries to give itself a role."""
 
     # -- what one visitor does
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         person = self._person(visitor)
         if not person or not self._enter(caller, person):
@@ -115,7 +134,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
         return Person(name, password, role=self.section.plain) if reply.ok else None
 
     def _enter(self, caller: Caller, person: Person, expect: list[str] | None = None) -> bool:
-        """Whether the person has a session, by a log-in if there is none or few, and knows its id."""
+        """Log the person in if it has few sessions, learn its id, and say whether it has both a session and an id."""
         person.sessions = [each for each in person.sessions if each.live]
         if not person.sessions or (len(person.sessions) < SESSIONS_A_PERSON and caller.random.random() < 0.2):
             session = login(caller, self.name, expect, (person.name, person.password))
@@ -141,7 +160,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
         self.use_key(caller, key)
 
     def _change_role(self, visitor: Visitor, person: Person) -> None:
-        """The other role, then what the person may see with it, and with a session from before."""
+        """Give the person its other role, then look at a stranger with a session from before and with a new one."""
         caller, section = visitor.caller, self.section
         admin = self._admin(visitor)
         if not admin:
@@ -165,16 +184,16 @@ class AccessWorkload(Workload[Access, CommonPromises]):
     def whoami(
         self, caller: Caller, session: SessionItem, expect: list[str] | None = None, through: str | None = None
     ) -> Reply:
-        """Ask whose session it is."""
+        """Ask which user a session belongs to."""
         op = Op(self.name, "whoami", session.key, session=session.key, user=session.user, expect=expect)
         return _noted(session, caller.call("access.whoami", op, _values(session), through=through))
 
     def see(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
-        """Ask for the own account."""
+        """Ask for the account of the session's own user."""
         return self._see(caller, "see_own", session, person, expect)
 
     def see_other(self, caller: Caller, session: SessionItem, expect: list[str] | None = None) -> Reply | None:
-        """Ask for the account of somebody else; None when nobody else is known."""
+        """Ask for the account of another user, and return the reply; None when no other user is known."""
         others = [each for each in self.strangers if each.name != session.user]
         return self._see(caller, "see_other", session, caller.random.choice(others), expect) if others else None
 
@@ -193,7 +212,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
     def create_key(
         self, caller: Caller, person: Person, session: SessionItem, expect: list[str] | None = None
     ) -> ApiKey | None:
-        """Make a key; None when no key came of it that anybody holds."""
+        """Create an API key, and return it; None when the service did not acknowledge one."""
         item = self.context.item("k")
         op = Op(self.name, "key_create", item, session=session.key, user=session.user, expect=expect)
         values = {**_values(session), "name": item, "key": item}
@@ -216,14 +235,14 @@ class AccessWorkload(Workload[Access, CommonPromises]):
         avoid: str | None = None,
         through: str | None = None,
     ) -> Reply:
-        """A request made with the key."""
+        """Make a request that the API key authenticates."""
         op = Op(self.name, "key_use", key.key, user=key.person.name, expect=expect)
         reply = caller.call("access.key_use", op, {"key": key.secret, "id": key.person.id}, None, avoid, through)
         key.over = key.over or reply.kind == "absent"
         return reply
 
     def revoke_key(self, caller: Caller, session: SessionItem, key: ApiKey, expect: list[str] | None = None) -> Reply:
-        """End the key."""
+        """Revoke the API key."""
         op = Op(self.name, "key_revoke", key.key, session=session.key, user=session.user, expect=expect)
         reply = _noted(session, caller.call("access.key_revoke", op, {**_values(session), "id": key.id}))
         key.over = key.over or reply.ok or reply.doubtful
@@ -243,7 +262,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
     def grant(
         self, caller: Caller, admin: SessionItem, person: Person, role: str, expect: list[str] | None = None
     ) -> Reply:
-        """Give the person a role. Its sessions may end with it: tokens may say the old one."""
+        """Give the person a role. The person's sessions may end with that, since their tokens may hold the old role."""
         op = Op(self.name, "grant", person.name, session=admin.key, user=person.name, expect=expect)
         op.arg = "permitted" if role == self.section.permitted else "plain"
         values = {**_values(admin), "id": person.id, "role": role}
@@ -256,7 +275,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
         return reply
 
     def usurp(self, caller: Caller, session: SessionItem, person: Person, expect: list[str] | None = None) -> Reply:
-        """The person tries to give itself the permitted role, and is not used any more if that may have worked."""
+        """Try to give the person the permitted role by its own session; if that may have worked, it is `lost`."""
         op = Op(self.name, "usurp", person.name, session=session.key, user=person.name, arg="permitted", expect=expect)
         values = {**_values(session), "id": person.id, "role": self.section.permitted}
         reply = _noted(session, caller.call("access.grant", op, values))
@@ -266,7 +285,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
     # -- the other phases
 
     def steady(self, caller: Caller) -> None:
-        """Make one correct pass before any fault."""
+        """See `Workload.steady`."""
         other, person = self._sign_up(caller, ["ok"]), self._sign_up(caller, ["ok"])
         if not (other and person and self._enter(caller, other, ["ok"]) and self._enter(caller, person, ["ok"])):
             return
@@ -292,7 +311,7 @@ class AccessWorkload(Workload[Access, CommonPromises]):
                 self.see_other(caller, person.sessions[-1], ["ok"])
 
     def final(self) -> None:
-        """Read back what was acknowledged."""
+        """See `Workload.final`."""
         read_back(self.context, self.keys, self.use_key)
 
 
@@ -301,6 +320,6 @@ def _values(session: SessionItem) -> dict[str, Any]:
 
 
 def _noted(session: SessionItem, reply: Reply) -> Reply:
-    """Note that the session is not there, so that nobody goes on with it."""
+    """Note in the session whether the reply says that it is absent, so that it is not used again; return the reply."""
     session.lost = session.lost or reply.kind == "absent"
     return reply

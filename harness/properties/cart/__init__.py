@@ -1,4 +1,4 @@
-"""Carts: an acknowledged line is there until it is removed, and never after."""
+"""Carts: an acknowledged line is in its cart until it is removed, and never after."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from harness.yamlfile import Strict
 
 
 class Cart(Strict):
-    """Operations on a cart. `show` extracts the list of `lines`, and `line` is where the id stands in each of them.
+    """Operations on a cart. `show` extracts the list of `lines`; `line` is the JSON pointer to the id within each line.
 
-    `add` extracts the `id` of the new line. With `retry: true` a repetition with its key adds no second line; a remove
-    is `ok` only if it removed something.
+    `add` extracts the `id` of the new line. With `retry: true`, a repeated `add` with the same key adds no second line.
+    A `remove` is `ok` only if it removed a line.
     """
 
     add: Operation
@@ -34,13 +34,18 @@ class Cart(Strict):
         return self
 
     def holds(self, lines: Any, line: str) -> bool:
-        """Whether `lines`, as `show` extracted them, hold the line with this id."""
+        """Say whether a cart holds a line.
+
+        Args:
+            lines: the lines of the cart, as `show` extracted them.
+            line: the id of the line.
+        """
         path = tuple(part.replace("~1", "/").replace("~0", "~") for part in self.line.split("/")[1:])
         found = [point(each, path) for each in lines] if isinstance(lines, list) else []
         return any(each is not MISSING and str(each) == line for each in found)
 
 
 class CartPromises(CommonPromises):
-    """How long an acknowledged line stays in its cart at least, in seconds; left out: until it is removed."""
+    """How long an acknowledged line stays in its cart at least, in seconds. Left out: until the line is removed."""
 
     cart_ttl_s: float | None = Field(default=None, gt=0)

@@ -1,7 +1,7 @@
-"""Carts: lines are added, two at once now and then, looked for, and removed, in carts that several clients share.
+"""Carts: clients add lines two at once, look for them, and remove them, in carts that several clients share.
 
-A doubtful add is sent again with its key where the contract allows it. A line whose add is doubtful is not removed
-before it is seen or acknowledged, so that a remove that found nothing is not mistaken for one that came too early.
+A doubtful add is sent again with its key where the contract allows that. Only an acknowledged line is removed: a remove
+that overtook its add would find nothing, and would be mistaken for a remove of a lost line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,16 @@ PRESENT, ABSENT = "present", "absent"
 
 @dataclass(slots=True)
 class Line:
-    """One line. `id` is None until an add was acknowledged; `replica` is who acknowledged it."""
+    """One line of a cart.
+
+    Attributes:
+        key: name of the line in the journal, and its idempotency key.
+        quantity: the amount that the add sends.
+        session: the session that adds the line.
+        id: the service's id of the line; None until an add is acknowledged.
+        replica: name of the replica that acknowledged the add.
+        removed: whether a remove was acknowledged.
+    """
 
     key: str
     quantity: int
@@ -35,15 +44,15 @@ class Line:
 
 
 class CartWorkload(Workload[Cart, CartPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues adds, looks and removes of cart lines."""
 
     def __init__(self, context: Context, declared: Declared[Cart, CartPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         self.lines: list[Line] = []
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         session = session_of(visitor, self.name)
         if not session:
@@ -63,7 +72,7 @@ class CartWorkload(Workload[Cart, CartPromises]):
             self.look(caller, caller.random.choice([*mine, *ended]))
 
     def _two_at_once(self, caller: Caller, session: SessionItem) -> list[Line]:
-        """Two lines into one cart at the same time, through two replicas; those that were acknowledged."""
+        """Add two lines to one cart at the same time with two clients, and return the acknowledged ones."""
         lines = [self._new(caller, session) for _ in range(2)]
         second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
         other = gevent.spawn(self._until_definite, second, lines[1])
@@ -85,7 +94,7 @@ class CartWorkload(Workload[Cart, CartPromises]):
             gevent.sleep(0.05)
 
     def add(self, caller: Caller, line: Line, expect: list[str] | None = None) -> Reply:
-        """Send the add once."""
+        """Send the add of a line once."""
         values = {**self._values(line), "key": line.key, "reference": line.key, "amount": line.quantity}
         reply = caller.call(
             "cart.add", self._op("add", line, expect), values, lambda fields: {"given_id": str(fields["id"])}
@@ -103,7 +112,7 @@ class CartWorkload(Workload[Cart, CartPromises]):
         through: str | None = None,
         want: str | None = None,
     ) -> Reply:
-        """Read the cart; what is recorded is whether it holds the line."""
+        """Read the cart, and journal whether the cart holds the line."""
         op = self._op("look", line, expect)
         op.want = want
 
@@ -126,7 +135,7 @@ class CartWorkload(Workload[Cart, CartPromises]):
         return {"token": line.session.token, "username": line.session.user}
 
     def steady(self, caller: Caller) -> None:
-        """Make one correct pass before any fault."""
+        """See `Workload.steady`."""
         session = login(caller, self.name, ["ok"])
         if not session:
             return
@@ -142,11 +151,11 @@ class CartWorkload(Workload[Cart, CartPromises]):
         self.remove(caller, line, ["missing"])
 
     def settle(self) -> None:
-        """Adds that stayed doubtful are sent again, where that is allowed: then their lines can be looked for."""
+        """Send doubtful adds again where the contract allows that, so that their lines can be looked for."""
         if self.section.add.retry:
             doubtful = [line for line in self.lines if line.id is None and not line.session.lost]
             spread(self.context, "hop", doubtful, self._until_definite)
 
     def final(self) -> None:
-        """See `Workload.final`: removed lines are looked for as well."""
+        """See `Workload.final`. Removed lines are looked for as well."""
         read_back(self.context, [line for line in self.lines if line.id], self.look)

@@ -6,8 +6,8 @@
 Why this is right: each of the tokens is wrong in a respect that the contract calls invalid, at any time and through any
 replica; and no other op has the key or the reference of such a payment. `info` and refusals are innocent answers, yet
 never excuse an effect; no time limit applies. Effects are judged where the contract says that the ledger has them.
-Opaque tokens, or a contract without the signing key, rule some variants out: the result names those that were never
-presented, and says nothing about them. Cost: filtered scans, and a join with the ledger's record. O(n).
+Opaque tokens, or a contract without the signing key, rule some variants out: the result names the variants that were
+never presented, and says nothing about them. Cost: filtered scans, and a join with the ledger's record. O(n).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     columns = {
         "presented": "count(*)",
         "payments": "count(*) FILTER (kind = 'forge_pay' AND outcome <> 'info' AND class <> 'no_effect')",
@@ -104,7 +104,7 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _variants(db: Connection) -> dict[str, list[str]]:
-    """`answered`, `never_answered` (presented all the same) and `never_presented`: names of variants."""
+    """Return the names of the variants that were `answered`, presented but `never_answered`, and `never_presented`."""
     rows = db.execute(f"""SELECT coalesce(arg, key) AS variant, bool_or(outcome <> 'info') FROM {_FORGED}
         AND class <> 'no_effect' GROUP BY variant ORDER BY variant""").fetchall()
     return {

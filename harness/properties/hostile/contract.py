@@ -1,4 +1,4 @@
-"""The `hostile` of a contract: how tokens are signed, so that wrong ones can be made."""
+"""The `hostile` of a contract: how tokens are signed, so that wrong tokens can be signed too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from harness.yamlfile import Strict
 
 
 class Hostile(Strict):
-    """How tokens are signed, so that wrong ones can be made. Without it only bits are flipped."""
+    """How tokens are signed, so that wrong tokens can be signed too.
+
+    Without this section the only wrong tokens are those that need no signing key, such as one with a flipped bit.
+    """
 
     algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
     key: str

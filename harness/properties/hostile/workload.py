@@ -1,8 +1,9 @@
-"""Hostile tokens: forged, expired, unsigned or altered ones must be refused, by every replica at any time.
+"""Hostile tokens: every replica must refuse forged, expired, unsigned or altered tokens at any time.
 
-With the contract's signing key (`hostile.key`, a secret of the run) tokens are made that are wrong in one respect
-alone; without it, or where tokens are opaque, a real token is altered, or the refresh token presented as one.
-They are presented to a read, and where the contract has a payment, to that too: it must have no effect.
+With the contract's signing key (`hostile.key`, a secret of the run) this workload makes tokens that are wrong in one
+respect alone. Without the key, or where tokens are opaque, it alters a real token, or presents the refresh token as an
+access token. Wrong tokens are presented to a read and, where the contract has one, to a payment, which must have no
+effect.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _foreign_key(token: str, key: str | None, algorithm: str) -> str | None:
 
 
 def _other_subject(token: str, key: str | None, algorithm: str) -> str | None:
-    """Another user's name under the old signature."""
+    """Return the token with another user's name under the old signature; None when it is no JWT."""
     claims = _claims(token)
     if claims is None:
         return None
@@ -73,16 +74,17 @@ def _other_subject(token: str, key: str | None, algorithm: str) -> str | None:
 
 
 def _unknown_kid(token: str, key: str | None, algorithm: str) -> str | None:
-    """A key that nobody has, signed with the nothing that looking it up gives.
+    """Return the token with a `kid` that names no key, signed with the empty key; None when tokens have no `kid`.
 
-    Not with the right key: who tries every key that it has, whatever `kid` says, accepts that one rightly.
+    A service that looks the `kid` up carelessly finds an empty key, and accepts the token. The token is not signed with
+    the right key, since a service that tries all of its keys, whatever `kid` says, may accept such a token.
     """
     claims = _claims(token)
     if claims is None or "kid" not in _headers(token):
         return None
     head = {**_headers(token), "alg": algorithm, "kid": "a-key-that-nobody-has"}
     signed = ".".join(_base64(json.dumps(part).encode()) for part in (head, claims))
-    # By hand: the library refuses an empty key.
+    # PyJWT refuses to sign with an empty key.
     mac = hmac.digest(b"", signed.encode(), getattr(hashlib, f"sha{algorithm[2:]}"))
     return f"{signed}.{_base64(mac)}"
 
@@ -92,7 +94,10 @@ def _base64(data: bytes) -> str:
 
 
 def _bit_flipped(token: str, key: str | None, algorithm: str) -> str | None:
-    """One bit of the middle of the last part. The very last character may carry bits that base64 ignores."""
+    """Return the token with a changed character in the middle of its last part.
+
+    The last character would not do, since it may carry bits that base64 ignores.
+    """
     place = token.rfind(".") + 1 + (len(token) - token.rfind(".") - 1) // 2
     return token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
 
@@ -123,20 +128,20 @@ NEEDS_CLAIM = {
 }
 REFRESH = "refresh-token"
 VARIANTS = (*FORGERS, REFRESH)
-"""Every way in which a token may be wrong. The last one is made by nobody: it is the session's own."""
+"""Every way in which a token may be wrong. The last one needs no forger: it is the session's own refresh token."""
 
 READ_AT, PAY_AT = "session.read", "idempotency.pay"
-"""The operations' places in a contract: a token is presented to them, whosever they are."""
+"""The dotted places of the operations to which wrong tokens are presented."""
 
 PAYS = 0.3
-"""Share of the steps in which a payment is asked for, where the contract has one."""
+"""Share of the steps that present a wrong token to the payment, where the contract has one."""
 
 
 class HostileWorkload(Workload[Hostile | None, CommonPromises]):
-    """Issue the ops as the module says."""
+    """Presents wrong tokens to a read and to a payment."""
 
     def __init__(self, context: Context, declared: Declared[Hostile | None, CommonPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         section = self.section
         self.key = fill(section.key, {}, context.master) if section else None
@@ -144,7 +149,7 @@ class HostileWorkload(Workload[Hostile | None, CommonPromises]):
         self.pays = PAY_AT in context.operations
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         session = session_of(visitor, self.name)
         if not session:
             return
@@ -156,14 +161,14 @@ class HostileWorkload(Workload[Hostile | None, CommonPromises]):
             self.forge(caller, session, variant)
 
     def forge(self, caller: Caller, session: SessionItem, variant: str) -> None:
-        """Read with one wrong token, if this kind of token can be wrong in that way."""
+        """Read with a wrong token, if the session's token can be wrong in the way of `variant`."""
         token = self._made(session, variant)
         if token is not None:
             op = Op(self.name, "forge", f"{session.key}/{variant}", arg=variant)
             caller.call(READ_AT, op, {"token": token, "username": session.user})
 
     def forge_pay(self, caller: Caller, session: SessionItem, variant: str) -> None:
-        """Pay with one: nobody else pays under this key, so that an effect of it is the wrong token's."""
+        """Pay with a wrong token, under a key that no other op uses, so that any effect of the key is the token's."""
         token = self._made(session, variant)
         if token is not None:
             key = self.context.item("h")
@@ -180,7 +185,7 @@ class HostileWorkload(Workload[Hostile | None, CommonPromises]):
         return FORGERS[variant](session.token, self.key, self.algorithm)
 
     def steady(self, caller: Caller) -> None:
-        """Every kind of wrong token once, for each of the two."""
+        """Present every kind of wrong token once to the read, and once to the payment if there is one."""
         session = login(caller, self.name, ["ok"])
         for variant in sorted(VARIANTS) if session else ():
             assert session is not None

@@ -16,12 +16,13 @@ legal. Per key, within the declared retention counted from the first attempt:
 Why this is right: an effect is at or after the first attempt's invoke, so two of them before first invoke + retention
 - 1 s are two of one promise. `ok` promises exactly one effect, and a set of answers to one request has one member.
 
-`info`: a doubtful attempt excuses an effect, whenever it comes, and never demands one. So does `in_progress`, which
-says that some attempt goes on. An op that is still open is doubtful. Time limits: answers later than the retention are
-not judged (such keys are counted). `unsettled`: the last attempt of the settle or final phase got `in_progress`
-with no other attempt beside it, and returned later than the promised time after the service had been healed and the
-last doubtful attempt was given up; or all settle attempts of a key are doubtful over more than the promised time.
-Not testable: effects that can be seen nowhere; doubled ones where the provider does not deduplicate.
+`info`: a doubtful attempt excuses an effect, whenever the effect comes, and never demands one. So does `in_progress`,
+which says that some attempt goes on. An op that is still open is doubtful. Time limits: answers later than the
+retention are not judged (such keys are counted). `unsettled`: the last attempt of the settle or final phase got
+`in_progress` with no other attempt beside it, and returned later than the promised time after the service had been
+healed and the last doubtful attempt was given up; or all settle attempts of a key are doubtful over more than the
+promised time.
+Not testable: effects that can be seen nowhere; doubled effects where the provider does not deduplicate.
 Weaker on purpose: a session refused (`absent`) at the final read is the session's matter, not the key's.
 
 Cost: one aggregation by key over payments and effects together. O(n).
@@ -50,7 +51,7 @@ RULES = {
 }
 
 _KEY = "CASE WHEN suffix(reference, '~other') THEN left(reference, -6) ELSE reference END"
-"""The key whose effect it is: a reuse with another body carries another reference."""
+"""SQL for the key that an effect belongs to: a reuse of the key with another body sends another reference."""
 
 _EXAMINED = {
     "attempts": "count(*)",
@@ -71,7 +72,7 @@ class Criteria:
         effects: where effects can be seen.
         retention_s: how long a key is remembered, in seconds; None: for ever.
         definite_answer_s: how long a doubtful request may take to get a definite answer, in seconds; None: for ever.
-        deduplicates: whether the provider of the effects deduplicates by key, so that one effect a key is promised.
+        deduplicates: whether the provider of the effects deduplicates by key, so that one effect per key is promised.
     """
 
     name: str = NAME
@@ -82,7 +83,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, "own WHERE kind = 'pay'")
     _suspects(db, criteria)
@@ -107,7 +108,7 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _suspects(db: Connection, criteria: Criteria) -> None:
-    """Aggregates every key with its effects, and keeps those that break a rule or may."""
+    """Create the table `suspect` of the keys that break a rule, or may, with what their attempts and effects show."""
     retention = criteria.retention_s
     limit = INF if retention is None else int(max(retention - 1, 0) * NS)
     db.execute(f"""CREATE OR REPLACE TEMP TABLE suspect AS
@@ -177,7 +178,7 @@ def _ledger(found: Findings, criteria: Criteria) -> None:
 
 
 def _listing(found: Findings, criteria: Criteria) -> None:
-    """The same rules on what the service itself counts: the highest count, and the last one read after an ok."""
+    """Judge the rules on effects by the service's own count: by the highest count, and by the last one after an ok."""
     found.db.execute("""CREATE OR REPLACE TEMP TABLE listed AS
         SELECT key AS item, max(number) AS most, arg_max(id, number) AS most_id, max(invoke_ns) AS read_ns,
           arg_max(number, invoke_ns) AS last, arg_max(id, invoke_ns) AS last_id
@@ -217,7 +218,10 @@ def _refused(found: Findings) -> None:
 
 
 def _unsettled(found: Findings, promised: int) -> None:
-    """`free` is since when nothing but the service itself can have delayed a definite answer."""
+    """Judge the keys that got no definite answer in time.
+
+    `healed` is the time after which nothing but the service itself can have delayed a definite answer.
+    """
     healed = one(
         found.db,
         """SELECT greatest(coalesce((SELECT max(at_ns) FROM phase WHERE name = 'quiet'), 0),

@@ -18,13 +18,21 @@ class Idempotency(Strict):
 
 
 class IdempotencyPromises(CommonPromises):
-    """What is promised of keys. `keys_per_user`: two users may send one key, and each gets an effect of its own."""
+    """What is promised about keys. `keys_per_user`: two users may send the same key, and each gets an effect."""
 
     keys_per_user: bool = False
 
 
 def problems(section: Idempotency, promises: IdempotencyPromises | None) -> list[tuple[Location, str]]:
-    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    """Return what is wrong with a section whose operations are right by themselves.
+
+    Args:
+        section: the section.
+        promises: the contract's promises; None when they are unusable.
+
+    Returns:
+        Each problem as its place within the section, and a text that says what is wrong.
+    """
     found: list[tuple[Location, str]] = []
     if "key" not in placeholders([section.pay.path, section.pay.headers, section.pay.body]):
         found.append((("pay",), "the `{key}` stands nowhere in the request"))

@@ -1,8 +1,9 @@
-"""Payments: one effect for each key, whatever is lost on the way.
+"""Payments: each key has one effect, whatever is lost on the way.
 
-A doubtful attempt is sent again with the same key, as a client must; some are sent twice at once, some a few times
-by an impatient client while the first is under way, some again after they were answered, some with another body (to
-be refused), and some clients never come back. Where keys are promised to be each user's own, some are used by two.
+A doubtful attempt is sent again with the same key, as a client must. Some attempts are sent twice at once, and some a
+few times by an impatient client while the first is under way. Some are repeated after the answer, and some are repeated
+with another body, which must be refused. Some clients never come back after their first attempt. Where the contract
+promises that keys are each user's own, two users use some keys.
 """
 
 from __future__ import annotations
@@ -23,12 +24,23 @@ ATTEMPTS = 5
 ASK_AGAIN_S = 0.15
 IMPATIENT_S = 0.04
 DEFINITE = ("ok", "mismatch", "missing", "refused")
-"""Classes after which a client does not ask again."""
+"""Classes of answer after which a client does not ask again."""
 
 
 @dataclass(slots=True)
 class Payment:
-    """One idempotency key with the body it belongs to. `sent` is the key on the wire, which two users may share."""
+    """One payment: an idempotency key with the body that belongs to it.
+
+    Attributes:
+        key: name of the payment in the journal, and the reference of its effect.
+        sent: the idempotency key as it is sent; two users may share one.
+        amount: the amount in the body.
+        session: the session that pays.
+        replica: name of the replica that acknowledged the payment first.
+        acknowledged: whether an attempt was acknowledged.
+        definite: whether an attempt got a definite answer.
+        last_ns: when the last attempt ended, in nanoseconds of the monotonic clock; 0 before the first one.
+    """
 
     key: str
     sent: str
@@ -41,15 +53,15 @@ class Payment:
 
 
 class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues keyed payments, and repeats them in every way that a client may."""
 
     def __init__(self, context: Context, declared: Declared[Idempotency, IdempotencyPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         self.payments: list[Payment] = []
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         session = session_of(visitor, self.name)
         if not session:
@@ -78,7 +90,7 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
         return payment
 
     def _at_once(self, caller: Caller, payment: Payment, delays_s: list[float]) -> None:
-        """One attempt, and others so long after its beginning."""
+        """Make one attempt, and one more `delays_s` seconds after its begin for each of the delays."""
 
         def other(delay_s: float) -> None:
             second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
@@ -91,7 +103,7 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
         gevent.joinall(others, raise_error=True)
 
     def _by_another(self, caller: Caller, payment: Payment) -> None:
-        """Another user's payment under the same key: it is a payment of its own."""
+        """Let another user pay under the same key: that is a separate payment."""
         session = login(caller, self.name)
         if session and session.user != payment.session.user:
             self._until_definite(caller, self._new(caller, session, payment.sent))
@@ -113,7 +125,7 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
         through: str | None = None,
         other_body: bool = False,
     ) -> Reply:
-        """Send the key once, with its own body or with another one."""
+        """Send the payment once, with its own body or, if `other_body`, with another one under the same key."""
         fingerprint = self.context.fingerprint
         amount = payment.amount + 1 if other_body else payment.amount
         reference = f"{payment.key}~other" if other_body else payment.key
@@ -140,7 +152,7 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
         return seen(payment.session, reply)
 
     def steady(self, caller: Caller) -> None:
-        """Make one correct pass before any fault."""
+        """See `Workload.steady`."""
         session = login(caller, self.name, ["ok"])
         if not session:
             return
@@ -152,7 +164,7 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
             self.attempt(caller, payment, ["mismatch"], other_body=True)
 
     def settle(self) -> None:
-        """Half of the doubtful keys are sent again at once, half are left to the service's own completer first."""
+        """Send half of the doubtful payments again at once; leave the others to the service's own completer first."""
         doubtful = [payment for payment in self.payments if not payment.definite]
         promised_s = self.promises.definite_answer_s
         spread(self.context, "hop", doubtful[::2], lambda caller, each: self._ask(caller, each, 0.0, promised_s))
@@ -173,7 +185,7 @@ class IdempotencyWorkload(Workload[Idempotency, IdempotencyPromises]):
             gevent.sleep(ASK_AGAIN_S)
 
     def final(self) -> None:
-        """See `Workload.final`: the key is sent again and must get the answer it got."""
+        """See `Workload.final`. To read a payment is to send it again: the answer must be the one from before."""
         read_back(self.context, [each for each in self.payments if each.acknowledged], self.attempt)
         if isinstance(self.section.effects, Operation):
             spread(self.context, "hop", self.payments, self._count)

@@ -1,4 +1,4 @@
-"""Jobs: what was acknowledged ends, once, with the right output, and its progress never goes back."""
+"""Jobs: an acknowledged job ends, once, with the right output, and its progress never goes back."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PROPERTY = Property(
     kinds={
         "submit": Kind("job.submit", gives_id=True),
         "status": Kind("job.status"),
-        # Too few for one in every window.
+        # Cancels are too few for one in every window.
         "cancel": Kind("job.cancel", in_every_window=False),
     },
     checks=(

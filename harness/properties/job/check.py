@@ -7,7 +7,7 @@ Per job, acknowledged by an ok submit:
     failed              a job whose output is known ended as failed
     wrong output        the output is not the one that the contract promises
     output changed      two outputs for one job, or another one than the same input had before the faults
-    progress went back  an answer shows less than one that had returned before it was asked
+    progress went back  an answer shows less than an answer that had returned before the request was sent
     terminal state left a state other than the terminal one read before this op was invoked
     duplicate effect    more than one accepted effect
     done without effect done was read, and there is no effect at the end
@@ -18,15 +18,15 @@ Per job, acknowledged by an ok submit:
 Why this is right: progress and state are registers that only grow, so of two reads in real-time order the later may
 not show less; reads that overlap are not ordered and are not compared. A promised output is a constant.
 
-An acknowledged cancel is a read of the state `cancelled`, which is terminal; and what was cancelled has no effect, not
-even a late one: whoever says so has made sure. A cancel that was refused as too late says nothing.
+An acknowledged cancel is a read of the state `cancelled`, which is terminal. A cancelled job has no effect, not even a
+late one: a service that acknowledges a cancel has made sure of that. A cancel refused as too late says nothing.
 
 `info`: a doubtful submit demands nothing and excuses an effect; a doubtful status read or cancel saw nothing. Time
 limits: the final phase begins after the quiet deadline of the contract, or when every acknowledged job has ended; so
 `unfinished` needs no clock of its own. Outputs of the steady phase are compared only if they agree among themselves.
 Weaker on purpose: a status refused for its session (`absent`) says nothing about the job.
 
-Cost: one aggregation by job over its ops and effects together; one window over status reads sorts each job's; an ASOF
+Cost: one aggregation by job over its ops and effects together; one window over the status reads, sorted by job; an ASOF
 join for the jobs that the window suspects. O(n log n), independent of how many reads one job has.
 """
 
@@ -75,7 +75,7 @@ class Criteria:
     Attributes:
         name: name under which the property is declared; its ops bear it.
         effects: where effects can be seen.
-        deduplicates: whether the provider of the effects deduplicates by key, so that one effect a key is promised.
+        deduplicates: whether the provider of the effects deduplicates by key, so that one effect per key is promised.
         fences: whether the provider of the effects refuses a lower fence.
     """
 
@@ -86,7 +86,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, "own WHERE kind IN ('submit', 'status', 'cancel')")
     db.execute(_SUSPECT)
@@ -175,7 +175,11 @@ def _of_suspects(found: Findings, criteria: Criteria) -> None:
 
 
 def _progress(found: Findings) -> None:
-    """First in the order of invokes, where a fall is necessary for a violation; then exactly, for the few."""
+    """Judge the rule on progress.
+
+    Every violation is a fall of the progress in the order of invokes. So falls are searched first, and the exact rule
+    is applied only to the few jobs that have one.
+    """
     found.db.execute("""CREATE OR REPLACE TEMP TABLE falling AS
         SELECT id, key, number, invoke_ns FROM (
           SELECT id, key, number, invoke_ns, max(number) OVER (PARTITION BY key ORDER BY invoke_ns, id

@@ -1,4 +1,4 @@
-"""The `job` of a contract: background work that is submitted, asked for, and perhaps cancelled."""
+"""The `job` of a contract: background work that clients submit, ask for, and may cancel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.yamlfile import Location, Strict
 
 
 class Example(Strict):
-    """One job: its input, and its output where that is promised."""
+    """One job to submit: its input, and its output where the output is promised."""
 
     input: Any
     output: Any = None
@@ -29,7 +29,7 @@ class States(Strict):
 
 
 class Job(Strict):
-    """Submit and status of background jobs. `cancel`: `ok` if it has no effect ever, `refused` if it is too late."""
+    """Operations on background jobs. `cancel` is `ok` if the job will never have an effect, `refused` if too late."""
 
     submit: Operation
     status: Operation
@@ -40,7 +40,15 @@ class Job(Strict):
 
 
 def problems(section: Job, promises: CommonPromises | None) -> list[tuple[Location, str]]:
-    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    """Return what is wrong with a section whose operations are right by themselves.
+
+    Args:
+        section: the section.
+        promises: the contract's promises; None when they are unusable.
+
+    Returns:
+        Each problem as its place within the section, and a text that says what is wrong.
+    """
     found: list[tuple[Location, str]] = []
     if "state" not in section.status.extract:
         found.append((("status",), "`extract` must say where the `state` is"))

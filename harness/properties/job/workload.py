@@ -1,4 +1,4 @@
-"""Jobs: what was acknowledged ends, once, with the right output, and its progress never goes back."""
+"""Jobs: clients submit jobs, ask for their state, progress and output, and cancel some of them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,22 @@ OPEN_A_VISITOR = 3
 ENDED_A_VISITOR = 6
 ATTEMPTS = 4
 CANCELLED = 0.06
-"""Share of the steps with an open job in which it is cancelled."""
+"""Share of the steps with an open job in which the job is cancelled."""
 ENDED = ("done", "failed", "cancelled")
 
 
 @dataclass(slots=True)
 class SubmittedJob:
-    """One submitted job. `id` is None until a submit was acknowledged."""
+    """One submitted job.
+
+    Attributes:
+        key: name of the job in the journal, and its idempotency key.
+        example: name of the example in the contract that the job is made from.
+        session: the session that submits the job.
+        id: the service's id of the job; None until a submit is acknowledged.
+        replica: name of the replica that acknowledged the submit.
+        ended: whether the job is known to be in a terminal state.
+    """
 
     key: str
     example: str
@@ -35,10 +44,10 @@ class SubmittedJob:
 
 
 class JobWorkload(Workload[Job, CommonPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues submits, status requests and cancels of jobs."""
 
     def __init__(self, context: Context, declared: Declared[Job, CommonPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         section = self.section
         names = section.states
@@ -56,7 +65,7 @@ class JobWorkload(Workload[Job, CommonPromises]):
         self.jobs: list[SubmittedJob] = []
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         session = session_of(visitor, self.name)
         if not session:
@@ -112,7 +121,7 @@ class JobWorkload(Workload[Job, CommonPromises]):
         avoid: str | None = None,
         through: str | None = None,
     ) -> Reply:
-        """Ask for a job's state; its progress and output are journalled."""
+        """Ask for the state of a job, and journal the state, the progress and the output."""
 
         def observe(fields: dict[str, object]) -> dict[str, object]:
             state = self.states.get(str(fields["state"]), "running")
@@ -136,7 +145,7 @@ class JobWorkload(Workload[Job, CommonPromises]):
         return seen(job.session, caller.call("job.status", op, values, observe, avoid, through))
 
     def cancel(self, caller: Caller, job: SubmittedJob) -> Reply:
-        """Cancel a job, at once after its submit or in the middle of it; too late is an answer like any other."""
+        """Ask the service to cancel a job that may have begun; the service may refuse that as too late."""
         op = Op(self.name, "cancel", job.key, session=job.session.key, arg=job.example)
         values = {"token": job.session.token, "username": job.session.user, "id": job.id or "", "reference": job.key}
         reply = caller.call("job.cancel", op, values, lambda _: {"state": "cancelled"})
@@ -144,7 +153,7 @@ class JobWorkload(Workload[Job, CommonPromises]):
         return seen(job.session, reply)
 
     def steady(self, caller: Caller) -> None:
-        """One job of each example; their outputs are what later ones are compared with."""
+        """Submit one job of each example, and wait for its output, with which later outputs are compared."""
         session = login(caller, self.name, ["ok"])
         if not session:
             return
@@ -157,7 +166,7 @@ class JobWorkload(Workload[Job, CommonPromises]):
                 gevent.sleep(0.05)
 
     def quiet(self) -> list[str]:
-        """See `Workload.quiet`. The deadline is three times lease, reclaim and back-off together."""
+        """See `Workload.quiet`. The deadline is three times the sum of lease, reclaim and back-off time."""
         deadline = time.monotonic() + self.promises.quiet_deadline_s
 
         def wait(caller: Caller, job: SubmittedJob) -> None:
@@ -170,12 +179,12 @@ class JobWorkload(Workload[Job, CommonPromises]):
         return [job.key for job in self.jobs if job.id and not job.ended]
 
     def final(self) -> None:
-        """Read back what was acknowledged."""
+        """See `Workload.final`."""
         read_back(self.context, [job for job in self.jobs if job.id], self.status)
 
 
 def _plain(value: object) -> object:
-    """JSON values in one canonical form: 3.0 is 3, keys are ordered."""
+    """Return a JSON value in a canonical form: 3.0 becomes 3, and keys are ordered."""
     if isinstance(value, dict):
         return sorted((key, _plain(inner)) for key, inner in value.items())
     if isinstance(value, list):

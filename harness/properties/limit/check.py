@@ -5,9 +5,10 @@
                    window before it
 
 Why this is right: a request was admitted or refused at some moment between its invoke and its return. For too many,
-only requests count that lie in the window whole, so they were admitted in it wherever their moments were. It suffices
-to look at windows that begin with an invoke: any other one holds no more than the next of these. For refused early,
-every request counts that was under way at any time from a window before the refused one's invoke to its return.
+only requests count that lie wholly in the window, so that they were admitted in the window whatever their moments were.
+It suffices to look at windows that begin with an invoke: any other window holds no more than the next such window. For
+refused early, every request counts that was under way at any time from one window before the refused request's invoke
+until its return.
 
 `info`: a doubtful request counts in the service's favour: as not admitted for too many, and from its invoke on for
 ever as admitted for refused early. Time limits: the service's clock is not ours; windows are taken 1 % shorter for too
@@ -16,9 +17,9 @@ while a run lasts may be judged wrongly.
 Weaker on purpose: a moment for each request such that no window holds too many need not exist although no window is
 guilty; finding one is a scheduling problem, and what it would add is a request or two.
 
-Cost: ASOF joins with running counts, one for too many, two for refused early. What took longer than a window lies in
-none; of the others, those that began before a window have ended by its end, so that how many lie in it whole is the
-difference of two counts, however full it is. O(n log n).
+Cost: ASOF joins with running counts, one for too many, two for refused early. A request that took longer than a window
+lies wholly in none. Of the others, those that began before a window have ended by its end. So the number of requests
+wholly in a window is the difference of two counts, however full the window is. O(n log n).
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, _HITS)
     window_s = criteria.window_s or 0.0
@@ -87,7 +88,11 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _too_many(found: Findings, window_ns: int, most: int) -> None:
-    """Those that had ended by the end of the window, less those that had begun before it: none outlasts a window."""
+    """Judge the rule `too many`.
+
+    The number of requests wholly in a window is the number that had ended by its end, less the number that had begun
+    before it, since the table `admitted` holds no request that outlasts a window.
+    """
     found.db.execute(f"""CREATE OR REPLACE TEMP TABLE admitted AS
         SELECT id, key, invoke_ns, return_ns FROM {_HITS} AND outcome = 'ok'
           AND return_ns - invoke_ns <= {window_ns}""")
@@ -109,7 +114,11 @@ def _too_many(found: Findings, window_ns: int, most: int) -> None:
 
 
 def _refused_early(found: Findings, window_ns: int, least: int) -> None:
-    """Those that had begun by the end of the refused one, less those that had ended a window before its begin."""
+    """Judge the rule `refused early`.
+
+    The number of requests that may count against a refused one is the number that had begun by its return, less the
+    number that had ended by one window before its invoke.
+    """
     found.db.execute(f"""CREATE OR REPLACE TEMP TABLE possible AS SELECT key, invoke_ns,
         CASE WHEN outcome = 'ok' THEN return_ns ELSE {INF} END AS return_ns
         FROM {_HITS} AND outcome IN ('ok', 'info')""")

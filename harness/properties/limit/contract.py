@@ -1,4 +1,4 @@
-"""The `limit` of a contract: an operation that is admitted so often, for each user."""
+"""The `limit` of a contract: an operation that each user may perform only so often."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from harness.yamlfile import Location, Strict
 
 
 class Limit(Strict):
-    """An operation without any other effect, whose answers name `limited`.
+    """A limited operation without any other effect, whose answers name `limited`.
 
-    How often is promised under `promises`: no `limit_window_s` sees more than `limit_most` admitted, whichever replicas
-    admit them; and who was admitted fewer than `limit_least` times in the last `limit_window_s` is not refused.
+    `promises` says how often a user is admitted. No window of `limit_window_s` seconds sees more than `limit_most`
+    requests of a user admitted, whichever replicas admit them. A user who was admitted fewer than `limit_least` times
+    in the last `limit_window_s` seconds is not refused.
     """
 
     hit: Operation
@@ -28,7 +29,15 @@ class LimitPromises(CommonPromises):
 
 
 def problems(section: Limit, promises: LimitPromises | None) -> list[tuple[Location, str]]:
-    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    """Return what is wrong with a section whose operations are right by themselves.
+
+    Args:
+        section: the section.
+        promises: the contract's promises; None when they are unusable.
+
+    Returns:
+        Each problem as its place within the section, and a text that says what is wrong.
+    """
     found: list[tuple[Location, str]] = []
     if promises and None in (promises.limit_window_s, promises.limit_most):
         message = "needs `limit_window_s` and `limit_most` under `promises`: without them nothing was promised"

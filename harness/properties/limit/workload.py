@@ -1,4 +1,4 @@
-"""Rate limits: bursts beyond what is admitted, asking on while refused, and silence after which there is a turn again.
+"""Rate limits: clients send bursts beyond the limit, go on asking while refused, and ask again after a silence.
 
 Every request counts for its user, whichever of the user's clients sends it and whichever replica gets it.
 """
@@ -16,19 +16,19 @@ ASKED_A_WINDOW = 6
 
 
 class LimitWorkload(Workload[Limit, LimitPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues limited requests in bursts, steadily, and after silences."""
 
     def __init__(self, context: Context, declared: Declared[Limit, LimitPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         self.window_s = self.promises.limit_window_s or 1.0
         self.most = self.promises.limit_most or 20
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         if caller.random.random() < 0.1:
-            # Another user next, so that every limit is used, and some by several clients.
+            # Change to another user, so that all limits are used, and some by several clients.
             visitor.sessions = []
         session = session_of(visitor, self.name)
         if not session:
@@ -44,7 +44,7 @@ class LimitWorkload(Workload[Limit, LimitPromises]):
             self.hit(caller, session)
 
     def _burst(self, caller: Caller, session: SessionItem) -> None:
-        """As many as there are turns and more, one after the other without a pause."""
+        """Send more requests than the limit admits, one after the other without a pause."""
         refused = 0
         for _ in range(3 * self.most):
             refused += self.hit(caller, session).kind == "limited"
@@ -52,7 +52,7 @@ class LimitWorkload(Workload[Limit, LimitPromises]):
                 return
 
     def _ask_on(self, caller: Caller, session: SessionItem) -> None:
-        """For longer than two windows, so often that most are refused, and yet one has a turn now and then."""
+        """Ask for longer than two windows, so often that most requests are refused and a few are admitted."""
         pause_s = self.window_s / ASKED_A_WINDOW
         for _ in range(2 * ASKED_A_WINDOW + 3):
             self.hit(caller, session)
@@ -61,12 +61,12 @@ class LimitWorkload(Workload[Limit, LimitPromises]):
             caller.pause(pause_s * 0.5, pause_s)
 
     def hit(self, caller: Caller, session: SessionItem, expect: list[str] | None = None) -> Reply:
-        """Ask once."""
+        """Send the limited request once."""
         op = Op(self.name, "hit", session.user, session=session.key, user=session.user, expect=expect)
         return seen(session, caller.call("limit.hit", op, {"token": session.token, "username": session.user}))
 
     def steady(self, caller: Caller) -> None:
-        """See `Workload.steady`. The user of a file may have been asked for by another agent before."""
+        """See `Workload.steady`. A user from a file may have used its limit up before, through another agent."""
         session = login(caller, self.name, ["ok"])
         if session:
             self.hit(caller, session, ["ok"] if not self.declared.users_from_file else None)

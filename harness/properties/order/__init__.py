@@ -1,4 +1,4 @@
-"""Orders: of all who ask for one at once, one gets it, once, and none is left in processing."""
+"""Orders: of all users who ask for an order at once, one gets it, once, and no order is left in processing."""
 
 from __future__ import annotations
 

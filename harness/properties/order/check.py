@@ -4,12 +4,14 @@ Every racer has a key and one body, so `arg` names the racer. Judged per order, 
 
     two winners             two racers were acknowledged
     winner refused          a racer that was acknowledged was also told that another has the order
-    taken by nobody         refused as another's, before anybody else's attempt that may have worked was sent
+    taken by nobody         told to a racer that another has the order, before another's attempt that may have worked
+                            was sent
     key refused             a racer's only body was refused as another body (`mismatch`), or its key as unknown
     answers differ          one racer's acknowledgements, or looks at the order, show different answers or ids
     lost                    not found by the winner's user after an acknowledgement
     shown to another        found by a user none of whose attempts may have worked
-    processed no more       in processing, seen by a look sent after an acknowledgement or after it was seen processed
+    processed no more       seen in processing by a look that was sent after an acknowledgement, or after the order was
+                            seen processed
     processed twice         more than one accepted effect
     ok without effect       acknowledged, and no effect at the end
     effect of a refused one an effect, though every attempt provably failed
@@ -17,15 +19,15 @@ Every racer has a key and one body, so `arg` names the racer. Judged per order, 
 
 Why this is right: who has an order never changes. Choose as its owner b the acknowledged racer, else among those with
 a doubtful attempt and no refusal the one that asked first; let b's first such attempt have worked when it was invoked.
-Every refusal of another that returned later is explained, and one that returned earlier by no choice of b. Late effects
-and states are judged as those of a payment (see `harness.properties.idempotency.check`).
+Every refusal of another racer that returned later is explained; a refusal that returned earlier is explained by no
+choice of b. Late effects and states are judged as those of a payment (see `harness.properties.idempotency.check`).
 
 `info`: a doubtful attempt may have won, at any later time; it explains refusals and effects and demands neither. So
 does `in_progress`, which says that some attempt goes on. Time limits: orders whose ops reach beyond the retention are
 not judged (they are counted). `stranded`: the last op on the order in the settle or final phase got `in_progress`, or
 a look that shows it in processing, with no other attempt beside it, later than the promised time after the service
 had been healed and the last doubtful attempt was given up; or all settle attempts are doubtful for longer than that.
-Not testable: effects that can be seen nowhere; doubled ones where the provider does not deduplicate.
+Not testable: effects that can be seen nowhere; doubled effects where the provider does not deduplicate.
 
 Cost: one aggregation by racer, one by order. O(n).
 """
@@ -102,7 +104,7 @@ class Criteria:
         effects: where effects can be seen.
         retention_s: how long a key is remembered, in seconds; None: for ever.
         definite_answer_s: how long a doubtful request may take to get a definite answer, in seconds; None: for ever.
-        deduplicates: whether the provider of the effects deduplicates by key, so that one effect a key is promised.
+        deduplicates: whether the provider of the effects deduplicates by key, so that one effect per key is promised.
     """
 
     name: str = NAME
@@ -113,7 +115,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED)
     retention = criteria.retention_s
@@ -169,7 +171,7 @@ def _answers(found: Findings) -> None:
 
 
 def _looks(found: Findings) -> None:
-    """`processed` is since when it is known to be processed."""
+    """Judge the looks at orders. The column `processed` is since when an order is known to be processed."""
     found.db.execute(f"""CREATE OR REPLACE TEMP TABLE look AS
         SELECT o.key AS item, o.id, o."user" AS who, o.class, o.state, o.given_id, o.invoke_ns, o.return_ns,
           r.winners, r.winner, r.ok_return, r.id_low, r.id_high
@@ -223,9 +225,9 @@ def _effects(found: Findings, criteria: Criteria) -> None:
 
 
 def _stranded(found: Findings, promised: int) -> None:
-    """`healed` is since when nothing but the service itself can have kept an order in processing.
+    """Judge the orders that stayed in processing too long, by the last op of each and the other ops beside it.
 
-    Judged is the last op of each order, by what else there was of it.
+    `healed` is the time after which nothing but the service itself can have kept an order in processing.
     """
     healed = one(
         found.db,

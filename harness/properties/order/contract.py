@@ -1,4 +1,4 @@
-"""The `order` of a contract: something that several ask for at once and one of them gets."""
+"""The `order` of a contract: something that several users ask for at once and one of them gets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class OrderStates(Strict):
 
 
 class Order(Strict):
-    """Place and show of orders. `{reference}` is the order's id, which all who ask for it send; `{key}` is each one's.
+    """Operations on orders. `{reference}` is the id of the order; `{key}` is the idempotency key of one user's request.
 
-    `refused` of `place` says that another has the order. `show` answers the one who has it, and `missing` to others.
+    All users who ask for one order send the same `{reference}`, each with a `{key}` of its own. The answer `refused` of
+    `place` says that another user has the order. `show` shows an order to the user who has it; others get `missing`.
     """
 
     place: Operation
@@ -40,7 +41,15 @@ class Order(Strict):
 
 
 def problems(section: Order, promises: CommonPromises | None) -> list[tuple[Location, str]]:
-    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    """Return what is wrong with a section whose operations are right by themselves.
+
+    Args:
+        section: the section.
+        promises: the contract's promises; None when they are unusable.
+
+    Returns:
+        Each problem as its place within the section, and a text that says what is wrong.
+    """
     written = placeholders([section.place.path, section.place.headers, section.place.body])
     return [
         (("place",), f"the `{{{name}}}` stands nowhere in the request")

@@ -1,7 +1,8 @@
-"""Orders: several ask for the same one at once, each with a key and a user of its own, and one of them gets it.
+"""Orders: several users ask for the same order at once, each under a key of its own, and one of them gets the order.
 
-A doubtful attempt is sent again with its key, as a client must; some are sent twice at once, some clients give up after
-one attempt. An order is looked at again later, by the one who has it, and now and then by one who must not see it.
+A doubtful attempt is sent again with its key, as a client must. Some attempts are sent twice at once, and some clients
+give up after one attempt. The user who has the order looks at it again later, and now and then a user looks who must
+not see it.
 """
 
 from __future__ import annotations
@@ -24,12 +25,19 @@ ASK_AGAIN_S = 0.15
 SESSIONS_A_VISITOR = 3
 ENDED_A_VISITOR = 6
 DEFINITE = ("ok", "refused", "mismatch", "missing")
-"""Classes after which a client does not ask again."""
+"""Classes of answer after which a client does not ask again."""
 
 
 @dataclass(slots=True)
 class Racer:
-    """One who asks for an order, under a key of its own."""
+    """One request for an order, by one session under one idempotency key.
+
+    Attributes:
+        key: the idempotency key.
+        session: the session that asks.
+        definite: whether an attempt got a definite answer.
+        last_ns: when the last attempt ended, in nanoseconds of the monotonic clock; 0 before the first one.
+    """
 
     key: str
     session: SessionItem
@@ -39,7 +47,15 @@ class Racer:
 
 @dataclass(slots=True)
 class ContestedOrder:
-    """One order, and who asks for it. `winner` is who was told to have it, `replica` who told."""
+    """One order, with the racers that ask for it.
+
+    Attributes:
+        key: name of the order in the journal, and its reference in the requests.
+        quantity: the amount in the body of every request.
+        racers: the requests of all who ask for the order.
+        winner: the racer whose attempt was acknowledged; None when no attempt was.
+        replica: name of the replica that acknowledged the winner's attempt.
+    """
 
     key: str
     quantity: int
@@ -49,10 +65,10 @@ class ContestedOrder:
 
 
 class OrderWorkload(Workload[Order, CommonPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues races for orders, and looks at orders."""
 
     def __init__(self, context: Context, declared: Declared[Order, CommonPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         section = self.section
         states = section.states
@@ -60,7 +76,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
         self.orders: list[ContestedOrder] = []
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         visitor.sessions = [item for item in visitor.sessions if item.live]
         if len(visitor.sessions) < SESSIONS_A_VISITOR:
@@ -91,7 +107,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
         return order
 
     def _race(self, caller: Caller, order: ContestedOrder, twice: bool) -> None:
-        """All racers at once; `twice`: the first of them sends its request twice at once."""
+        """Let all racers ask at once; if `twice`, the first of them sends its request twice at once."""
 
         def other(racer: Racer) -> None:
             second = Caller(self.context, caller.routing, caller.random.getrandbits(32))
@@ -104,7 +120,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
         gevent.joinall(others, raise_error=True)
 
     def _again(self, caller: Caller, order: ContestedOrder) -> None:
-        """An order of before: its winner looks, or sends the same again; or somebody else looks."""
+        """Come back to an order: the winner looks at it or repeats its request, or another racer looks at it."""
         losers = [racer for racer in order.racers if racer is not order.winner]
         chance = caller.random.random()
         if order.winner and chance < 0.25:
@@ -123,7 +139,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
                 caller.pause(ASK_AGAIN_S, ASK_AGAIN_S)
 
     def place(self, caller: Caller, order: ContestedOrder, racer: Racer, expect: list[str] | None = None) -> Reply:
-        """One racer asks for the order once."""
+        """Let a racer ask for the order once."""
         fingerprint = self.context.fingerprint
         arg = fingerprint(f"{racer.key}/{order.quantity}/{order.key}")
         session = racer.session
@@ -150,7 +166,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
         through: str | None = None,
         racer: Racer | None = None,
     ) -> Reply:
-        """A racer, else the winner, looks at the order."""
+        """Look at the order by the session of `racer`; by the winner's when `racer` is None."""
         racer = racer or order.winner or order.racers[0]
         session = racer.session
         op = Op(self.name, "inspect", order.key, session=session.key, user=session.user, expect=expect)
@@ -166,7 +182,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
         return {"token": racer.session.token, "username": racer.session.user, "reference": order.key}
 
     def steady(self, caller: Caller) -> None:
-        """Make one correct pass before any fault."""
+        """See `Workload.steady`."""
         sessions = [item for item in (login(caller, self.name, ["ok"]) for _ in range(2)) if item]
         if len(sessions) < 2:
             return
@@ -181,7 +197,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
             self.inspect(caller, order, ["missing"], racer=second)
 
     def settle(self) -> None:
-        """Half of the doubtful are asked for again at once, half are left to the service's own completer first."""
+        """Repeat half of the doubtful requests at once, and leave the others to the service's own completer first."""
         doubtful = [(order, racer) for order in self.orders for racer in order.racers if not racer.definite]
         promised_s = self.promises.definite_answer_s
         for part, wait_s in ((doubtful[::2], 0.0), (doubtful[1::2], promised_s)):
@@ -204,7 +220,7 @@ class OrderWorkload(Workload[Order, CommonPromises]):
             gevent.sleep(ASK_AGAIN_S)
 
     def final(self) -> None:
-        """See `Workload.final`; the winner asks for it once more too, and somebody else looks."""
+        """See `Workload.final`. The winner also repeats its request, and another racer looks at the order."""
         won = [order for order in self.orders if order.winner]
         read_back(self.context, won, self.inspect)
         spread(self.context, "hop", won, self._once_more)

@@ -1,4 +1,4 @@
-"""Preferences: a register a user, which reads as if there were one copy."""
+"""Preferences: one register for each user, which reads as if there were one copy of it."""
 
 from __future__ import annotations
 

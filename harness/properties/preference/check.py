@@ -6,13 +6,13 @@ its write and the reads that gave it form a cluster, with
     f  earliest return in the cluster        s  latest invoke in the cluster
 
     stale           two clusters exclude each other: each has an op that returned before one of the other was invoked.
-                    If f < s, the value was current all through the forward zone [f, s]; else it need have been so at
-                    a moment of the backward zone [s, f] only. Two clusters exclude each other if and only if their
-                    forward zones overlap, or the one's backward zone lies inside the other's forward zone
-    never written   a value that no attempt wrote, unless it is the first of that kind: that is the initial one
+                    If f < s, the value was current all through the forward zone [f, s]; else it need have been current
+                    only at some moment of the backward zone [s, f]. Two clusters exclude each other if and only if
+                    their forward zones overlap, or the one's backward zone lies inside the other's forward zone
+    never written   a value that no attempt wrote, unless it is the first such value, which is the initial one
     failed write    a read gave the value of a write that provably failed
     before its write  a read returned its value before the write was invoked
-    version forked  one version was answered with two values: of two changes that named one version both were accepted
+    version forked  one version was answered with two values, so two changes that named one version were both accepted
 
 Why this is exact: the order of the clusters is the order of the writes; it exists if and only if no two of them
 exclude each other (Gibbons and Korach, Testing Shared Memories, 1997, section 4), and none has a read before its
@@ -70,7 +70,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, _OPS)
     _clusters(db, int((criteria.staleness_s or 0) * NS))
@@ -86,7 +86,11 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _clusters(db: Connection, stale_ns: int) -> None:
-    """`wrote`: ok, info, fail, or NULL for a value that was read only. `first_op`, `last_op`: those of f and s."""
+    """Create the table `cluster`, one row for each value of each register.
+
+    `wrote` is the outcome of the write (ok, info, fail), or NULL for a value that was only read. `first_op` and
+    `last_op` are the ops that give f and s.
+    """
     db.execute(f"""CREATE OR REPLACE TEMP TABLE cluster AS
         WITH event AS (
           SELECT id, key, arg AS value, outcome AS wrote, invoke_ns AS asked_ns, invoke_ns,

@@ -1,4 +1,4 @@
-"""The `preference` of a contract: one value a user, read and replaced."""
+"""The `preference` of a contract: one value for each user, which clients read and replace."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.yamlfile import Strict
 
 
 class Preference(Strict):
-    """Operations on a register of the user's. `get` extracts its `value`, and `put` sends `{value}`.
+    """Operations on a register that each user has. `get` extracts the `value`, and `put` sends the new `{value}`.
 
-    Where a change must name what it replaces, `get` extracts its `version` as well, `put` sends `{version}` and
-    extracts the next one, and a `mismatch` says that another change came first.
+    Where a change must name the version that it replaces, `get` extracts the `version` as well, and `put` sends
+    `{version}` and extracts the next `version`. The answer `mismatch` then says that another change came first.
     """
 
     get: Operation
@@ -29,11 +29,11 @@ class Preference(Strict):
 
     @property
     def versioned(self) -> bool:
-        """Whether a change names the version that it replaces."""
+        """Whether a change must name the version that it replaces."""
         return "version" in self.get.extract
 
 
 class PreferencePromises(CommonPromises):
-    """By how many seconds a read may be behind the latest acknowledged change; left out: not at all."""
+    """By how many seconds a read may be behind the latest acknowledged change. Left out: by none."""
 
     preference_staleness_s: float | None = Field(default=None, ge=0)

@@ -1,7 +1,8 @@
-"""Preferences: a register a user, shared by all of the user's clients. Each change writes a value never written before.
+"""Preferences: one register for each user, which all of the user's clients read and change.
 
-A client reads, and often replaces what it has read: where the contract knows versions, a change names the one it
-replaces, and of two at once one is refused. After an accepted change the register is read through another replica.
+Each change writes a value never written before. A client reads, and often replaces the value that it has read. Where
+the contract has versions, a change names the version that it replaces, and of two changes at once one is refused. After
+an accepted change the client reads the register through another replica.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ OURS = re.compile(r"v-(?:[0-9a-f]+-)?\d+-\d+")
 
 @dataclass(slots=True)
 class Register:
-    """One user's, by any session of the user. `replica` acknowledged the last change."""
+    """The register of one user.
+
+    Attributes:
+        user: name of the user.
+        session: the newest session of the user, which reads and changes the register.
+        replica: name of the replica that acknowledged the last change.
+        changed: whether a change was acknowledged.
+    """
 
     user: str
     session: SessionItem
@@ -29,18 +37,18 @@ class Register:
 
 
 class PreferenceWorkload(Workload[Preference, PreferencePromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues reads and changes of registers."""
 
     def __init__(self, context: Context, declared: Declared[Preference, PreferencePromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         self.registers: dict[str, Register] = {}
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         if caller.random.random() < 0.05:
-            # Another user next, so that every register is used, and some by several clients.
+            # Change to another user, so that all registers are used, and some by several clients.
             visitor.sessions = []
         session = session_of(visitor, self.name)
         if not session:
@@ -77,7 +85,7 @@ class PreferenceWorkload(Workload[Preference, PreferencePromises]):
     def put(
         self, caller: Caller, register: Register, found: dict[str, object], expect: list[str] | None = None
     ) -> Reply:
-        """Replace what was `found` by a value of its own; the Reply's fields hold it as `written`."""
+        """Replace the value that was `found` by a new one, which the reply's fields hold as `written`."""
         value = self.context.item("v")
         op = self._op("put", register, expect)
         op.arg = value
@@ -89,7 +97,10 @@ class PreferenceWorkload(Workload[Preference, PreferencePromises]):
         return seen(register.session, reply)
 
     def _observe(self, fields: dict[str, object]) -> dict[str, object]:
-        """Values of our own are shown as they are; whatever else there is may be somebody's."""
+        """Return the journal fields of a read: values that this workload wrote in clear, others as a fingerprint.
+
+        Any other value may be a user's own, and must not stand in the journal in clear.
+        """
         value = str(fields["value"])
         return {"value": value if OURS.fullmatch(value) else self.context.fingerprint(value), **self._version(fields)}
 
@@ -105,13 +116,13 @@ class PreferenceWorkload(Workload[Preference, PreferencePromises]):
         return {"token": register.session.token, "username": register.user}
 
     def steady(self, caller: Caller) -> None:
-        """Make one correct pass before any fault."""
+        """See `Workload.steady`."""
         session = login(caller, self.name, ["ok"])
         if not session:
             return
         register = self._register(session)
         found = self.get(caller, register, ["ok"])
-        # Users of a file are those of every agent, whose changes may come between.
+        # All agents share the users of a file, so that a change of another agent may come between.
         alone = not self.declared.users_from_file
         written = self.put(caller, register, found.fields, ["ok"] if alone else None)
         want = str(written.fields["written"]) if alone else None
@@ -121,5 +132,5 @@ class PreferenceWorkload(Workload[Preference, PreferencePromises]):
             self.put(caller, register, found.fields, ["mismatch"])
 
     def final(self) -> None:
-        """Read back what was acknowledged."""
+        """See `Workload.final`."""
         read_back(self.context, [each for each in self.registers.values() if each.changed], self.get)

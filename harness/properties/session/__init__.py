@@ -1,4 +1,4 @@
-"""Sessions: what was acknowledged exists until it ends, and never after. Refresh tokens are judged here too."""
+"""Sessions: an acknowledged session exists until it ends, and never after. Refresh tokens are judged here too."""
 
 from __future__ import annotations
 

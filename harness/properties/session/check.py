@@ -4,8 +4,9 @@ A session is the element of a set: added once, by the log-in that gave its token
 authenticated by it is a read: `present` or `absent`. Per session, with times of invoke and return,
 
     U  earliest return of the log-in, a present read or an ok revoke: by then it was there
-    V  earliest invoke of a revoke that may have worked, or when its life may end: before, it was not gone. What ends
-       all sessions of a user (`logout_all`, and `grant`, for tokens may say a role) counts for those begun before it
+    V  earliest invoke of a revoke that may have worked, or when its life may end: before, it was not gone. An op that
+       ends all sessions of a user (`logout_all`, and `grant`, since tokens may hold a role) counts as a revoke of the
+       sessions begun before the op
     P  latest invoke of a present read: until then it was there
     G  earliest return of an ok revoke: from then on it is gone
 
@@ -14,14 +15,14 @@ authenticated by it is a read: `present` or `absent`. Per session, with times of
     expired   a present read is invoked after the last log-in or refresh returned + TTL + leeway
     lost      an absent read is invoked after U and returns before max(P, V), and before its life may end
     present after failed log-in      the only log-ins failed, and yet a present read
-    refused   a correct log-in refused (of a user whose sign-up, if any, was acknowledged before)
-    crossed   a read answered as another user
+    refused   a correct log-in is refused (of a user whose sign-up, if any, was acknowledged before)
+    crossed   a read is answered as if another user had asked
 
 Why this is exact: let a be when it was added and g when it went. Late a and early g satisfy the most reads, so a = U
 and g = max(P, V, U) are the best choice; what still fails with them fails with all. The brute force of the tests
 confirms it for histories without expiry.
 
-`info`: a doubtful log-in may work at any time (its token is known to nobody, so an ok one beside it decides); a
+`info`: a doubtful log-in may work at any time (its token is known to nobody, so an ok log-in beside it decides); a
 doubtful revoke puts V at its invoke but never G; doubtful reads saw nothing. A failed revoke is no revoke.
 Time limits: absent is innocent from the log-in's invoke + TTL - 1 s on. A refresh token presented twice may look like
 theft once its grace may be over and revoke the session: V is then at the first attempt + grace - 1 s.
@@ -78,7 +79,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, "op WHERE session IS NOT NULL")
     _suspects(db, criteria)
@@ -97,7 +98,10 @@ def check(db: Connection, criteria: Criteria) -> Result:
 
 
 def _suspects(db: Connection, criteria: Criteria) -> None:
-    """Sessions that break a rule or may: the condition for `lost` is only necessary here."""
+    """Create the table `suspect` of the sessions that break a rule, or may.
+
+    For the rule `lost` the condition here is necessary but not sufficient; `_lost` applies the exact rule.
+    """
     renewed = _ns(criteria.session_ttl_s, criteria.clock_leeway_s)
     db.execute(f"""CREATE OR REPLACE TEMP TABLE suspect AS
         SELECT session AS item,
@@ -125,7 +129,12 @@ def _suspects(db: Connection, criteria: Criteria) -> None:
 
 
 def _ns(limit_s: float | None, more_s: float) -> str:
-    """A time limit in ns as SQL; without a limit the comparison can never hold."""
+    """Return the SQL for a time limit in nanoseconds; NULL without a limit, so that no comparison with it holds.
+
+    Args:
+        limit_s: the limit in seconds; None for no limit.
+        more_s: seconds to add to the limit.
+    """
     return "NULL" if limit_s is None else str(int((limit_s + more_s) * NS))
 
 
@@ -144,7 +153,10 @@ def _judge(found: Findings, criteria: Criteria) -> None:
 
 
 def _lost(found: Findings, criteria: Criteria) -> None:
-    """`end` is when its life may end by itself; `theft` when a repeated refresh may have ended it."""
+    """Judge the rule `lost`.
+
+    `end` is when a session's life may end by itself, `theft` when a repeated refresh may have ended the session.
+    """
     end = "NULL" if criteria.session_ttl_s is None else f"start + {int((criteria.session_ttl_s - 1) * NS)}"
     if criteria.refresh_grace_s is None:
         theft = "min(second)"

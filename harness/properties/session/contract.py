@@ -20,10 +20,10 @@ class Session(Strict):
 
 
 class SessionPromises(CommonPromises):
-    """How long sessions and refresh tokens live, in seconds, and what a refresh token that comes twice gets.
+    """How long sessions and refresh tokens live, in seconds, and what happens when a refresh token is presented twice.
 
-    `refresh_grace_s` is how long the immediate predecessor of a refresh token still gets the same successor;
-    `refresh_reuse_revokes`: one that comes after its grace ends the session.
+    `refresh_grace_s` is how long the immediate predecessor of the newest refresh token still gets the newest one.
+    `refresh_reuse_revokes` says that a refresh token presented after its grace ends the session.
     """
 
     session_ttl_s: float | None = Field(default=None, gt=0)
@@ -33,7 +33,15 @@ class SessionPromises(CommonPromises):
 
 
 def problems(session: Session, promises: SessionPromises | None) -> list[tuple[Location, str]]:
-    """Return what is wrong with a section whose operations are right by themselves, each with its place within it."""
+    """Return what is wrong with a section whose operations are right by themselves.
+
+    Args:
+        session: the section.
+        promises: the contract's promises; None when they are unusable.
+
+    Returns:
+        Each problem as its place within the section, and a text that says what is wrong.
+    """
     found: list[tuple[Location, str]] = []
     if "token" not in placeholders([session.read.path, session.read.headers, session.read.body]):
         found.append((("read",), "sends no `{token}`, so that it reads no session"))

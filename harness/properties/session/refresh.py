@@ -4,27 +4,28 @@ Tokens form a chain: a log-in gives the first, every ok refresh of R gives its s
 
     forked             ok refreshes of R gave different successors
     ancestor accepted  an ok refresh of R is invoked after an ok refresh of R's successor returned: by then R is the
-                       grandparent of the newest, which is out of the contract however recent
-    newest refused     R is refused though nobody else presented it before that answer
+                       grandparent of the newest, which must be refused however recent R is
+    newest refused     R is refused though no other attempt presented R before the refusal returned
     refused in grace   R is refused though all attempts on R lie within its grace, and nobody had presented its
                        successor before that answer: R was the newest or the immediate predecessor
     late reuse accepted   an ok refresh of R is invoked after an earlier one returned + grace + leeway
-    family lives on       R was presented so late, definitely answered, and yet the session is seen present afterwards
+    family lives on       R was presented as late as that, definitely answered, and yet the session is seen present
+                          afterwards
 
-The last two only where a reuse is promised to revoke the session (`refresh_reuse_revokes`).
+The last two rules apply only where the contract promises that a reuse revokes the session (`refresh_reuse_revokes`).
 
-Why a refusal is only guilty so: R is consumed by one of the attempts on it. If another one was invoked before the
-refusal returned, it may have been consumed; it is then the immediate predecessor until its successor is presented,
+Why only these refusals are guilty: R is consumed by one of the attempts on it. If another attempt was invoked before
+the refusal returned, R may have been consumed; R is then the immediate predecessor until its successor is presented,
 and is promised the same successor until the first attempt + grace - 1 s. In all other cases the service may refuse.
 
 Why late reuse is guilty: an ok answer to R says that R was rotated by then, so grace + leeway later R is neither the
 newest nor within its grace, whoever presented what in between; the answer to it is given after the revocation. A
 doubtful late attempt may never have arrived, so nothing is judged by it.
 
-`info`: a doubtful attempt may have consumed its token at any time after its invoke, so any attempt counts as one that
-did, from its invoke on. Doubtful log-outs count as log-outs. Time limits: no refusal is judged after the session's
-log-in + refresh TTL - 1 s, nor from the moment on when a token presented twice may look like theft (first attempt +
-grace - 1 s): the family may then be revoked.
+`info`: a doubtful attempt may have consumed its token at any time after its invoke, so every attempt counts as having
+consumed its token from its invoke on. Doubtful log-outs count as log-outs. Time limits: no refusal is judged after the
+session's log-in + refresh TTL - 1 s, nor from the moment on when a token presented twice may look like theft (first
+attempt + grace - 1 s): the family may then be revoked.
 Weaker on purpose: tokens whose issue nobody recorded are not judged.
 
 Cost: one aggregation by token over the refreshes, and joins by token. O(n).
@@ -77,7 +78,7 @@ class Criteria:
 
 
 def check(db: Connection, criteria: Criteria) -> Result:
-    """Judge the history as the module says."""
+    """Judge the history in `db` by the rules of this module and by `criteria`, and return the result."""
     found = Findings(db, NAME, SENTENCE, RULES, of=criteria.name)
     found.count(_EXAMINED, "op WHERE session_use = 'renew'")
     _tokens(db)
@@ -123,7 +124,15 @@ def _tokens(db: Connection) -> None:
 
 
 def _late(found: Findings, limit_ns: int) -> int:
-    """Judges what was presented `limit_ns` after it had been rotated; returns how often that was answered."""
+    """Judge the tokens that were presented long after they had been rotated.
+
+    Args:
+        found: what the check finds.
+        limit_ns: the grace and the leeway together, in nanoseconds, after which a reuse is late.
+
+    Returns:
+        How many late reuses got a definite answer.
+    """
     found.db.execute(f"""CREATE OR REPLACE TEMP TABLE late AS SELECT o.id, o.session, o.class, o.invoke_ns, o.return_ns
         FROM op o JOIN token t ON t.arg = o.arg WHERE o.session_use = 'renew'
           AND o.class IN ('ok', 'refused', 'absent') AND o.invoke_ns > t.ok_return + {limit_ns}""")
@@ -142,7 +151,11 @@ def _late(found: Findings, limit_ns: int) -> int:
 
 
 def _refusals(found: Findings, criteria: Criteria) -> None:
-    """`no_longer` is when the session may have ended, `others` when somebody else first presented the token."""
+    """Judge the refusals of tokens.
+
+    The table `judged` holds the refusals that no end of the session explains. `others` is when another attempt first
+    presented the refused token, `successor` when the token's successor was first presented.
+    """
     grace = int(max((criteria.refresh_grace_s or 0) - 1, 0) * NS)
     theft = f"min(first) + {grace}" if criteria.refresh_grace_s is not None else "min(first)"
     life = "NULL" if criteria.refresh_ttl_s is None else f"login + {int((criteria.refresh_ttl_s - 1) * NS)}"

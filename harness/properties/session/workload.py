@@ -1,8 +1,9 @@
 """Sessions: log in, read, refresh, log out, read after log-out.
 
-A refresh whose answer was lost is asked again with the same token, as any client must; now and then a token is
-presented a second time (it gets the same successor) or an older one (it is refused, and the session lives on). Where
-the contract promises it, a token is presented long after its grace: that is a thief's, and must end the session.
+A refresh whose answer was lost is sent again with the same token, as any client must do. Now and then a client presents
+a token a second time, which gets the same successor, or an older token, which is refused while the session lives on.
+Where the contract promises that reuse revokes, a client presents a token long after its grace: such a token is a
+thief's, and must end the session.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ KEPT_A_VISITOR = 4
 REFRESHED_AT_THE_END = 300
 LEFT_A_VISITOR = 8
 SPENT_MARGIN_S = 1.5
-"""How long after its grace a token is taken for spent; more than the leeway that a check leaves to clocks."""
+"""How long after its grace a token counts as spent, in seconds; more than the leeway that a check leaves to clocks."""
 
 
 class SessionWorkload(Workload[Session, SessionPromises]):
-    """Issue the ops as the module says."""
+    """The workload that issues log-ins, reads, refreshes and log-outs."""
 
     def __init__(self, context: Context, declared: Declared[Session, SessionPromises]) -> None:
-        """Begin with no items."""
+        """Begin with no items. The arguments are those of `Workload`."""
         super().__init__(context, declared)
         session = self.section
         self.refreshes = session.refresh is not None
@@ -35,7 +36,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
         self.items: list[SessionItem] = []
 
     def step(self, visitor: Visitor) -> None:
-        """Do what one visitor does next."""
+        """See `Workload.step`."""
         caller = visitor.caller
         live = [item for item in visitor.sessions if item.live]
         visitor.ended = [*visitor.ended, *live[:-KEPT_A_VISITOR]][-LEFT_A_VISITOR:]
@@ -61,7 +62,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
             self.read(caller, item)
 
     def _present_again(self, caller: Caller, item: SessionItem) -> None:
-        """An older token within half the grace of its own rotation, so that the answer is promised."""
+        """Present an older token, within half the grace since its rotation, so that the promised answer is known."""
         grace_ns = (self.promises.refresh_grace_s or 0) * 1e9 / 2
         steps = caller.random.choice((2, 3))
         if len(item.chain) < steps or time.monotonic_ns() - item.rotated_ns[-(steps - 1)] > grace_ns:
@@ -70,7 +71,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
             self.refresh(caller, item, item.chain[-steps])
 
     def _spent(self, visitor: Visitor) -> SessionItem | None:
-        """A session of the visitor whose first refresh token has been rotated long ago."""
+        """Return a live session of the visitor whose first refresh token is spent; None when there is none."""
         promises = self.promises
         if not (self.refreshes and promises.refresh_reuse_revokes) or promises.refresh_grace_s is None:
             return None
@@ -81,7 +82,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
         return None
 
     def _present_spent(self, caller: Caller, item: SessionItem) -> None:
-        """The oldest token of the session, and a read that must find the session gone."""
+        """Present the oldest refresh token of the session, then read the session, which must be gone."""
         reply = self.refresh(caller, item, item.chain[0])
         item.doubtful = item.doubtful or reply.doubtful
         item.revoked = item.revoked or not (reply.doubtful or reply.kind == "no_effect")
@@ -95,7 +96,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
         avoid: str | None = None,
         through: str | None = None,
     ) -> Reply:
-        """Read the session; the answer must be its owner's."""
+        """Read the session; the answer must name the user who owns it."""
         fingerprint = self.context.fingerprint
         op = Op(self.name, "read", item.key, session=item.key, user=item.user, expect=expect)
         if self.shows_user:
@@ -112,7 +113,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
         return reply
 
     def refresh(self, caller: Caller, item: SessionItem, presented: str, expect: list[str] | None = None) -> Reply:
-        """Present a refresh token. Only an answer to the newest one moves the session on."""
+        """Present a refresh token. Only an answer to the newest one gives the session new tokens."""
         fingerprint = self.context.fingerprint
         op = Op(self.name, "refresh", item.key, session=item.key, arg=fingerprint(presented), expect=expect)
         values = {"refresh": presented, "token": item.token}
@@ -139,7 +140,7 @@ class SessionWorkload(Workload[Session, SessionPromises]):
         return reply
 
     def steady(self, caller: Caller) -> None:
-        """Make one correct pass before any fault."""
+        """See `Workload.steady`."""
         item = login(caller, self.name, ["ok"])
         if not item:
             return
@@ -154,14 +155,15 @@ class SessionWorkload(Workload[Session, SessionPromises]):
             self.read(caller, item, ["absent"])
 
     def settle(self) -> None:
-        """A doubtful log-out stays doubtful: nothing was promised. The newest refresh tokens must have outlived it all.
+        """Refresh live sessions with their newest refresh tokens, which must have outlived all faults.
 
-        One that may have been rotated is not presented: after its grace that may end the session, and rightly.
+        A token that may have been rotated already is not presented, since after its grace it may rightly end the
+        session. Doubtful log-outs are left as they are: nothing is promised about them.
         """
         if self.refreshes:
             held = [item for item in self.items if item.live and not item.unsure][-REFRESHED_AT_THE_END:]
             spread(self.context, "hop", held, lambda caller, item: self.refresh(caller, item, item.chain[-1]))
 
     def final(self) -> None:
-        """Read back what was acknowledged."""
+        """See `Workload.final`."""
         read_back(self.context, self.items, self.read)
