@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import offline
-from harness.contract.catalogue import Seeded, known, read_catalogue, seeded
 from harness.contract.model import Contract
 from harness.contract.read import read_contract, read_users
 from harness.errors import UsageError
@@ -41,6 +40,7 @@ from harness.run.events import Observer
 from harness.run.execute import Outcome, execute
 from harness.run.plan import RunOptions
 from harness.scenario import shipped
+from harness.scenario.catalogue import Seeded, known, read_catalogue, seeded
 from harness.scenario.file import LoadedScenario, Scenario, load_scenario
 from harness.scenario.preflight import require_fit
 from harness.signals import Stoppable

@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from harness.cli.fields import fields_of, own_fields
-from harness.contract.catalogue import read_catalogue
 from harness.contract.model import Contract
 from harness.contract.read import read_contract
 from harness.errors import UsageError
@@ -17,6 +16,7 @@ from harness.faults.base import Fault
 from harness.platforms import DESCRIPTIONS
 from harness.properties import PROPERTIES
 from harness.scenario import shipped
+from harness.scenario.catalogue import read_catalogue
 from harness.scenario.file import Evidence, Scenario, Slos
 from harness.scenario.questions import CHECKS
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import rundir
-from harness.contract.catalogue import Defect
 from harness.prove.prover import Finding
 from harness.report import matrix_page
 from harness.rundir import files
+from harness.scenario.catalogue import Defect
 from harness.scenario.questions import CHECKS
 
 

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.contract.catalogue import Defect, known, read_catalogue
 from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.platforms import DEFAULT, DESCRIPTIONS
 from harness.prove import matrix
 from harness.prove.prover import Finding, Prover, chosen, exit_code, trials_for
 from harness.scenario import shipped
+from harness.scenario.catalogue import Defect, known, read_catalogue
 from harness.signals import Stoppable
 from harness.yamlfile import read
 

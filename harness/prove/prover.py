@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.contract.catalogue import Defect
 from harness.errors import EnvironmentFailure
+from harness.scenario.catalogue import Defect
 from harness.signals import Stoppable, uninterrupted
 
 RUN_DEADLINE_S = 180

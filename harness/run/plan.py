@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import rundir
-from harness.contract.catalogue import Seeded
 from harness.contract.launch import command, variables
 from harness.contract.read import read_users
 from harness.load.settings import AgentSettings, shares
@@ -19,6 +18,7 @@ from harness.placeholders import own_secrets
 from harness.platforms import DESCRIPTIONS
 from harness.platforms.base import ROLES, Deployment, Launcher, Program, Role, Slot
 from harness.rundir import files
+from harness.scenario.catalogue import Seeded
 from harness.scenario.file import LoadedScenario
 
 

@@ -25,9 +25,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 
-from harness.contract.catalogue import read_catalogue
 from harness.contract.read import read_contract
 from harness.recovery.engines import missing
+from harness.scenario.catalogue import read_catalogue
 from harness.scenario.file import load_scenario
 from tests.soak import evidence, state
 from tests.soak.plan import KILLS_ON, Repetition, fits, plan, remaining, sample

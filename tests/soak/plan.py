@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.contract.catalogue import Defect
+from harness.scenario.catalogue import Defect
 
 CLEAN = "clean"
 DEFECT = "defect"

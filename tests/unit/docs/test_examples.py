@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.contract.catalogue import Catalogue
 from harness.contract.read import read_contract
 from harness.contract.start import Start
 from harness.http.operation import Operation
+from harness.scenario.catalogue import Catalogue
 from harness.scenario.file import load_scenario
 from tests.support.pages import DOCS, HAND_WRITTEN, ROOT, Block, blocks
 

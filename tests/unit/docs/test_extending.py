@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 import target_service.defects
-from harness.contract.catalogue import Catalogue
 from harness.errors import FaultNotSeen
 from harness.faults import FAULTS
 from harness.faults.base import Context, Fault
@@ -21,6 +20,7 @@ from harness.faults.undo import LiveTarget
 from harness.platforms.base import Deployment, Program
 from harness.platforms.memory.platform import MemoryPlatform
 from harness.reference import models
+from harness.scenario.catalogue import Catalogue
 from harness.scenario.file import load_scenario
 from harness.scenario.questions import CHECKS
 from target_service.parts import chosen_parts, defect_names

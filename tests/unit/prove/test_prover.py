@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from harness.api import REFERENCE_CONTRACT
-from harness.contract.catalogue import Catalogue, Defect, Seeded, read_catalogue, seeded
 from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.prove import matrix
 from harness.prove.prover import Finding, Prover, Trial, chosen, exit_code
+from harness.scenario.catalogue import Catalogue, Defect, Seeded, read_catalogue, seeded
 from harness.yamlfile import validate
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract.catalogue import Defect
 from harness.errors import EnvironmentFailure
 from harness.prove.prover import Finding, Prover, Trial, trials_for
+from harness.scenario.catalogue import Defect
 
 # Private names: `_understand` is what is made of one run's output: a run of every kind of output would take minutes.
 

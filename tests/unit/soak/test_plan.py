@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from harness.api import REFERENCE_CONTRACT
-from harness.contract.catalogue import Defect, read_catalogue
 from harness.contract.read import read_contract
+from harness.scenario.catalogue import Defect, read_catalogue
 from tests.soak.plan import CAUGHT_ON, CLEAN, DEFECT, KILLED, MAIN, Repetition, fits, moment_s, plan, remaining, sample
 
 DEFECTS = [

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract.catalogue import known, read_catalogue
 from harness.contract.read import read_contract
 from harness.errors import UsageError
+from harness.scenario.catalogue import known, read_catalogue
 from tests.support.paths import REFERENCE_CONTRACT as REFERENCE
 
 TEXT = REFERENCE.read_text(encoding="utf-8")
