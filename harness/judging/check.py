@@ -66,12 +66,14 @@ class Check:
         sentence: what holds when the check finds nothing.
         rules: what each violation means, by the name of the rule.
         judge: `judge(db, criteria)` returns the result, or None when the run did not exercise what the check judges.
+        formerly: names under which the check was known, which catalogues of defects may still use.
     """
 
     name: str
     sentence: str
     rules: Mapping[str, str]
     judge: Callable[[Connection, Any], Result | None]
+    formerly: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

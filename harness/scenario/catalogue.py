@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from harness.contract.model import Contract
 from harness.errors import UsageError
+from harness.scenario.questions import CHECKS
 from harness.yamlfile import Strict, nearest, read, validate
 
 
@@ -84,22 +85,30 @@ class Seeded:
 
 
 def read_catalogue(contract: Contract, contract_path: Path) -> list[Defect]:
-    """Return the defects in the catalogue of a contract.
+    """Return the defects that a contract names; [] when the contract names none.
 
     Args:
-        contract: the contract.
-        contract_path: path of the contract file, which the path of the catalogue is relative to.
-
-    Returns:
-        The defects; [] when the contract names no catalogue.
+        contract: the contract of the service.
+        contract_path: the file of the contract, beside which the catalogue is looked for.
 
     Raises:
-        UsageError: the catalogue cannot be read, or has problems; one line for each.
+        UsageError: the catalogue cannot be used.
     """
     if contract.defects is None:
         return []
     path = contract_path.parent / contract.defects.catalogue
-    return validate(read(path, "catalogue of defects"), Catalogue, "catalogue of defects").defects
+    document = read(path, "catalogue of defects")
+    defects = validate(document, Catalogue, "catalogue of defects").defects
+    today = {former: check.name for check in CHECKS.values() for former in check.formerly}
+    found = [each.model_copy(update={"check": today.get(each.check, each.check)}) for each in defects]
+    unknown = [
+        document.problem(("defects", index, "check"), f"{each.check!r} is no check{nearest(each.check, CHECKS)}")
+        for index, each in enumerate(found)
+        if each.check not in CHECKS
+    ]
+    if unknown:
+        raise UsageError(f"{path}: not a usable catalogue of defects:", unknown)
+    return found
 
 
 def known(defects: list[Defect], names: list[str]) -> None:

@@ -29,7 +29,7 @@ PROPERTY = Property(
     kinds={"hit": Kind("limit.hit")},
     checks=(
         Judged(
-            Check(check.NAME, check.SENTENCE, check.RULES, check.check),
+            Check(check.NAME, check.SENTENCE, check.RULES, check.check, formerly=("rate_limit",)),
             _criteria,
             items=lambda _: _ITEMS,
             needs="limit.hit",

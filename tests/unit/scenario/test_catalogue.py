@@ -15,13 +15,10 @@ TEXT = REFERENCE.read_text(encoding="utf-8")
 
 
 def test_the_catalogue_names_what_exists():
-    from harness.scenario.questions import CHECKS
-
     defects = read_catalogue(read_contract(REFERENCE), REFERENCE)
     assert len(defects) >= 7
     assert len({defect.name for defect in defects}) == len(defects)
     for defect in defects:
-        assert defect.check in CHECKS
         assert (REFERENCE.parents[1] / defect.scenario).is_file()
     known(defects, [defect.name for defect in defects])
 
@@ -43,3 +40,14 @@ def test_a_contract_without_or_with_a_bad_catalogue(tmp_path: Path):
         read_catalogue(read_contract(path), path)
     assert f"{tmp_path}/c.yaml:2: defects.0.name: " in str(caught.value)
     assert f"{tmp_path}/c.yaml:2: defects.0.check: is missing and has no default" in str(caught.value)
+
+
+def test_a_check_is_known_by_its_former_name_and_an_unknown_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "contract.yaml"
+    path.write_text(TEXT.partition("\ndefects:")[0] + "\ndefects: {catalogue: c.yaml}\n", encoding="utf-8")
+    line = "  - {name: %s, title: t, what: w, seen_in: s, scenario: kill.yaml, check: %s}\n"
+    (tmp_path / "c.yaml").write_text("defects:\n" + line % ("a", "rate_limit") + line % ("b", "cart"))
+    assert [defect.check for defect in read_catalogue(read_contract(path), path)] == ["limit", "cart"]
+    (tmp_path / "c.yaml").write_text("defects:\n" + line % ("a", "carts"))
+    with pytest.raises(UsageError, match=r"c.yaml:2: defects.0.check: 'carts' is no check; did you mean `cart`\?"):
+        read_catalogue(read_contract(path), path)
