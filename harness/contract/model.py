@@ -24,14 +24,25 @@ from harness.yamlfile import Strict
 
 
 class Identity(Strict):
-    """Response headers by which an answer says which replica gave it."""
+    """Response headers by which an answer says which replica gave it.
+
+    Attributes:
+        replica: Response header with the replica's name. Docker and Kubernetes need it for any evidence.
+        boot: Response header with an id that is new with every start of the process.
+    """
 
     replica: str | None = None
     boot: str | None = None
 
 
 class Users(Strict):
-    """Where users come from: a CSV file of `username,password` lines, or a sign-up request."""
+    """Where users come from: a CSV file of `username,password` lines, or a sign-up request.
+
+    Attributes:
+        count: How many users sign up, or are taken from the file.
+        file: A CSV file of `username,password` lines without a header, relative to the contract.
+        signup: The request that makes a user.
+    """
 
     count: int = Field(default=24, ge=1, le=100_000)
     file: str | None = None
@@ -45,7 +56,14 @@ class Users(Strict):
 
 
 class Metrics(Strict):
-    """Where the service publishes its own count of the requests that it answered."""
+    """Where the service publishes its own count of the requests that it answered.
+
+    Attributes:
+        path: Where each replica shows its metrics, in the Prometheus text format.
+        counter: The counter of answered requests.
+        label: The label of that counter that names the route.
+        routes: The routes that are compared; other requests are not.
+    """
 
     path: str = "/metrics"
     counter: str
@@ -54,7 +72,12 @@ class Metrics(Strict):
 
 
 class Defects(Strict):
-    """A catalogue of bugs seeded in the service on purpose, and the environment variable that switches bugs on."""
+    """A catalogue of bugs seeded in the service on purpose, and the environment variable that switches bugs on.
+
+    Attributes:
+        catalogue: The catalogue of defects, relative to the contract file.
+        variable: The variable that switches defects on, their names divided by commas.
+    """
 
     catalogue: str
     variable: str = "TARGET_DEFECTS"
@@ -76,7 +99,17 @@ else:
 
 
 class Parts(Strict):
-    """The parts of a contract that belong to no property."""
+    """The parts of a contract that belong to no property.
+
+    Attributes:
+        contract: The version of this format.
+        service: What the service is called in reports.
+        start: How to start the service: a command, a Compose file, manifests, or several of them.
+        identity: How an answer says which replica gave it.
+        users: Where users come from.
+        promises: What clients were promised, as numbers. What is left out was not promised.
+        defects: A catalogue of bugs seeded on purpose, for `harness prove` and `harness run --defect`.
+    """
 
     contract: Literal[1]
     service: str = Field(min_length=1)

@@ -8,7 +8,12 @@ from harness.yamlfile import Strict
 
 
 class Program(Strict):
-    """A command, and the environment variables that it gets beside those common to all."""
+    """A command, and the environment variables that it gets beside those common to all.
+
+    Attributes:
+        command: Program and arguments, with placeholders.
+        environment: Variables of this role alone, with placeholders.
+    """
 
     command: list[str] = Field(min_length=1)
     environment: dict[str, str] = {}
@@ -23,6 +28,18 @@ class Compose(Strict):
     project as it is, and leaves it as it was found. `front` names the network by which the balancer finds the replicas:
     to keep requests from a replica, the harness disconnects the replica from this network. Without `ledger`, effects
     cannot be seen.
+
+    Attributes:
+        file: The Compose file.
+        replica: The Compose service that is the replica; the harness decides how many run.
+        worker: The Compose service that is the job worker.
+        balancer: The Compose service that spreads the load over the replicas.
+        balancer_port: The balancer's port in its container; the load goes to where it is published.
+        port: The port of each replica in its container, for readiness and metrics.
+        ledger: The Compose service that is the ledger. Without one no effect is seen.
+        front: The network by which the balancer finds replicas; `cut` and `switch` need it.
+        attach: A project of this file that runs already; it is used and left as it was found.
+        environment: Variables of replicas and workers in containers.
     """
 
     file: str
@@ -44,6 +61,17 @@ class Kubernetes(Strict):
     port `service_port`. The harness asks each pod at `port` whether the pod is ready. Environment variables are set on
     the Deployments `replica` and `worker`. `attach` names a namespace in which the service runs already: the harness
     applies no manifest, and leaves the namespace as it was found.
+
+    Attributes:
+        manifests: Files that are applied to the namespace of the run.
+        replica: The Deployment of replicas.
+        worker: The Deployment of job workers.
+        service: The Service that the load goes to.
+        service_port: The port of that Service.
+        port: The port of each pod, for readiness and metrics.
+        ledger: The Deployment that is the ledger. Without one no effect is seen.
+        attach: A namespace in which the service runs already; it is used and left as it was found.
+        environment: Variables of replicas and workers in pods.
     """
 
     manifests: list[str] = Field(min_length=1)
@@ -63,6 +91,17 @@ class Start(Strict):
     `replica` and `worker` are commands for the platform `process`; `compose` and `kubernetes` describe the same service
     for the platforms `docker` and `kubernetes`. `environment` holds the variables common to all platforms. A variable
     whose whole text is a placeholder without a value on the platform (such as `{port}` in a container) is left out.
+
+    Attributes:
+        directory: Where commands run and from where files are named, relative to the contract file.
+        replica: The command of one replica, for the platform `process`.
+        worker: The command of one job worker, for the platform `process`.
+        compose: The same service for the platform `docker`; see [On Docker](../docker.md).
+        kubernetes: The same service for the platform `kubernetes`; see [On Kubernetes](../kubernetes.md).
+        environment: Variables of replicas and workers on all platforms.
+        health: Path that answers 2xx once the process is up.
+        ready: Path that answers 2xx while the replica takes requests, and 503 when it does not.
+        stop_grace_s: Seconds that a replica or worker has to exit after SIGTERM before it is killed.
     """
 
     directory: str = "."

@@ -65,6 +65,11 @@ class Fault(Trigger):
     """One entry of a scenario's faults: what is done, and to whom.
 
     `min_ready` members of the role stay ready: with fewer to spare, the fault waits a moment and then fails.
+
+    Attributes:
+        kind: One of the names above.
+        role: Whom it is done to.
+        min_ready: So many members of the role stay ready. With fewer to spare the fault waits, then fails.
     """
 
     needs_target: ClassVar[bool] = True

@@ -14,7 +14,11 @@ from harness.platforms.abilities import Disconnectable
 
 
 class Cut(Lasting):
-    """`for`: how long it stays cut off, in seconds. Only replicas are reached by anybody."""
+    """A replica is reached by nobody for some seconds.
+
+    Attributes:
+        role: Whom it is done to: nobody reaches a worker.
+    """
 
     rough = True
     needs = (Disconnectable,)

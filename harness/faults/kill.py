@@ -11,7 +11,11 @@ from harness.faults.base import Context, Fault, Span
 
 
 class Kill(Fault):
-    """`replaced_within` bounds the wait for the replacement, in seconds."""
+    """A member is killed.
+
+    Attributes:
+        replaced_within: Seconds to wait for the replacement.
+    """
 
     rough = True
     ends_life = True

@@ -22,7 +22,11 @@ def version(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 class Replacement(Fault):
-    """`reached_within` bounds the wait for the last of the new members, in seconds."""
+    """All members of a role are replaced.
+
+    Attributes:
+        reached_within: Seconds to wait until it is seen to have landed.
+    """
 
     needs_target = False
     graceful = True
@@ -51,7 +55,11 @@ class Replacement(Fault):
 
 
 class NewVersion(Replacement):
-    """`environment`: what the new version has. `reached_within` bounds the wait for all of it, in seconds."""
+    """All members of a role are replaced by those of another version.
+
+    Attributes:
+        environment: What the new version has.
+    """
 
     environment: dict[str, str] = {}
 

@@ -14,7 +14,7 @@ from harness.supervision.rollout import Rollout
 
 
 class Restart(Replacement):
-    """`reached_within` bounds the wait for the last of them, in seconds."""
+    """Members of the same version take the place of the old ones, member by member."""
 
     needs = (Renewable, SelfHealing)
 

@@ -15,7 +15,7 @@ from harness.supervision.rollout import Rollout
 
 
 class Roll(NewVersion):
-    """`environment`: what the new version has. `reached_within` bounds the wait for the last of it, in seconds."""
+    """A new version takes the place of the old one, member by member."""
 
     needs = (Renewable, SelfHealing)
 

@@ -18,7 +18,12 @@ from harness.platforms.abilities import SelfHealing, Startable
 
 
 class Scale(Fault):
-    """`to`: the wanted number. `reached_within` bounds the wait for it, in seconds."""
+    """Another number of members is wanted.
+
+    Attributes:
+        to: The wanted number.
+        reached_within: Seconds to wait until it is seen to have landed.
+    """
 
     needs_target = False
     graceful = True

@@ -12,7 +12,12 @@ from harness.faults.base import Context, Fault, Span
 
 
 class Stop(Fault):
-    """`grace`: seconds to drain and exit. `replaced_within` bounds the wait for the replacement."""
+    """A member is stopped gracefully.
+
+    Attributes:
+        grace: Seconds to drain and exit.
+        replaced_within: Seconds to wait for the replacement.
+    """
 
     graceful = True
 

@@ -19,6 +19,13 @@ class Trigger(BaseModel):
 
     Due `at` one or several times, or `every` so often: first at `from` (else after one interval), before `until` (else
     before the load ends). `jitter` moves each time by up to as much, by the seed.
+
+    Attributes:
+        at: When it is due: one time or several.
+        every: It is due again and again, with this many seconds between.
+        from_s: With `every`: first due then. Left out: after one interval.
+        until: With `every`: not due from then on. Left out: the end of the load.
+        jitter: Moves each time by up to this much, earlier or later, by the seed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)

@@ -36,9 +36,9 @@ class Matcher(Strict):
     """What an answer must look like: its status and, where that is not enough, a header or parts of its JSON body.
 
     Attributes:
-        status: The HTTP status.
-        header: Headers that the answer must have, with exactly these values.
-        body: Values that the JSON body must have, each under its JSON pointer; called `json` in the file.
+        status: The status.
+        header: Headers that the answer has, each with exactly this value.
+        body: JSON pointers into the body, each with exactly this value.
     """
 
     status: int = Field(ge=100, le=599)
@@ -62,12 +62,12 @@ class Operation(Strict):
     """One HTTP operation: its request with `{placeholders}`, what to take from its answer, and what its answers mean.
 
     Attributes:
-        request: The method and the path, such as `POST /login`.
-        headers: Headers to send, by name.
-        body: The JSON body to send, None for no body; called `json` in the file.
-        extract: What to take from an answer that is `ok`: a JSON pointer for each field.
-        answers: What an answer must look like, for each class of answer.
-        retry: Whether clients send the same request again after a doubtful answer, as the service allows.
+        request: Method and path, as `GET /me`. Placeholders in the path are percent-encoded.
+        headers: Header lines.
+        body: The JSON body. A string that is one placeholder alone becomes the value with its own type.
+        extract: What to take from an `ok` answer: a name, and a JSON pointer into the body such as `/id`.
+        answers: Class of answer to the statuses that mean it; `ok` is needed.
+        retry: Sent again with the same `{key}` it has no second effect.
     """
 
     request: str

@@ -11,6 +11,15 @@ class CommonPromises(Strict):
     """What clients were promised, in seconds. What is left out was not promised, and nothing is judged by it.
 
     The promises in seconds that have a default bound how long the harness waits before it calls work unfinished.
+
+    Attributes:
+        definite_answer_s: A keyed request that is repeated gets a definite answer within this time.
+        lease_s: A worker that stops holds its job for at most this long.
+        reclaim_s: A job whose lease is over is taken up within this time.
+        backoff_s: A job is tried again after at most this long.
+        idempotency_retention_s: A key is remembered this long after its first attempt.
+        ledger_deduplicates: The provider repeats its answer to a key that it knows.
+        ledger_fences: The provider refuses a fence that is lower than one it has seen.
     """
 
     definite_answer_s: float = Field(default=5, gt=0)

@@ -16,6 +16,7 @@ from harness.faults import FAULTS
 from harness.faults.base import Fault
 from harness.http.operation import Matcher, Operation
 from harness.properties import PROPERTIES
+from harness.reference.classes import CLASSES
 from harness.reference.markdown import (
     anchor,
     capital,
@@ -28,7 +29,6 @@ from harness.reference.markdown import (
     table,
     type_of,
 )
-from harness.reference.meanings import MEANINGS, OUTCOMES
 from harness.scenario.file import Scenario
 
 HEADS = ("field", "type", "default", "meaning")
@@ -49,7 +49,7 @@ def contract() -> str:
     parts += ["## Operations", explained(Operation), _rows(Operation, "operation")]
     parts += ["### Answers", explained(Matcher), _rows(Matcher, "matcher")]
     parts += ["The classes of answers, and the outcome that each gives an operation:"]
-    parts += [table(("class", "outcome", "meaning"), [(f"`{name}`", *told) for name, told in OUTCOMES.items()])]
+    parts += [table(("class", "outcome", "meaning"), [(f"`{name}`", *told) for name, told in CLASSES.items()])]
     return _page(parts)
 
 
@@ -68,7 +68,6 @@ def scenario() -> str:
 
 def faults() -> str:
     """Return the page on every fault: what all of them take, then each with what it takes besides."""
-    common = set(Fault.model_fields)
     parts = [
         "# Faults",
         "The entries of `faults` in a scenario. What was injected, and how it was seen to land, is in "
@@ -79,15 +78,10 @@ def faults() -> str:
         _rows(Fault, "fault"),
     ]
     for name, kind in FAULTS.items():
-        own = [each for each in kind.model_fields if each not in common]
-        narrowed = [
-            each
-            for each in kind.model_fields
-            if each in common - {"kind"} and kind.model_fields[each].annotation != Fault.model_fields[each].annotation
-        ]
+        own = _own_fields(kind)
         told = sys.modules[kind.__module__].__doc__ or kind.__doc__ or ""
         parts += [f"## {name}", capital(paragraphs(told.partition(": ")[2] or told))]
-        parts += [_rows(kind, name, [*narrowed, *own])] if own or narrowed else ["It takes nothing of its own."]
+        parts += [_rows(kind, name, own)] if own else ["It takes nothing of its own."]
     return _page(parts)
 
 
@@ -106,6 +100,13 @@ def _kinds(place: str) -> list[str]:
         return []
     kinds = [(f"`{kind}`", f"`{each.operation}`") for kind, each in PROPERTIES[place].kinds.items()]
     return ["In journals and reports its operations are called:", table(("kind", "performs"), kinds)]
+
+
+def _own_fields(kind: type[Fault]) -> list[str]:
+    """Return the fields that a fault takes in a way of its own, and then those that no other fault has."""
+    every, common = kind.model_fields, Fault.model_fields
+    narrowed = [each for each in common if each != "kind" and every[each].annotation != common[each].annotation]
+    return [*narrowed, *(each for each in every if each not in common)]
 
 
 def _first(kind: type[Fault]) -> str:
@@ -136,9 +137,9 @@ def _rows(model: type[BaseModel], place: str, names: Sequence[str] | None = None
 def meaning(model: type[BaseModel], name: str, place: str) -> str:
     """Return what a field means, and which placeholders it may use where it is an operation.
 
-    Taken is the field's own description, else the line of `MEANINGS`, else what the docstring of its class has under
-    `Attributes`, else what the property proves of which the field is the section, else the sentences of that docstring
-    that name the field, else the first sentence of the model that the field holds.
+    Taken is the field's own description, else what the docstring of its class has under `Attributes`, else what the
+    property proves of which the field is the section, else the sentences of that docstring that name the field, else
+    the first sentence of the model that the field holds.
 
     Args:
         model: the model that holds the field.
@@ -148,11 +149,7 @@ def meaning(model: type[BaseModel], name: str, place: str) -> str:
     field = model.model_fields[name]
     written = field.alias or name
     own = next((base.__doc__ for base in model.__mro__ if name in get_annotations(base)), None)
-    told = field.description or MEANINGS.get(place)
-    if not told and issubclass(model, Fault):
-        told = MEANINGS.get(f"fault.{written}")
-    if not told:
-        told = listed(own, name) or listed(own, written)
+    told = field.description or listed(own, name) or listed(own, written)
     if not told and place in PROPERTIES:
         told = f"{capital(PROPERTIES[place].sentence)}."
     inner = models_in(field.annotation)
@@ -175,7 +172,7 @@ def every_field() -> Iterator[tuple[str, type[BaseModel], str]]:
         for name, field in model.model_fields.items():
             yield f"{place}.{field.alias or name}".lstrip("."), model, name
     for kind, fault in FAULTS.items():
-        for name in [each for each in fault.model_fields if each not in Fault.model_fields]:
+        for name in _own_fields(fault):
             yield f"{kind}.{fault.model_fields[name].alias or name}", fault, name
 
 

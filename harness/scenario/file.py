@@ -29,6 +29,19 @@ class Target(Strict):
     `environment` holds variables that the target gets beside those of the contract. `promises` replaces promises of the
     contract that do not hold with these variables. The ledger answers `ledger_delay_ms` after an effect. It fails every
     `ledger_fail_every` attempts, and answers twice every `ledger_answer_twice_every` attempts (0: never).
+
+    Attributes:
+        contract: The contract, relative to the scenario file.
+        replicas: How many replicas are started.
+        workers: How many job workers are started, where the contract has any.
+        environment: Variables beside those of the contract; these win.
+        promises: Promises of the contract that this target makes otherwise, by name.
+        replace_after_s: Seconds until the harness starts another member in place of a dead one; Kubernetes does so
+            itself.
+        ledger_delay_ms: How long after an effect the ledger answers, so that kills fall in between.
+        ledger_fail_every: Every so many attempts the ledger answers 503 without an effect; 0: never.
+        ledger_answer_twice_every: Every so many answers to an effect are sent twice; 0: never.
+        deadline_s: How long the deployment may take.
     """
 
     contract: str
@@ -44,7 +57,19 @@ class Target(Strict):
 
 
 class Load(Strict):
-    """Closed model: `users` clients, each of which waits `think_s` between ops. Open model: `rate_per_s` arrivals."""
+    """Closed model: `users` clients, each of which waits `think_s` between ops. Open model: `rate_per_s` arrivals.
+
+    Attributes:
+        duration_s: How long the load lasts.
+        users: How many clients ask.
+        rate_per_s: Open model: so many steps a second begin, however slow the answers are. Left out: closed model.
+        think_s: Closed model: shortest and longest wait of a client between two steps.
+        mix: Name of a property to its share of the clients; see [Checks](checks.md).
+        routing: Share of clients that go to another replica with each request (`hop`), and of those that go through
+            the balancer. Docker and Kubernetes always use the balancer.
+        timeout_s: A client gives up on an answer after this long; nobody knows then what came of the request.
+        agents: How many load agents (processes) share the clients.
+    """
 
     duration_s: float = Field(gt=0, le=24 * 3600)
     users: int = Field(default=40, ge=1, le=10_000)
@@ -81,7 +106,15 @@ class Load(Strict):
 
 
 class Evidence(Strict):
-    """Thresholds for the proof that the checks could have failed. Below any of them the verdict is `unknown`."""
+    """Thresholds for the proof that the checks could have failed. Below any of them the verdict is `unknown`.
+
+    Attributes:
+        items_per_property: Items of each property acknowledged before a fault that landed, and read after it
+            through another replica.
+        faults_covered: Share of the landed faults that have at least one such item.
+        ops_per_window: Operations of each kind in each fault's window.
+        faults_landed: Share of the planned faults that were seen to land.
+    """
 
     items_per_property: int = Field(default=30, ge=0)
     faults_covered: float = Field(default=0.8, ge=0, le=1)
@@ -90,7 +123,15 @@ class Evidence(Strict):
 
 
 class Slos(Strict):
-    """Service-level objectives. A missed one makes a valid run exit with 3, and never makes a run invalid."""
+    """Service-level objectives. A missed one makes a valid run exit with 3, and never makes a run invalid.
+
+    Attributes:
+        availability: Share of operations that were answered definitely and not turned away.
+        recovery_s: Longest time from a fault to the last operation after it that was not.
+        latency_p50_ms: Median latency of answered operations.
+        latency_p99_ms: 99th percentile of the latency of answered operations.
+        lag_ms: When a load agent itself was later than this, latencies are not measured.
+    """
 
     availability: float | None = Field(default=None, ge=0, le=1)
     recovery_s: float | None = Field(default=None, gt=0)
@@ -104,6 +145,12 @@ class StopWhen(Strict):
 
     `error_rate` is the share of ops that got no definite answer or were turned away. A guard that cannot be evaluated
     ends the run as well.
+
+    Attributes:
+        error_rate: The run ends when the share of operations without a definite answer, or turned away, is above
+            this.
+        latency_p99_ms: The run ends when the 99th percentile of the latency is above this.
+        window_s: Both are taken over the last so many seconds of the load.
     """
 
     error_rate: float | None = Field(default=None, ge=0, lt=1)
@@ -118,7 +165,20 @@ class StopWhen(Strict):
 
 
 class Scenario(Strict):
-    """The whole scenario file; `LoadedScenario.faults` holds the faults with their own parameters."""
+    """The whole scenario file; `LoadedScenario.faults` holds the faults with their own parameters.
+
+    Attributes:
+        title: The first line of the verdict and of the report.
+        proves: What a `valid` run shows, in one sentence.
+        platform: Where the target runs: `process`, `docker` or `kubernetes`.
+        target: What is deployed.
+        load: Who asks for what, how often and for how long.
+        faults: What is done to the target, and when; see [Faults](faults.md).
+        evidence: What must be shown before `valid` means anything.
+        slos: Service-level objectives.
+        stop_when: A guard that ends the run early.
+        seed: Fixes the plan: times of faults, victims, users, keys. `--seed` wins.
+    """
 
     title: str = Field(min_length=1)
     proves: str = Field(min_length=1)

@@ -9,7 +9,12 @@ from harness.yamlfile import Strict
 
 
 class Admin(Strict):
-    """A user who is permitted what other users are not. `password` may be a secret of the run, `"{secret:NAME}"`."""
+    """A user who is permitted what other users are not. `password` may be a secret of the run, `"{secret:NAME}"`.
+
+    Attributes:
+        username: Name of the admin.
+        password: Password of the admin; it may be a secret of the run, `"{secret:NAME}"`.
+    """
 
     username: str = Field(min_length=1)
     password: str = Field(min_length=1)
@@ -25,6 +30,18 @@ class Access(Strict):
     the role named by `permitted` or the role named by `plain`. A user has the plain role from the sign-up on. A user
     with the plain role who asks `grant` for the permitted role gets `refused` or `missing`; when the `answers` of
     `grant` name neither, no user asks.
+
+    Attributes:
+        whoami: Extracts the `id` of the session's user.
+        user: Shows the user with an id to that user and to a permitted role; `refused` or `missing` to others.
+        key_create: Makes an API key and extracts its `id` and the secret `key`.
+        key_use: Any request made with an API key; `absent` says that the key is not taken.
+        key_revoke: Revokes an API key.
+        logout_all: Ends every session of the user.
+        admin: The user who grants roles.
+        grant: Gives the user with an id a role.
+        permitted: The role that may see every user.
+        plain: The role that a user has from the sign-up on.
     """
 
     whoami: Operation

@@ -17,6 +17,12 @@ class Cart(Strict):
 
     `add` extracts the `id` of the new line. With `retry: true`, a repeated `add` with the same key adds no second line.
     A `remove` is `ok` only if it removed a line.
+
+    Attributes:
+        add: Adds a line and extracts its `id`.
+        show: Shows the cart and extracts the list of its `lines`.
+        remove: Removes a line; `missing` if it is not there.
+        line: Where the id stands in each of the `lines`.
     """
 
     add: Operation
@@ -46,6 +52,10 @@ class Cart(Strict):
 
 
 class CartPromises(CommonPromises):
-    """How long an acknowledged line stays in its cart at least, in seconds. Left out: until the line is removed."""
+    """How long an acknowledged line stays in its cart at least, in seconds. Left out: until the line is removed.
+
+    Attributes:
+        cart_ttl_s: A line of a cart lives at least this long.
+    """
 
     cart_ttl_s: float | None = Field(default=None, gt=0)

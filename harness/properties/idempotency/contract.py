@@ -11,14 +11,23 @@ from harness.yamlfile import Location, Strict
 
 
 class Idempotency(Strict):
-    """The keyed operation, and where its effects can be seen: the ledger, a counting endpoint, or nowhere."""
+    """The keyed operation, and where its effects can be seen: the ledger, a counting endpoint, or nowhere.
+
+    Attributes:
+        pay: The keyed request.
+        effects: Where effects are counted: the ledger, nowhere, or a request that extracts a `count`.
+    """
 
     pay: Operation
     effects: Literal["ledger", "nowhere"] | Operation = "nowhere"
 
 
 class IdempotencyPromises(CommonPromises):
-    """What is promised about keys. `keys_per_user`: two users may send the same key, and each gets an effect."""
+    """What is promised about keys. `keys_per_user`: two users may send the same key, and each gets an effect.
+
+    Attributes:
+        keys_per_user: One key sent by two users is two keys.
+    """
 
     keys_per_user: bool = False
 

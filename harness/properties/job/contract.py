@@ -12,14 +12,27 @@ from harness.yamlfile import Location, Strict
 
 
 class Example(Strict):
-    """One job to submit: its input, and its output where the output is promised."""
+    """One job to submit: its input, and its output where the output is promised.
+
+    Attributes:
+        input: What is submitted as `{input}`.
+        output: What the job must give. Left out, it must give the same each time.
+    """
 
     input: Any
     output: Any = None
 
 
 class States(Strict):
-    """The service's own names of the states of a job."""
+    """The service's own names of the states of a job.
+
+    Attributes:
+        pending: States of a job that nobody has begun.
+        running: States of a job that a worker has.
+        done: States of a job that ended well.
+        failed: States of a job that ended badly.
+        cancelled: States of a job that was cancelled.
+    """
 
     pending: list[str] = []
     running: list[str] = []
@@ -29,7 +42,16 @@ class States(Strict):
 
 
 class Job(Strict):
-    """Operations on background jobs. `cancel` is `ok` if the job will never have an effect, `refused` if too late."""
+    """Operations on background jobs. `cancel` is `ok` if the job will never have an effect, `refused` if too late.
+
+    Attributes:
+        submit: Takes a job and gives its `id`.
+        status: Gives the `state` of a job, and its `progress` and `output` where there are any.
+        cancel: Cancels a job: `ok` if it never has an effect from then on, `refused` if it is too late.
+        states: The service's own names of the states of a job.
+        examples: Jobs to submit, each with a name of its own.
+        effects: Where the effect of a job is counted.
+    """
 
     submit: Operation
     status: Operation

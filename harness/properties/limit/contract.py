@@ -15,13 +15,22 @@ class Limit(Strict):
     `promises` says how often a user is admitted. No window of `limit_window_s` seconds sees more than `limit_most`
     requests of a user admitted, whichever replicas admit them. A user who was admitted fewer than `limit_least` times
     in the last `limit_window_s` seconds is not refused.
+
+    Attributes:
+        hit: The limited request; `limited` is its refusal.
     """
 
     hit: Operation
 
 
 class LimitPromises(CommonPromises):
-    """How often a user is admitted in `limit_window_s` seconds: at most `limit_most` times, at least `limit_least`."""
+    """How often a user is admitted in `limit_window_s` seconds: at most `limit_most` times, at least `limit_least`.
+
+    Attributes:
+        limit_window_s: The window of the limit.
+        limit_most: No window sees more than this many requests of a user admitted.
+        limit_least: Who was admitted fewer times than this in the last window is not refused.
+    """
 
     limit_window_s: float | None = Field(default=None, gt=0)
     limit_most: int | None = Field(default=None, ge=1)

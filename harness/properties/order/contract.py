@@ -13,7 +13,12 @@ from harness.yamlfile import Location, Strict
 
 
 class OrderStates(Strict):
-    """The service's own names of the states of an order."""
+    """The service's own names of the states of an order.
+
+    Attributes:
+        pending: States of an order that is in processing.
+        done: States of an order that is processed.
+    """
 
     pending: list[str] = []
     done: list[str] = Field(min_length=1)
@@ -24,6 +29,12 @@ class Order(Strict):
 
     All users who ask for one order send the same `{reference}`, each with a `{key}` of its own. The answer `refused` of
     `place` says that another user has the order. `show` shows an order to the user who has it; others get `missing`.
+
+    Attributes:
+        place: Asks for the order; `refused` says that another has it.
+        show: Shows the order to who has it, with its `state`; `missing` to everybody else.
+        states: The service's own names of the states of an order.
+        effects: Where the effect of an order is counted.
     """
 
     place: Operation

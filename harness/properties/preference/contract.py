@@ -14,6 +14,10 @@ class Preference(Strict):
 
     Where a change must name the version that it replaces, `get` extracts the `version` as well, and `put` sends
     `{version}` and extracts the next `version`. The answer `mismatch` then says that another change came first.
+
+    Attributes:
+        get: Reads: extracts the `value`, and the `version` where changes name what they replace.
+        put: Replaces: sends `{value}`, and `{version}` where changes name what they replace.
     """
 
     get: Operation
@@ -34,6 +38,10 @@ class Preference(Strict):
 
 
 class PreferencePromises(CommonPromises):
-    """By how many seconds a read may be behind the latest acknowledged change. Left out: by none."""
+    """By how many seconds a read may be behind the latest acknowledged change. Left out: by none.
+
+    Attributes:
+        preference_staleness_s: A read may be behind by this much; 0: never.
+    """
 
     preference_staleness_s: float | None = Field(default=None, ge=0)

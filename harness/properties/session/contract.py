@@ -11,7 +11,14 @@ from harness.yamlfile import Location, Strict
 
 
 class Session(Strict):
-    """Operations on sessions. Only `login` and `read` are needed."""
+    """Operations on sessions. Only `login` and `read` are needed.
+
+    Attributes:
+        login: Gives a `token` (and a `refresh` token where there is a `refresh` operation).
+        read: Any request that a session authenticates; `absent` says that the session is not there.
+        refresh: Takes the newest refresh token and gives the next `token` and `refresh`.
+        logout: Ends the session.
+    """
 
     login: Operation
     read: Operation
@@ -24,6 +31,12 @@ class SessionPromises(CommonPromises):
 
     `refresh_grace_s` is how long the immediate predecessor of the newest refresh token still gets the newest one.
     `refresh_reuse_revokes` says that a refresh token presented after its grace ends the session.
+
+    Attributes:
+        session_ttl_s: A session that is not refreshed lives this long.
+        refresh_ttl_s: A refresh token lives this long.
+        refresh_grace_s: For this long a refresh token that was used gives the same successor again.
+        refresh_reuse_revokes: A refresh token presented after its grace ends the whole session.
     """
 
     session_ttl_s: float | None = Field(default=None, gt=0)
