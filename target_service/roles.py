@@ -19,6 +19,3 @@ ROLES: dict[str, frozenset[Permission]] = {
 }
 """What each role is permitted. `self`: the user's own data. `sessions`: logging out, and API keys. `users`: the
 accounts of other users."""
-
-PEOPLE = ("user", "admin")
-"""The roles that an account can have."""

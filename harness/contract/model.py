@@ -107,7 +107,7 @@ class Parts(Strict):
         start: How to start the service: a command, a Compose file, manifests, or several of them.
         identity: How an answer says which replica gave it.
         users: Where users come from.
-        promises: What clients were promised, as numbers. What is left out was not promised.
+        promises: What clients were promised, in numbers.
         defects: A catalogue of bugs seeded on purpose, for `harness prove` and `harness run --defect`.
     """
 

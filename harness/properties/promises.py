@@ -8,7 +8,7 @@ from harness.yamlfile import Strict
 
 
 class CommonPromises(Strict):
-    """What clients were promised, in seconds. What is left out was not promised, and nothing is judged by it.
+    """What clients were promised. A number that is left out judges nothing; a lifetime that is left out means for ever.
 
     The promises in seconds that have a default bound how long the harness waits before it calls work unfinished.
 

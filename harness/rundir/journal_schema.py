@@ -146,18 +146,16 @@ _NEEDED = {
 }
 
 
-def columns(event: str, of: str = "") -> str:
+def columns(event: str) -> str:
     """Return a SQL select list that gives the short keys of one event their long names.
 
     Args:
         event: Which event, such as `INVOKE`.
-        of: The table's alias, such as `i`; without one the columns stand alone.
 
     Returns:
-        For example `i."n" AS "op", i."c" AS "client"`: every key of the event, but for the type of the event.
+        For example `"n" AS "op", "c" AS "client"`: every key of the event, but for the type of the event.
     """
-    table = f"{of}." if of else ""
-    return ", ".join(f'{table}"{key.short}" AS "{key.name}"' for key in EVENTS[event] if key is not _E)
+    return ", ".join(f'"{key.short}" AS "{key.name}"' for key in EVENTS[event] if key is not _E)
 
 
 def shortened(event: str, fields: Mapping[str, object]) -> dict[str, Any]:

@@ -20,8 +20,6 @@ from harness.platforms import DEFAULT, PLATFORMS
 from harness.properties import PROPERTIES, renamed
 from harness.yamlfile import Document, Strict, check, nearest, read, validate
 
-ROUTINGS = ("hop", "balancer")
-
 
 class Target(Strict):
     """What is deployed. `contract` is the path of the contract, relative to the scenario file.
@@ -317,7 +315,8 @@ def _held_together(document: Document, scenario: Scenario, contract: Contract, f
     problems += _never_spared(document, scenario, faults)
     needed = len(scenario.load.mix) * scenario.load.agents
     if needed > scenario.load.users:
-        message = f"{scenario.load.users} users are too few: {needed} are needed, one a workload and agent"
+        each = "one for each property of the mix and each load agent"
+        message = f"{scenario.load.users} users are too few: {needed} are needed, {each}"
         problems.append(document.problem(("load", "users"), message))
     return problems
 

@@ -15,6 +15,7 @@ from harness.contract.model import Contract
 from harness.faults import FAULTS
 from harness.history import FaultFacts, SessionUse, Vocabulary
 from harness.http.operation import Operation
+from harness.judging import graceful
 from harness.judging.accounting import ACCOUNTING
 from harness.judging.check import Check, Question
 from harness.judging.criteria import Criteria
@@ -109,8 +110,7 @@ def questions_of(scenario: Scenario, contract: Contract) -> tuple[list[Question]
     else:
         not_tested[UNIQUE_IDS.name] = "no operation of the mix hands out ids"
     if any(_asks_a_replica_to_end(fault) for fault in scenario.faults):
-        why = "no graceful stop of a replica was in the schedule"
-        found.append(Question(GRACEFUL, criteria, not_exercised=why))
+        found.append(Question(GRACEFUL, criteria, not_exercised=graceful.NOT_TESTED))
     else:
         not_tested[GRACEFUL.name] = "no graceful stop in the schedule"
     return [*found, Question(ACCOUNTING, criteria)], not_tested

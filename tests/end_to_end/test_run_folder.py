@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.rundir.record_schema import undescribed
 from tests.support.places import Run
+from tests.support.undescribed import undescribed
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,6 @@ Object = dict[str, Any]
 _AGAIN_S = 0.3
 _SILENT_S = 30.0
 _ENDS_S = 1.0
-_EXPIRED = 410
 
 
 class PodWatch:

@@ -136,7 +136,7 @@ class MemoryPlatform(Hoppable):
         return self._do(MemoryPlatform.kill, name, "killed")
 
     def stop(self, name: str, grace_s: float) -> str:
-        self._do(MemoryPlatform.start, name, "stopping")
+        self._target.members.move(self._target.members.find(name), "stopping")
         return self._do(MemoryPlatform.stop, name, "gone")
 
     def pause(self, name: str) -> str:

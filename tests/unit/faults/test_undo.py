@@ -127,7 +127,7 @@ def test_a_freeze_that_lands_after_it_was_undone_is_undone_again(stage: Stage, m
     close = UndoLog.close
     monkeypatch.setattr(MemoryPlatform, "pause", slow)
     monkeypatch.setattr(UndoLog, "close", undone)
-    # A run waits seconds for a fault to undo itself; here it never will before the log has.
+    # `_THAW_S`: a run waits seconds for a fault to undo itself; this fault cannot before the log has.
     monkeypatch.setattr(nemesis, "_THAW_S", 0.1)
     running = stage.nemesis(Pause(at=0, for_s=60))
     assert begun.wait(10)

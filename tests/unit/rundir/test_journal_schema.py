@@ -35,7 +35,7 @@ def test_duckdb_reads_by_the_shape_and_gives_the_long_names() -> None:
     written = {"e": "c", "at": 20, "n": 1, "o": "ok", "cl": "ok", "st": 200, "num": 0.5, "foreign": "x"}
     db = duckdb.connect()
     db.execute(f"CREATE TABLE event AS SELECT unnest(json_transform(?::JSON, '{SHAPE}'))", [json.dumps(written)])
-    row = db.execute(f"SELECT {columns(COMPLETE, 'c')} FROM event c")
+    row = db.execute(f"SELECT {columns(COMPLETE)} FROM event c")
     names = [column[0] for column in row.description]
     found = dict(zip(names, row.fetchall()[0], strict=True))
     assert {name: value for name, value in found.items() if value is not None} == {

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from harness.doubles.ledger.book import Book, Order, Record
 from harness.rundir import files, lines
-from harness.rundir.record_schema import RECORDS, undescribed
+from harness.rundir.record_schema import RECORDS
 from tests.support import example_runs
+from tests.support.undescribed import undescribed
 
 
 def test_every_record_but_the_journals_has_a_schema() -> None:
