@@ -15,6 +15,7 @@ from harness.contract.read import read_contract
 from harness.errors import UsageError
 from harness.judging.judge import judge, results
 from harness.report import html
+from harness.rundir import files
 from harness.scenario.file import Scenario
 from harness.scenario.questions import criteria_of, questions_of, vocabulary
 from harness.yamlfile import read, validate
@@ -35,13 +36,13 @@ def check_folder(folder: Path) -> dict[str, Any]:
         UsageError: `folder` is no run folder, a file in it is cut or missing, or its scenario or contract is unusable.
     """
     rundir.require_whole(rundir.require(folder))
-    scenario = validate(read(folder / "scenario.yaml", "scenario"), Scenario, "scenario")
+    scenario = validate(read(folder / files.SCENARIO, "scenario"), Scenario, "scenario")
     try:
-        contract = read_contract(folder / "contract.yaml").promising(scenario.target.promises)
+        contract = read_contract(folder / files.CONTRACT).promising(scenario.target.promises)
     except ValueError as error:
         raise UsageError(f"{folder / 'scenario.yaml'}: target.promises cannot be promised: {error}") from None
-    events = rundir.events(folder / "run.jsonl")
-    if any(folder.glob("journal-*.jsonl")):
+    events = rundir.events(folder / files.RUN)
+    if any(folder.glob(files.JOURNALS)):
         with history.build(folder, vocabulary()) as db:
             criteria = criteria_of(scenario, contract)
             questions, not_tested = questions_of(scenario, contract)
@@ -55,7 +56,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
         others = [reason for reason in found["reasons"] if reason not in shortfalls]
         found["reasons"] = list(dict.fromkeys([*told, *others]))
     found["exit_code"] = EXIT_CODES.get(_last(events, "ended").get("how", ""), found["exit_code"])
-    rundir.write_whole(folder / "results.json", json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
+    rundir.write_whole(folder / files.RESULTS, json.dumps(found, indent=2, ensure_ascii=False).encode() + b"\n")
     return found
 
 

@@ -17,6 +17,7 @@ from harness.errors import UsageError
 from harness.history import small
 from harness.history.schema import LINES, OP_COLUMNS, SEEN, connect, create_tables, scratch
 from harness.history.vocabulary import Vocabulary
+from harness.rundir import files
 from harness.rundir.journal_schema import COMPLETE, INVOKE, SHAPE, accepts, columns
 from harness.rundir.lines import Torn, clean
 
@@ -54,8 +55,8 @@ def build(folder: Path, vocabulary: Vocabulary) -> Connection:
     _events(db, journals)
     _summaries(db, vocabulary)
     _ops(db, vocabulary)
-    target = folder / "history.parquet"
-    part = folder / "history.parquet.part"
+    target = folder / files.HISTORY
+    part = folder / f"{files.HISTORY}.part"
     db.execute(f"COPY (SELECT * FROM op ORDER BY id) TO {_quoted(part)} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(target)
     return db
@@ -64,9 +65,9 @@ def build(folder: Path, vocabulary: Vocabulary) -> Connection:
 def _journals(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; give a run folder, such as reports/kill/latest")
-    if not (folder / "run.jsonl").is_file():
+    if not (folder / files.RUN).is_file():
         raise UsageError(f"{folder} has no run.jsonl, so it is not a run folder; give one that a run wrote")
-    found = sorted(folder.glob("journal-*.jsonl"))
+    found = files.journals(folder)
     if not found:
         raise UsageError(f"{folder} has no journal-*.jsonl: its load never began; run the scenario again")
     return found

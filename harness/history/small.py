@@ -14,6 +14,7 @@ import orjson
 
 from harness.history.schema import LINES, TABLES, scratch
 from harness.history.vocabulary import FaultFacts, Vocabulary
+from harness.rundir import files
 from harness.rundir.lines import Torn, clean, events
 
 Connection = duckdb.DuckDBPyConnection
@@ -33,11 +34,11 @@ def load(db: Connection, folder: Path, vocabulary: Vocabulary) -> None:
         folder: the run folder.
         vocabulary: what the kinds of fault in the folder mean.
     """
-    for name, fill in (("run", _run), ("faults", partial(_faults, vocabulary)), ("metrics", _metrics)):
-        found, torn = events(folder / f"{name}.jsonl")
+    for name, fill in ((files.RUN, _run), (files.FAULTS, partial(_faults, vocabulary)), (files.METRICS, _metrics)):
+        found, torn = events(folder / name)
         fill(db, found)
         count_torn(db, torn)
-    _ledger(db, folder / "ledger.jsonl")
+    _ledger(db, folder / files.LEDGER)
 
 
 def count_torn(db: Connection, torn: Torn) -> None:

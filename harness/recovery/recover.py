@@ -8,9 +8,6 @@ saying so where the engine can be told; elsewhere nobody here can tell, and it i
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +20,7 @@ from harness.recovery.abandoned import close_all, undo_all
 from harness.recovery.engines import Engines, look, said_by
 from harness.redact import redact_logs
 from harness.run.liveness import folder_is_held, hold_folder
-from harness.rundir import FOUND
-
-_EVENTS = "run.jsonl"
+from harness.rundir import FOUND, Record, files, lines
 
 
 @dataclass(frozen=True)
@@ -56,18 +51,6 @@ class Leftover:
         return f"run {self.run or '(unnamed)'}{where}: {what or 'not marked as ended'}"
 
 
-def _events(folder: Path) -> list[dict[str, object]]:
-    found = []
-    for raw in (folder / _EVENTS).read_bytes().split(b"\n"):
-        try:
-            line = json.loads(raw)
-        except ValueError:
-            continue
-        if isinstance(line, dict):
-            found.append(line)
-    return found
-
-
 @dataclass(frozen=True)
 class _Declared:
     """What the record of a run says.
@@ -84,7 +67,10 @@ class _Declared:
 
 
 def _declared(folder: Path) -> _Declared:
-    events = _events(folder)
+    record = folder / files.RUN
+    # A record that is missing or cannot be read is told apart from an empty one.
+    record.open("rb").close()
+    events, _ = lines.events(record)
     first = next((event for event in events if event.get("e") == "declared"), {})
     named = first.get("run")
     try:
@@ -107,7 +93,7 @@ def find(reports: Path, run: str | None = None, engines: Engines | None = None) 
     engines = engines or look()
     found: list[Leftover] = []
     seen: set[str] = set()
-    for events in sorted(reports.glob(f"*/*/{_EVENTS}")):
+    for events in sorted(reports.glob(f"*/*/{files.RUN}")):
         folder = events.parent
         try:
             if folder.is_symlink() or folder_is_held(folder):
@@ -209,9 +195,6 @@ def _restored(folder: Path, engines: Engines) -> list[str]:
 
 
 def _mark_ended(folder: Path) -> None:
-    line = json.dumps({"e": "ended", "at": time.monotonic_ns(), "how": "recovered"}).encode() + b"\n"
-    with (folder / _EVENTS).open("ab") as file:
-        # A torn last line must not swallow this one.
-        file.write(line if (folder / _EVENTS).read_bytes()[-1:] in (b"", b"\n") else b"\n" + line)
-        file.flush()
-        os.fsync(file.fileno())
+    record = Record(folder / files.RUN)
+    record.write("ended", how="recovered")
+    record.close()

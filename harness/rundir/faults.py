@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from harness.rundir import lines
 from harness.rundir.files import FAULTS as FILE
+from harness.rundir.lines import Event
 
 
 class FaultRecord:
@@ -22,11 +24,7 @@ class FaultRecord:
     def __init__(self, path: Path, on_event: Callable[[dict[str, Any]], None] | None = None) -> None:
         self._on_event = on_event
         self._lock = threading.Lock()
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-        size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            # What follows a torn line is to be a line of its own.
-            os.write(self._file, b"\n")
+        self._file = lines.appending(path, os.O_NOFOLLOW)
 
     def write(self, event: str, fault: int, **members: Any) -> None:
         """Append one event in a single system call; an intent is on the disk when this returns.
@@ -49,16 +47,6 @@ class FaultRecord:
         os.close(self._file)
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a record; one that is torn, or is no object with an event, is left out."""
-    if not path.exists():
-        return []
-    found = []
-    for raw in path.read_bytes().split(b"\n"):
-        try:
-            line = json.loads(raw)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and isinstance(line.get("fault"), int) and "e" in line:
-            found.append(line)
-    return found
+def read(path: Path) -> list[Event]:
+    """Return the events of a record that are about a fault; a record that does not exist has none."""
+    return [event for event in lines.events(path)[0] if isinstance(event.get("fault"), int)]

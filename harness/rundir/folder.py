@@ -32,7 +32,7 @@ class Record:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._file = lines.appending(path)
         self._lock = threading.Lock()
 
     def write(self, event: str, at_ns: int | None = None, **fields: Any) -> int:

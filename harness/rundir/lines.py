@@ -7,6 +7,7 @@ line is what a kill leaves behind; an unusable line before the last one is damag
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,25 @@ def events(source: Path, accept: Accept = any_event) -> tuple[list[Event], Torn]
     if not source.is_file():
         return [], torn
     return [event for _, event in _events(source.read_bytes().split(b"\n"), torn, accept)], torn
+
+
+def appending(path: Path, flags: int = 0) -> int:
+    """Open a file to append events to, and return its descriptor. A file that exists is continued.
+
+    A torn last line is ended first: else the next event would be lost with it.
+
+    Args:
+        path: The file.
+        flags: Further flags of open(2).
+
+    Raises:
+        OSError: The file cannot be opened.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
+    size = os.fstat(file).st_size
+    if size and os.pread(file, 1, size - 1) != b"\n":
+        os.write(file, b"\n")
+    return file
 
 
 def clean(source: Path, into: BinaryIO, accept: Accept = any_event) -> Torn:
