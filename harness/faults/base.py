@@ -10,10 +10,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.errors import FaultNotSeen
 from harness.faults.trigger import Span, Trigger
 from harness.faults.undo import Nothing, Undo
-from harness.platforms.abilities import Ability, offered
+from harness.platforms.abilities import Ability, required
 from harness.platforms.base import Member, Platform
 from harness.supervision.supervisor import Supervisor
 
@@ -55,10 +54,7 @@ class Context:
         Raises:
             FaultNotSeen: The platform has not the ability, or not on this machine.
         """
-        found = offered(self.platform, ability)
-        if found is None:
-            raise FaultNotSeen(f"the platform {self.platform.name} is not {ability.__name__}: choose another one")
-        return found
+        return required(self.platform, ability)
 
 
 class Fault(Trigger):

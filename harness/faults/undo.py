@@ -12,8 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from harness.errors import FaultNotSeen
-from harness.platforms.abilities import Ability, Disconnectable, Pausable, offered
+from harness.platforms.abilities import Disconnectable, Pausable, required
 from harness.platforms.base import ROLES, Platform, Role
 from harness.rundir.faults import FaultRecord
 from harness.supervision.supervisor import Supervisor
@@ -178,21 +177,15 @@ class LiveTarget:
     supervisor: Supervisor
 
     def thaw(self, member: str, handle: str) -> str:
-        return self._able(Pausable).resume(member)
+        return required(self.platform, Pausable).resume(member)
 
     def mend(self, member: str, handle: str) -> str:
-        return self._able(Disconnectable).mend(member)
+        return required(self.platform, Disconnectable).mend(member)
 
     def bring_back(self, role: Role, count: int) -> str:
         if self.supervisor.desired[role] != count:
             self.supervisor.set_desired(role, count)
         return f"{count} {role}s are wanted again"
-
-    def _able(self, ability: type[Ability]) -> Ability:
-        found = offered(self.platform, ability)
-        if found is None:
-            raise FaultNotSeen(f"the platform {self.platform.name} is not {ability.__name__}")
-        return found
 
 
 class UndoLog:

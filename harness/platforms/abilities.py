@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
+from harness.errors import FaultNotSeen
 from harness.platforms.base import Member, Platform, Role
 
 Ability = TypeVar("Ability")
@@ -192,6 +193,18 @@ def offered(platform: Platform, ability: type[Ability]) -> Ability | None:
     if not isinstance(platform, ability) or why_withheld(platform, ability):
         return None
     return platform
+
+
+def required(platform: Platform, ability: type[Ability]) -> Ability:
+    """Return the platform as one that has the ability.
+
+    Raises:
+        FaultNotSeen: The platform has not the ability, or not on this machine.
+    """
+    found = offered(platform, ability)
+    if found is None:
+        raise FaultNotSeen(f"the platform {platform.name} is not {ability.__name__}: choose another one")
+    return found
 
 
 def why_withheld(platform: Platform, ability: type) -> str | None:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from harness.errors import EnvironmentFailure, HarnessError
-from harness.platforms.abilities import Ability, Admitting, Renewable, SelfHealing, Startable, offered
+from harness.platforms.abilities import Admitting, Renewable, SelfHealing, Startable, offered, required
 from harness.platforms.base import DEAD, LIVING, POLLED, ROLES, Member, Platform, Role
 from harness.supervision.succession import NOT_WANTED, Succession
 
@@ -209,7 +209,7 @@ class Supervisor:
     def _fill(self, role: Role, due: _Vacancy) -> None:
         try:
             with self._starting:
-                member = self._able(Startable).start(role, held=role in self._begun_held)
+                member = required(self.platform, Startable).start(role, held=role in self._begun_held)
         except EnvironmentFailure as error:
             self._problem(f"a {role} could not be started: {error}")
             with self._changed:
@@ -288,7 +288,7 @@ class Supervisor:
             EnvironmentFailure: The platform cannot begin another version.
         """
         with self._starting, self._changed:
-            self._able(Renewable).renew(role, environment)
+            required(self.platform, Renewable).renew(role, environment)
             return [member.name for member in self.platform.members() if member.role == role and member.state in LIVING]
 
     def surge(self, role: Role, count: int, held: bool = False) -> None:
@@ -310,7 +310,7 @@ class Supervisor:
         Raises:
             EnvironmentFailure: The balancer does not take one of them.
         """
-        self._able(Admitting).admit(names)
+        required(self.platform, Admitting).admit(names)
         self._look()
 
     def wait_for(
@@ -322,12 +322,6 @@ class Supervisor:
             EnvironmentFailure: It was not seen before the deadline, or `abort` was set.
         """
         return self._wait(settled, deadline_s, abort, lambda: self._short_of(role, self.desired[role]))
-
-    def _able(self, ability: type[Ability]) -> Ability:
-        found = offered(self.platform, ability)
-        if found is None:
-            raise EnvironmentFailure(f"the platform {self.platform.name} is not {ability.__name__}")
-        return found
 
     # -- asking it
 
