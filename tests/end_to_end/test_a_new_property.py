@@ -1,63 +1,40 @@
 """The wishlist of docs/extending/property.md, put into a copy of the harness as the page says, and used by a stranger.
 
-Nothing but the property's own room and its line in the registry is touched: whatever else knows of the property derives
-that from there.
+Nothing but the property's own room, its import and its line in the registry is touched: whatever else knows of the
+property derives that from there.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from tests.support.house import changed, copied, harness, reference, run
 from tests.support.pages import DOCS, blocks
-from tests.support.paths import ROOT
 from tests.support.places import SERVICES
 
 PAGE = DOCS / "extending" / "property.md"
-REGISTRY = "harness/properties/__init__.py"
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the harness with the page's room and line in it."""
-    folder = tmp_path_factory.mktemp("house")
-    shutil.copytree(ROOT / "harness", folder / "harness", ignore=shutil.ignore_patterns("__pycache__"))
-    text = PAGE.read_text(encoding="utf-8")
+    folder = copied(tmp_path_factory.mktemp("house"))
     room = folder / "harness" / "properties" / "wishlist"
     room.mkdir()
     *modules, line = blocks(PAGE, "python")
-    names = re.findall(r"`harness/properties/wishlist/(\w+\.py)`", text)
+    names = re.findall(r"`harness/properties/wishlist/(\w+\.py)`", PAGE.read_text(encoding="utf-8"))
     assert sorted(names) == ["__init__.py", "check.py", "contract.py", "workload.py"]
     for name, module in zip(names, modules, strict=True):
         (room / name).write_text(module.text, encoding="utf-8")
-    registry = folder / REGISTRY
-    before = registry.read_text(encoding="utf-8")
-    after = before.replace("}\n\n\ndef renamed", f"{line.text.rstrip()}\n}}\n\n\ndef renamed", 1)
-    assert after != before
-    # The import of the room stands beside those of the others, in one statement.
-    registry.write_text(after.replace("import access, ", "import wishlist, access, ", 1), encoding="utf-8")
+    registry = folder / "harness" / "properties" / "__init__.py"
+    changed(registry, "}\n\n\ndef renamed", f"{line.text.rstrip()}\n}}\n\n\ndef renamed")
+    changed(registry, "import access, ", "import wishlist, access, ")
     return folder
-
-
-def harness(house: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the copy's command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
-        cwd=house,
-        env={**os.environ, "PYTHONPATH": str(house)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def files(house: Path, **environment: str) -> Path:
@@ -90,15 +67,7 @@ def test_lists_and_reference_name_the_property(house: Path) -> None:
     assert found["properties"]["wishlist"] == "an acknowledged wish is on the list ever after"
     assert found["checks"]["wishlist"] == "An acknowledged wish is on the list ever after."
     assert "wishlist.add" in found["fields of a contract"]
-    written = subprocess.run(
-        [sys.executable, "-m", "harness.reference", house / "reference"],
-        cwd=house,
-        env={**os.environ, "PYTHONPATH": str(house)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    pages = {Path(line).name: Path(line).read_text(encoding="utf-8") for line in written.stdout.splitlines()}
+    pages = reference(house)
     assert (
         "wishlist" in pages["contract.md"] and "not on the list although its add was acknowledged" in pages["checks.md"]
     )
@@ -114,13 +83,6 @@ def test_validate_knows_the_section(house: Path) -> None:
     said = harness(house, "validate", wrong)
     assert said.returncode == 2
     assert "wishlist.add: unknown placeholder `{refrence}`; did you mean `reference`?" in said.stderr
-
-
-def run(house: Path, path: Path) -> dict[str, Any]:
-    found = harness(house, "run", path, "--json", "--quiet", "--reports", house / "reports")
-    assert found.stdout, found.stderr
-    results: dict[str, Any] = json.loads(found.stdout)
-    return results
 
 
 def test_a_service_that_keeps_its_word_is_valid_with_evidence(house: Path) -> None:
