@@ -82,7 +82,7 @@ def test_all_logs_together_have_one_time(
     begun = time.monotonic()
     with pytest.raises(EnvironmentFailure):
         log_files.save_log(hanging, "c", tmp_path / "log", until=begun)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 def test_a_stream_that_breaks_off_is_told(tmp_path: Path) -> None:
