@@ -28,7 +28,7 @@ def changed(file: Path, before: str, after: str) -> None:
 
 def harness(house: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command line of the copy."""
-    return _python(house, "-m", "harness", *arguments)
+    return python(house, "-m", "harness", *arguments)
 
 
 def run(house: Path, scenario: Path) -> dict[str, Any]:
@@ -41,12 +41,13 @@ def run(house: Path, scenario: Path) -> dict[str, Any]:
 
 def reference(house: Path) -> dict[str, str]:
     """Return the pages of reference that the copy writes, by name."""
-    written = _python(house, "-m", "harness.reference", house / "reference")
+    written = python(house, "-m", "harness.reference", house / "reference")
     assert written.returncode == 0, written.stderr
     return {Path(line).name: Path(line).read_text(encoding="utf-8") for line in written.stdout.splitlines()}
 
 
-def _python(house: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def python(house: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with the copy in place of the harness."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=house,
