@@ -83,9 +83,11 @@ def login(
         who: name and password of the user; None for any of the agent's users.
 
     Returns:
-        The new session; None when the log-in failed or its outcome is unknown.
+        The new session; None when the log-in failed, when its outcome is unknown, or when nobody could sign up.
     """
     context = caller.context
+    if who is None and not context.users:
+        return None
     user, password = who or caller.random.choice(context.users)
     key = context.item("s")
     refreshable = REFRESH_AT in context.operations

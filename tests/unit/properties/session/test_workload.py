@@ -45,3 +45,12 @@ def test_a_refused_login_is_told_from_a_lost_session(tmp_path: Path, service: Se
     with agent(tmp_path, service, {"session/hop": 1}) as made:
         assert do(made, "steady")["surprises"] == ["session/login: refused (401) where ok is right"]
     assert brief(tmp_path, "session") == [("login", "refused")]
+
+
+def test_without_any_user_nobody_logs_in_and_the_agent_goes_on(tmp_path: Path, service: Service) -> None:
+    service.spoil = lambda what, *_: (503, None) if what == "users" else None
+    with agent(tmp_path, service, {"session/hop": 1}, duration_s=0.3) as made:
+        do(made, "steady")
+        for phase in ("load", "quiet", "settle", "final"):
+            do(made, phase)
+    assert {start["k"] for start, _ in ops(tmp_path)} == {"signup"}
