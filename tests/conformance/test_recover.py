@@ -94,7 +94,7 @@ def test_a_folder_that_broke_off_before_its_first_line_is_marked(tmp_path: Path)
 
 @pytest.mark.usefixtures("folders_only")
 def test_an_ended_folder_is_not_touched(tmp_path: Path) -> None:
-    text = '{"e":"declared","run":"r1"}\n{"e":"ended","how":"complete"}\n'
+    text = '{"e":"declared","at":1,"run":"r1"}\n{"e":"ended","at":2,"how":"complete"}\n'
     folder = folder_of(tmp_path, text)
     assert recover(tmp_path) == []
     assert (folder / "run.jsonl").read_text() == text
@@ -103,14 +103,14 @@ def test_an_ended_folder_is_not_touched(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("folders_only")
 @pytest.mark.parametrize("run", ["../../etc", "", 7, None, "x" * 99])
 def test_a_run_id_that_is_none_removes_nothing(tmp_path: Path, run: object) -> None:
-    folder_of(tmp_path, json.dumps({"e": "declared", "run": run}) + "\n")
+    folder_of(tmp_path, json.dumps({"e": "declared", "at": 1, "run": run}) + "\n")
     (left,) = find(tmp_path)
     assert (left.run, left.things) == (None, [])
 
 
 def test_a_held_run_is_alive(tmp_path: Path) -> None:
     run_id = new_run_id()
-    folder = folder_of(tmp_path, json.dumps({"e": "declared", "run": run_id}) + "\n")
+    folder = folder_of(tmp_path, json.dumps({"e": "declared", "at": 1, "run": run_id}) + "\n")
     with hold(run_id, folder):
         assert find(tmp_path, run_id) == []
         with hold(run_id):
