@@ -22,11 +22,12 @@ from tests.support.agents import MASTER, agent, do, ops
 from tests.support.service import CONTRACT, Service
 
 KEY = "s" * 64
+# Read when the tests are collected, which may be long before they run.
 NOW = int(time.time())
 CLAIMS: dict[str, Any] = {
     "sub": "ann",
     "iat": NOW,
-    "exp": NOW + 600,
+    "exp": NOW + 86_400,
     "aud": "us",
     "iss": "we",
     "jti": "1",
